@@ -1,0 +1,67 @@
+"""Exceptions of mitk_rs.
+
+The root is :class:`Exception`, a ``RuntimeError`` as callers of MITK and VMTK expect. Where a builtin class says
+more (a missing file, a bad value), our class derives from both, so that either ``except`` clause works.
+"""
+
+from __future__ import annotations
+
+import builtins
+
+__all__ = [
+    "Cancelled",
+    "Exception",
+    "FileError",
+    "FileMissingError",
+    "GeometryError",
+    "InternalError",
+    "MemoryIsLockedError",
+    "MemoryLimitError",
+    "PropertyNotOwnedError",
+    "RequestError",
+    "TimeStepError",
+]
+
+
+class Exception(builtins.RuntimeError):
+    """Root of everything mitk_rs raises on purpose (``mitk::Exception``)."""
+
+
+class RequestError(Exception, ValueError):
+    """A request that does not fit the data: seeds outside, no threshold, an argument out of range."""
+
+
+class GeometryError(Exception, ValueError):
+    """Spacing, origin or direction that no image can have."""
+
+
+class TimeStepError(Exception, IndexError):
+    """A time step that the image does not have."""
+
+
+class FileError(Exception, OSError, ValueError):
+    """A file that cannot be read or written; the message names the file and the reason."""
+
+
+class FileMissingError(FileError, FileNotFoundError):
+    """There is no such file."""
+
+
+class MemoryIsLockedError(Exception):
+    """An accessor conflicts with one that is held (``mitk::MemoryIsLockedException``)."""
+
+
+class MemoryLimitError(Exception, MemoryError):
+    """The work would need more memory than the caller allowed."""
+
+
+class PropertyNotOwnedError(AttributeError):
+    """A provided property was written or removed through an object that does not own it."""
+
+
+class Cancelled(Exception):
+    """The caller asked a running computation to stop."""
+
+
+class InternalError(Exception):
+    """A defect of mitk_rs itself; please report it."""

@@ -1,0 +1,13 @@
+//! Numeric core of `mitk_rs`: image store, fast marching, colliding fronts, projections.
+//!
+//! Nothing here knows Python, files, the terminal or the clock; only the module `python` (Cargo feature
+//! `python`) names `pyo3` or `numpy`. Indices are `(x, y, z)` in every signature, memory is x fastest, world
+//! units are millimetres. `docs/architecture.md` shows the house this is the ground floor of.
+
+pub mod error;
+pub mod grid;
+pub mod pixel;
+pub mod task;
+pub mod voxels;
+
+pub use error::{Error, Result};

@@ -1,0 +1,159 @@
+//! Borrowed voxels of any pixel type and any strides: how every kernel reads an image.
+//!
+//! A kernel reads the user's memory once, element by element, and works on private memory afterwards. The
+//! reads are raw and unaligned, and no Rust reference to the memory is ever made, because a writable NumPy view
+//! of the same memory may exist: a change during the read can then give a mixed picture, never a dangling or
+//! out-of-bounds one.
+
+use crate::error::{Error, Result};
+use crate::grid::Size3;
+use crate::pixel::{Pixel, PixelType};
+use std::marker::PhantomData;
+
+/// A scalar volume somewhere in memory, with byte strides along `(x, y, z)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Voxels<'a> {
+    base: *const u8,
+    pixel: PixelType,
+    size: Size3,
+    strides: [isize; 3],
+    lifetime: PhantomData<&'a ()>,
+}
+
+// SAFETY: `Voxels` only reads; `Voxels::from_raw` obliges its caller to keep the memory readable for `'a`.
+unsafe impl Send for Voxels<'_> {}
+// SAFETY: as above; shared copies only read.
+unsafe impl Sync for Voxels<'_> {}
+
+impl<'a> Voxels<'a> {
+    /// Voxels at `base` with byte `strides` along `(x, y, z)`.
+    ///
+    /// # Safety
+    /// For `'a`, every `base + x * strides[0] + y * strides[1] + z * strides[2]` with `(x, y, z)` inside `size`
+    /// must be readable for `pixel.size()` bytes.
+    pub unsafe fn from_raw(base: *const u8, pixel: PixelType, size: Size3, strides: [isize; 3]) -> Self {
+        Self { base, pixel, size, strides, lifetime: PhantomData }
+    }
+
+    /// A contiguous slice, x fastest.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] where the slice is not `size` long.
+    pub fn from_slice<T: Pixel>(data: &'a [T], size: Size3) -> Result<Self> {
+        if data.len() != size.voxels() {
+            let (got, expected) = (data.len().to_string(), size.voxels().to_string());
+            return Err(Error::Mismatch { what: "number of voxels", got, expected });
+        }
+        let bytes = size_of::<T>() as isize;
+        let strides = size.strides().map(|s| s as isize * bytes);
+        // SAFETY: the slice is borrowed for 'a and holds exactly `size` elements.
+        Ok(unsafe { Self::from_raw(data.as_ptr().cast(), T::TYPE, size, strides) })
+    }
+
+    /// Pixel type.
+    #[inline(always)]
+    pub fn pixel(&self) -> PixelType {
+        self.pixel
+    }
+
+    /// Number of voxels along each axis.
+    #[inline(always)]
+    pub fn size(&self) -> Size3 {
+        self.size
+    }
+
+    /// Byte strides along `(x, y, z)`.
+    #[inline(always)]
+    pub fn strides(&self) -> [isize; 3] {
+        self.strides
+    }
+
+    /// Address of voxel `(0, 0, 0)`.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.base
+    }
+
+    /// One voxel. `T` must be the pixel type; checked.
+    #[inline(always)]
+    pub fn get<T: Pixel>(&self, v: [usize; 3]) -> T {
+        let s = self.size.array();
+        assert!(T::TYPE == self.pixel && v[0] < s[0] && v[1] < s[1] && v[2] < s[2]);
+        // SAFETY: the index is inside and the type is right, both just asserted.
+        unsafe { self.get_unchecked(v) }
+    }
+
+    /// One voxel, unchecked.
+    ///
+    /// # Safety
+    /// `v` must lie inside `size` and `T` must be the pixel type.
+    #[inline(always)]
+    pub unsafe fn get_unchecked<T: Pixel>(&self, v: [usize; 3]) -> T {
+        let offset =
+            v[0] as isize * self.strides[0] + v[1] as isize * self.strides[1] + v[2] as isize * self.strides[2];
+        // SAFETY: inside by the caller's promise, readable by that of `from_raw`; `T` is a plain number, so
+        // any bytes are a valid value.
+        unsafe { self.base.offset(offset).cast::<T>().read_unaligned() }
+    }
+
+    /// Reads `out.len()` voxels of row `(y, z)` starting at `x0`, each mapped by `map`.
+    pub fn read_row<T: Pixel, U>(&self, x0: usize, y: usize, z: usize, out: &mut [U], map: impl Fn(T) -> U) {
+        let s = self.size.array();
+        assert!(T::TYPE == self.pixel && x0 + out.len() <= s[0] && y < s[1] && z < s[2]);
+        if self.strides[0] == size_of::<T>() as isize {
+            // SAFETY: the row is inside, asserted above.
+            let row = unsafe { self.row_ptr(x0, y, z) }.cast::<T>();
+            for (i, o) in out.iter_mut().enumerate() {
+                // SAFETY: `x0 + i` is inside the row.
+                *o = map(unsafe { row.add(i).read_unaligned() });
+            }
+        } else {
+            for (i, o) in out.iter_mut().enumerate() {
+                // SAFETY: inside and of the right type, asserted above.
+                *o = map(unsafe { self.get_unchecked([x0 + i, y, z]) });
+            }
+        }
+    }
+
+    /// Address of voxel `(x, y, z)`.
+    ///
+    /// # Safety
+    /// The voxel must lie inside.
+    #[inline(always)]
+    pub unsafe fn row_ptr(&self, x: usize, y: usize, z: usize) -> *const u8 {
+        let offset = x as isize * self.strides[0] + y as isize * self.strides[1] + z as isize * self.strides[2];
+        // SAFETY: inside by the caller's promise.
+        unsafe { self.base.offset(offset) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strided_reads_reach_the_same_voxels() {
+        let size = Size3::new([2, 3, 4]).unwrap();
+        let data: Vec<i16> = (0..24).collect();
+        let plain = Voxels::from_slice(&data, size).unwrap();
+        // The same memory seen with x and z exchanged and y reversed.
+        // SAFETY: the strides below stay inside `data`.
+        let turned = unsafe {
+            let base = plain.row_ptr(0, 2, 0);
+            Voxels::from_raw(base, PixelType::I16, Size3::new([4, 3, 2]).unwrap(), [12, -4, 2])
+        };
+        for z in 0..4 {
+            for y in 0..3 {
+                for x in 0..2 {
+                    assert_eq!(turned.get::<i16>([z, 2 - y, x]), plain.get::<i16>([x, y, z]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_of_the_wrong_length_is_refused() {
+        let size = Size3::new([2, 3, 4]).unwrap();
+        assert!(Voxels::from_slice(&[0f32; 23], size).is_err());
+    }
+}
