@@ -10,6 +10,7 @@ import builtins
 
 __all__ = [
     "Cancelled",
+    "DisplayError",
     "Exception",
     "FileError",
     "FileMissingError",
@@ -20,6 +21,7 @@ __all__ = [
     "PropertyNotOwnedError",
     "RequestError",
     "TimeStepError",
+    "UsageError",
 ]
 
 
@@ -29,6 +31,14 @@ class Exception(builtins.RuntimeError):
 
 class RequestError(Exception, ValueError):
     """A request that does not fit the data: seeds outside, no threshold, an argument out of range."""
+
+
+class UsageError(Exception, ValueError):
+    """A command or pype line that cannot be understood: unknown option, wrong count, type or reference."""
+
+
+class DisplayError(Exception):
+    """A window or a terminal is needed and there is none."""
 
 
 class GeometryError(Exception, ValueError):
