@@ -1,0 +1,80 @@
+"""The option tables: what they derive and how values are read."""
+
+import math
+
+import pytest
+
+from mitk_rs.cli.members import INIT, METHODS, MIP, parse_bool, parse_float, parse_int
+
+
+def options(rows):
+    return [row.option for row in rows]
+
+
+def test_init_has_every_option_of_vmtks_table_in_its_order():
+    assert options(INIT.all_inputs()) == [
+        "id", "handle", "disabled", "i", "ifile", "negate", "interactive", "method", "sourcepoints", "targetpoints",
+        "upperthreshold", "lowerthreshold", "isosurface", "renderer", "olevelsetsfile", "osurfacefile",
+    ]  # fmt: skip
+    assert options(INIT.all_outputs()) == ["id", "handle", "isosurfacevalue", "olevelsets", "osurface"]
+
+
+def test_mip_has_every_option_of_vmtks_table_in_its_order():
+    assert options(MIP.all_inputs()) == [
+        "id", "handle", "disabled", "i", "ifile", "array", "renderer", "sampledistance", "autosampledistance",
+        "windowlevel", "display", "ofile",
+    ]  # fmt: skip
+    assert options(MIP.all_outputs()) == ["id", "handle", "o"]
+
+
+def test_file_options_are_generated_from_members_with_a_reader_or_writer():
+    assert INIT.input("ifile").attribute == "ImageInputFileName"
+    assert INIT.input("olevelsetsfile").attribute == "InitialLevelSetsOutputFileName"
+    assert INIT.input("osurfacefile").doc == "filename for the default Surface writer"
+    assert MIP.input("ofile").attribute == "ImageOutputFileName"
+    with pytest.raises(KeyError):
+        INIT.input("ofile")
+
+
+def test_gnu_spellings_are_unique():
+    flags = [flag for row in INIT.all_inputs() for flag in row.flags]
+    assert len(flags) == len(set(flags))
+    assert INIT.input("method").choices == METHODS
+
+
+@pytest.mark.parametrize(("word", "value"), [("3", 3), ("-4", -4), ("3.0", 3), ("1e2", 100), ("+7", 7)])
+def test_whole_numbers(word, value):
+    assert parse_int(word) == value
+
+
+@pytest.mark.parametrize("word", ["1.5", "abc", "inf", "nan", "", "0x10"])
+def test_what_is_no_whole_number(word):
+    with pytest.raises(ValueError, match=f"expects whole numbers, got {word}"):
+        parse_int(word)
+
+
+@pytest.mark.parametrize(("word", "value"), [("-1e2", -100.0), ("-.5", -0.5), ("-inf", -math.inf)])
+def test_numbers(word, value):
+    assert parse_float(word) == value
+    assert math.isnan(parse_float("-nan"))
+
+
+@pytest.mark.parametrize("word", ["abc", "", "1,5", "__import__('os')"])
+def test_what_is_no_number(word):
+    with pytest.raises(ValueError, match="expects a number, got"):
+        parse_float(word)
+
+
+@pytest.mark.parametrize("word", ["1", "yes", "TRUE", "on"])
+def test_yes(word):
+    assert parse_bool(word) is True
+
+
+@pytest.mark.parametrize("word", ["0", "no", "False", "OFF"])
+def test_no(word):
+    assert parse_bool(word) is False
+
+
+def test_neither_yes_nor_no():
+    with pytest.raises(ValueError, match="expects 0 or 1"):
+        parse_bool("2")
