@@ -7,6 +7,7 @@
 pub mod error;
 pub mod grid;
 pub mod pixel;
+pub mod projection;
 pub mod task;
 pub mod voxels;
 

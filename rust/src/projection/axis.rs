@@ -1,0 +1,218 @@
+//! Projection along an axis at memory speed.
+//!
+//! Two kernels. Where neighbouring lines lie side by side in memory (axes y and z of an image), a chunk of output
+//! that fits the second-level cache is folded with a few voxels of each line per pass. Where the line itself
+//! is contiguous (axis x), each line is folded in vector lanes. The output is split over threads, a line never.
+
+use super::Extremum;
+use super::fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, Total};
+use super::lines::{Dense, Lines, Run, Slab, Strided};
+use super::number::{Number, Summand};
+use super::simd::{Kernel, dispatch};
+use crate::error::{Error, Result};
+use crate::task::TaskControl;
+use crate::voxels::Voxels;
+use rayon::prelude::*;
+
+/// Largest or smallest voxel of every line of `slab`, into `out` (rows, width).
+///
+/// # Errors
+/// [`Error::BadArgument`] for a slab outside the volume, [`Error::Mismatch`] where `out` has another size or
+/// another pixel type, [`Error::Cancelled`].
+pub fn extremum<T: Number>(
+    voxels: &Voxels<'_>,
+    slab: &Slab,
+    which: Extremum,
+    out: &mut [T],
+    control: &TaskControl,
+) -> Result<()> {
+    let lines = Lines::new(voxels, slab, out.len())?;
+    match which {
+        Extremum::Max => fold::<T, Extreme<Max>>(lines, Params::Same(()), out, control),
+        Extremum::Min => fold::<T, Extreme<Min>>(lines, Params::Same(()), out, control),
+    }
+}
+
+/// Sum of every line of `slab`; 64-bit integers wrap.
+///
+/// # Errors
+/// As [`extremum`].
+pub fn sum<T: Number>(voxels: &Voxels<'_>, slab: &Slab, out: &mut [T::Sum], control: &TaskControl) -> Result<()> {
+    let lines = Lines::new(voxels, slab, out.len())?;
+    fold::<T, Adding<Total>>(lines, Params::Same(()), out, control)
+}
+
+/// Mean of every line of `slab`, computed in double precision.
+///
+/// # Errors
+/// As [`extremum`].
+pub fn mean<T: Number>(voxels: &Voxels<'_>, slab: &Slab, out: &mut [f64], control: &TaskControl) -> Result<()> {
+    let lines = Lines::<T>::new(voxels, slab, out.len())?;
+    fold::<T, Adding<Mean>>(lines, Params::Same(()), out, control)
+}
+
+/// Population standard deviation of every line of `slab`, from the mean squared deviation (two passes).
+///
+/// # Errors
+/// As [`extremum`]; [`Error::OutOfMemory`] for the means.
+pub fn std<T: Number>(voxels: &Voxels<'_>, slab: &Slab, out: &mut [f64], control: &TaskControl) -> Result<()> {
+    let mut means = zeros(out.len())?;
+    mean::<T>(voxels, slab, &mut means, control)?;
+    let lines = Lines::<T>::new(voxels, slab, out.len())?;
+    fold::<T, Adding<Deviation>>(lines, Params::Each(&means), out, control)
+}
+
+/// `n` zeros, or the error that says how many bytes were refused.
+pub(super) fn zeros<S: Summand>(n: usize) -> Result<Vec<S>> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(n).map_err(|_| Error::OutOfMemory { bytes: n as u128 * size_of::<S>() as u128 })?;
+    values.resize(n, S::ZERO);
+    Ok(values)
+}
+
+/// The parameter of each line.
+#[derive(Clone, Copy)]
+enum Params<'a, P> {
+    Same(P),
+    Each(&'a [P]),
+}
+
+impl<P: Copy> Params<'_, P> {
+    #[inline(always)]
+    fn get(self, i: usize) -> P {
+        match self {
+            Params::Same(p) => p,
+            Params::Each(all) => all[i],
+        }
+    }
+}
+
+fn fold<T: Number, F: Fold<T>>(
+    lines: Lines<'_, T>,
+    params: Params<'_, F::Param>,
+    out: &mut [F::Acc],
+    control: &TaskControl,
+) -> Result<()> {
+    let chunk = lines.chunk::<F::Acc>();
+    out.par_chunks_mut(chunk).enumerate().try_for_each(|(i, out)| {
+        control.check()?;
+        dispatch(Chunk::<T, F> { lines, params, first: i * chunk, out });
+        Ok(())
+    })
+}
+
+/// A chunk of output pixels: `out` starts at pixel `first` of the whole output.
+struct Chunk<'a, T: Number, F: Fold<T>> {
+    lines: Lines<'a, T>,
+    params: Params<'a, F::Param>,
+    first: usize,
+    out: &'a mut [F::Acc],
+}
+
+impl<T: Number, F: Fold<T>> Kernel for Chunk<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        if self.lines.run_along_memory() {
+            self.fold_along();
+        } else {
+            self.fold_across();
+        }
+    }
+}
+
+/// Voxels of each line that one pass takes: fewer passes over the output, still few enough streams for the
+/// prefetcher.
+const PASS: usize = 4;
+
+impl<T: Number, F: Fold<T>> Chunk<'_, T, F> {
+    /// Folds line after line.
+    #[inline(always)]
+    fn fold_along(self) {
+        let Self { lines, params, first, out } = self;
+        for (piece, out) in lines.pieces(first, out) {
+            for (i, o) in out.iter_mut().enumerate() {
+                let param = params.get(piece.first + i);
+                // SAFETY: the piece's pixels lie inside the output; `fold_line` reads the voxels of its line.
+                unsafe {
+                    let line = lines.along(piece.row, piece.pixel + i);
+                    *o = if line.is_dense() {
+                        fold_line::<T, F, _>(line.dense(), lines.depth, param)
+                    } else {
+                        fold_line::<T, F, _>(line, lines.depth, param)
+                    };
+                }
+            }
+        }
+    }
+
+    /// Folds all lines of the chunk at once, a few voxels of each per pass.
+    #[inline(always)]
+    fn fold_across(self) {
+        let Self { lines, params, first, out } = self;
+        out.fill(F::START);
+        let passes = lines.depth - lines.depth % PASS;
+        for depth in (0..passes).step_by(PASS) {
+            fold_pass::<T, F, PASS>(lines, depth, params, first, out);
+        }
+        for depth in passes..lines.depth {
+            fold_pass::<T, F, 1>(lines, depth, params, first, out);
+        }
+        for (piece, out) in lines.pieces(first, out) {
+            for (i, o) in out.iter_mut().enumerate() {
+                // SAFETY: the piece's pixels lie inside the output, and every line has `depth` voxels.
+                *o = unsafe { F::finish(*o, || lines.along(piece.row, piece.pixel + i), lines.depth) };
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `line` must have `n` voxels.
+#[inline(always)]
+unsafe fn fold_line<T: Number, F: Fold<T>, R: Run<T>>(line: R, n: usize, param: F::Param) -> F::Acc {
+    // SAFETY: the caller's promise.
+    unsafe { F::finish(F::line(line, n, param), || line, n) }
+}
+
+/// Takes the voxels `depth .. depth + N` of each line of the chunk.
+#[inline(always)]
+fn fold_pass<T: Number, F: Fold<T>, const N: usize>(
+    lines: Lines<'_, T>,
+    depth: usize,
+    params: Params<'_, F::Param>,
+    first: usize,
+    out: &mut [F::Acc],
+) {
+    for (piece, out) in lines.pieces(first, out) {
+        // SAFETY: `depth + N <= lines.depth` and the chunk's pixels lie inside the output.
+        unsafe {
+            let runs: [Strided<T>; N] = std::array::from_fn(|k| lines.across(depth + k, piece.row, piece.pixel));
+            if runs[0].is_dense() {
+                let runs: [Dense<T>; N] = runs.map(Strided::dense);
+                fold_rows::<T, F, _, N>(runs, params, piece.first, out);
+            } else {
+                fold_rows::<T, F, _, N>(runs, params, piece.first, out);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Each run must have `out.len()` voxels.
+#[inline(always)]
+unsafe fn fold_rows<T: Number, F: Fold<T>, R: Run<T>, const N: usize>(
+    runs: [R; N],
+    params: Params<'_, F::Param>,
+    first: usize,
+    out: &mut [F::Acc],
+) {
+    for (i, o) in out.iter_mut().enumerate() {
+        let mut acc = *o;
+        for run in runs {
+            // SAFETY: `i < out.len()`.
+            acc = F::step(acc, unsafe { run.get(i) }, params.get(first + i));
+        }
+        *o = acc;
+    }
+}
