@@ -1,0 +1,99 @@
+# Short verbs for everything. Each sets up what it needs (own virtual environment, locked packages, release build)
+# and is quick the second time: stamps in .make/ remember what is already done.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: demo test lint lint-rust lint-python test-rust test-python bench docs wheel lock clean help
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV := $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+export PATH := $(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(VENV)
+# One interpreter for every Rust build, so that maturin and cargo share what they compiled.
+export PYO3_PYTHON := $(PY)
+
+RUST_SOURCES := $(shell find rust benches -name '*.rs' 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
+
+help:
+	@echo "make demo    segment a vessel: synthetic CT angiography, or INPUT=scan.mha SOURCE='i j k' TARGET='i j k' LOWER=700"
+	@echo "make test    lints, Rust tests with and without the Python feature, Python tests"
+	@echo "make lint    rustfmt, clippy, ruff, mypy, stubtest"
+	@echo "make bench   compare with ITK, SimpleITK, scikit-fmm, eikonalfm   (BENCH='--quick')"
+	@echo "make docs    API pages into target/docs"
+	@echo "make wheel   abi3 wheel into dist/, installed and tried in a fresh environment"
+	@echo "make lock    resolve the newest Python packages into requirements/"
+	@echo "make clean   remove everything that was built"
+
+# --- environment -------------------------------------------------------------------------------------------------
+
+# Debian's python3 comes without ensurepip; then its pip puts a pip into the new environment.
+.make/venv:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@mkdir -p .make
+	@$(PY) -c 'import pip' 2>/dev/null || "$(PYTHON)" -m venv "$(VENV)" 2>/dev/null \
+		|| { "$(PYTHON)" -m venv --clear --without-pip "$(VENV)" \
+		&& "$(PYTHON)" -m pip --quiet --python "$(PY)" install pip; }
+	@touch $@
+
+.make/run .make/test .make/docs .make/bench: .make/%: requirements/%.txt .make/venv
+	@echo "installing requirements/$*.txt"
+	@$(PIP) --requirement requirements/$*.txt
+	@touch $@
+
+.make/build: $(RUST_SOURCES) pyproject.toml .make/run
+	maturin develop --release --locked --quiet
+	@touch $@
+
+# --- verbs -------------------------------------------------------------------------------------------------------
+
+demo: .make/build
+	@$(PY) -m mitk_rs.demo --output demo $(if $(INPUT),--input "$(INPUT)") $(if $(SOURCE),--source $(SOURCE)) \
+		$(if $(TARGET),--target $(TARGET)) $(if $(LOWER),--lower=$(LOWER)) $(if $(UPPER),--upper=$(UPPER))
+
+test: lint test-rust test-python
+	@$(PY) tools/skipped.py .make
+
+lint: lint-rust lint-python
+
+lint-rust: .make/venv
+	cargo fmt --all --check
+	cargo clippy --locked --quiet --all-targets -- -D warnings
+	cargo clippy --locked --quiet --all-targets --no-default-features -- -D warnings
+
+lint-python: .make/build .make/test
+	ruff check .
+	ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest mitk_rs._core
+
+test-rust: .make/venv
+	cargo test --locked --quiet --no-default-features 2>&1 | tee .make/rust-core.log
+	bash tools/rust_python_tests.sh 2>&1 | tee .make/rust-python.log
+
+test-python: .make/build .make/test
+	$(PY) -m pytest -n 2 --dist loadfile --junitxml=.make/pytest.xml -q
+
+bench: .make/build .make/test .make/bench
+	cargo bench --locked --no-default-features
+	$(PY) benches/peers.py $(BENCH)
+
+docs: .make/build .make/docs
+	$(PY) tools/api_docs.py target/docs
+
+wheel: .make/run
+	@rm -rf dist
+	maturin build --release --locked --quiet --out dist
+	bash tools/try_wheel.sh dist/*.whl
+
+lock: .make/venv
+	$(PY) tools/lock.py
+
+clean:
+	rm -rf target dist demo .make .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find python -name '*.so' -delete
