@@ -1,0 +1,91 @@
+"""Images with read and write accessors, level-set initialization and maximum intensity projection.
+
+``import mitk_rs as mitk`` gives the image API of MITK's Python bindings. Names are imported when first
+used: importing the package loads neither NumPy nor VTK nor SimpleITK.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mitk_rs.errors import Cancelled as Cancelled
+    from mitk_rs.errors import DisplayError as DisplayError
+    from mitk_rs.errors import Exception as Exception  # noqa: A004
+    from mitk_rs.errors import FileError as FileError
+    from mitk_rs.errors import FileMissingError as FileMissingError
+    from mitk_rs.errors import GeometryError as GeometryError
+    from mitk_rs.errors import InternalError as InternalError
+    from mitk_rs.errors import MemoryIsLockedError as MemoryIsLockedError
+    from mitk_rs.errors import MemoryLimitError as MemoryLimitError
+    from mitk_rs.errors import PropertyNotOwnedError as PropertyNotOwnedError
+    from mitk_rs.errors import RequestError as RequestError
+    from mitk_rs.errors import TimeStepError as TimeStepError
+    from mitk_rs.errors import UsageError as UsageError
+    from mitk_rs.geometry import BaseGeometry as BaseGeometry
+    from mitk_rs.geometry import Geometry3D as Geometry3D
+    from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
+    from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
+    from mitk_rs.points import Color as Color
+    from mitk_rs.points import Point2D as Point2D
+    from mitk_rs.points import Point3D as Point3D
+    from mitk_rs.points import Vector2D as Vector2D
+    from mitk_rs.points import Vector3D as Vector3D
+    from mitk_rs.time_geometry import ArbitraryTimeGeometry as ArbitraryTimeGeometry
+    from mitk_rs.time_geometry import ProportionalTimeGeometry as ProportionalTimeGeometry
+    from mitk_rs.time_geometry import TimeGeometry as TimeGeometry
+
+    __version__: str
+
+# Where each public name lives. A test compares it with the imports above.
+_EXPORTS = {
+    "ArbitraryTimeGeometry": "time_geometry",
+    "BaseGeometry": "geometry",
+    "Cancelled": "errors",
+    "Color": "points",
+    "DisplayError": "errors",
+    "Exception": "errors",
+    "FileError": "errors",
+    "FileMissingError": "errors",
+    "Geometry3D": "geometry",
+    "GeometryError": "errors",
+    "InternalError": "errors",
+    "MemoryIsLockedError": "errors",
+    "MemoryLimitError": "errors",
+    "PlaneGeometry": "geometry",
+    "Point2D": "points",
+    "Point3D": "points",
+    "PropertyNotOwnedError": "errors",
+    "ProportionalTimeGeometry": "time_geometry",
+    "RequestError": "errors",
+    "SlicedGeometry3D": "geometry",
+    "TimeGeometry": "time_geometry",
+    "TimeStepError": "errors",
+    "UsageError": "errors",
+    "Vector2D": "points",
+    "Vector3D": "points",
+    "__version__": "_core",
+}
+
+# Modules that users reach as attributes of the package.
+_MODULES = frozenset({"errors", "geometry", "points", "time_geometry"})
+
+__all__ = list(_EXPORTS)
+
+logging.getLogger("mitk_rs").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"mitk_rs.{name}")
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'mitk_rs' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"mitk_rs.{_EXPORTS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS, *_MODULES})

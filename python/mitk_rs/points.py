@@ -1,0 +1,250 @@
+"""Points, vectors and colours, as MITK passes them around.
+
+A *point* is a position, a *vector* a displacement: an affine map moves points and only turns and stretches
+vectors. Both hold double precision numbers, in millimetres for world coordinates and in voxels for index
+coordinates. MITK's classes have neither arithmetic nor length nor equality; ours have, and refuse what
+makes no sense (adding two points). A colour holds three single precision numbers, usually from 0 to 1."""
+
+from __future__ import annotations
+
+import operator
+import struct
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex, overload
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["Color", "Point2D", "Point3D", "Vector2D", "Vector3D"]
+
+
+def _coordinate_property(index: int, name: str) -> property:
+    def read(self: _Coordinates) -> float:
+        return self[index]
+
+    def write(self: _Coordinates, value: SupportsFloat) -> None:
+        self[index] = value
+
+    return property(read, write, doc=f"The {name} coordinate.")
+
+
+class _Coordinates:
+    """A fixed number of floats that can be read and written by position."""
+
+    __module__ = "mitk_rs"
+    __slots__ = ("__weakref__", "_values")
+    _size: ClassVar[int]
+    _values: list[float]
+
+    def __init__(self, *coordinates: SupportsFloat) -> None:
+        if len(coordinates) not in (0, self._size):
+            raise TypeError(
+                f"{type(self).__name__} takes no coordinates or {self._size}, got {len(coordinates)}"
+            )
+        self._values = [0.0] * self._size
+        for index, value in enumerate(coordinates):
+            self[index] = value
+
+    def _position(self, index: SupportsIndex) -> int:
+        position = operator.index(index)
+        if not 0 <= position < self._size:
+            raise IndexError(f"{type(self).__name__} has elements 0 to {self._size - 1}, got {position}")
+        return position
+
+    def _rounded(self, value: SupportsFloat) -> float:
+        return float(value)
+
+    def __getitem__(self, index: SupportsIndex) -> float:
+        return self._values[self._position(index)]
+
+    def __setitem__(self, index: SupportsIndex, value: SupportsFloat) -> None:
+        position = self._position(index)
+        if isinstance(value, str | bytes):
+            raise TypeError(f"{type(self).__name__} holds numbers, got {value!r}")
+        self._values[position] = self._rounded(value)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(tuple(self._values))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is type(self):
+            return self._values == other._values
+        if isinstance(other, tuple | list):
+            return tuple(self._values) == tuple(other)
+        return NotImplemented
+
+    # Mutable values: equal now, different later, so no hash.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
+        if copy is False:
+            raise ValueError(f"a {type(self).__name__} cannot be seen as an array without a copy")
+        return np.array(self._values, dtype=np.float64 if dtype is None else dtype)
+
+    def __copy__(self) -> Self:
+        return type(self)(*self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)(*self)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[float, ...]]:
+        return type(self), tuple(self._values)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} [{', '.join(f'{value:.6f}' for value in self._values)}]>"
+
+
+class _Vector(_Coordinates):
+    __module__ = "mitk_rs"
+    __slots__ = ()
+
+    def _combined(self, other: _Vector, sign: float) -> Self:
+        return type(self)(*(a + sign * b for a, b in zip(self, other, strict=True)))
+
+    def __add__(self, other: Self) -> Self:
+        return self._combined(other, 1.0) if type(other) is type(self) else NotImplemented
+
+    def __sub__(self, other: Self) -> Self:
+        return self._combined(other, -1.0) if type(other) is type(self) else NotImplemented
+
+    def __mul__(self, factor: float) -> Self:
+        if not isinstance(factor, int | float | np.number):
+            return NotImplemented
+        return type(self)(*(value * float(factor) for value in self))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Self:
+        if not isinstance(divisor, int | float | np.number):
+            return NotImplemented
+        return type(self)(*(value / float(divisor) for value in self))
+
+    def __neg__(self) -> Self:
+        return self * -1.0
+
+    @property
+    def length(self) -> float:
+        """Euclidean length."""
+        return float(np.hypot.reduce(self._values))
+
+
+class Vector2D(_Vector):
+    """A displacement in a plane: ``Vector2D()`` is zero, ``Vector2D(x, y)`` has coordinates.
+
+    Examples
+    --------
+    >>> from mitk_rs import Vector2D
+    >>> 2 * Vector2D(1, 0.5)
+    <Vector2D [2.000000, 1.000000]>
+    """
+
+    __module__ = "mitk_rs"
+    __slots__ = ()
+    _size = 2
+    x = _coordinate_property(0, "x")
+    y = _coordinate_property(1, "y")
+
+
+class Vector3D(_Vector):
+    """A displacement in space: ``Vector3D()`` is zero, ``Vector3D(x, y, z)`` has coordinates.
+
+    Examples
+    --------
+    >>> from mitk_rs import Vector3D
+    >>> (Vector3D(1, 2, 3) - Vector3D(0, 2, 3)).length
+    1.0
+    """
+
+    __module__ = "mitk_rs"
+    __slots__ = ()
+    _size = 3
+    x = _coordinate_property(0, "x")
+    y = _coordinate_property(1, "y")
+    z = _coordinate_property(2, "z")
+
+
+class Point2D(_Coordinates):
+    """A position in a plane: ``Point2D()`` is the origin, ``Point2D(x, y)`` has coordinates.
+
+    Point - point is a :class:`Vector2D`; point + vector and point - vector are points.
+    """
+
+    __module__ = "mitk_rs"
+    __slots__ = ()
+    _size = 2
+    x = _coordinate_property(0, "x")
+    y = _coordinate_property(1, "y")
+
+    def __add__(self, vector: Vector2D) -> Point2D:
+        return Point2D(*(Vector2D(*self) + vector)) if isinstance(vector, Vector2D) else NotImplemented
+
+    @overload
+    def __sub__(self, other: Point2D) -> Vector2D: ...
+    @overload
+    def __sub__(self, other: Vector2D) -> Point2D: ...
+    def __sub__(self, other: Point2D | Vector2D) -> Vector2D | Point2D:
+        if isinstance(other, Point2D):
+            return Vector2D(*self) - Vector2D(*other)
+        return Point2D(*(Vector2D(*self) - other)) if isinstance(other, Vector2D) else NotImplemented
+
+
+class Point3D(_Coordinates):
+    """A position in space: ``Point3D()`` is the origin, ``Point3D(x, y, z)`` has coordinates.
+
+    Point - point is a :class:`Vector3D`; point + vector and point - vector are points.
+
+    Examples
+    --------
+    >>> from mitk_rs import Point3D, Vector3D
+    >>> Point3D(1, 2, 3)
+    <Point3D [1.000000, 2.000000, 3.000000]>
+    >>> Point3D(1, 2, 3) + Vector3D(0, 0, 1) == (1, 2, 4)
+    True
+    """
+
+    __module__ = "mitk_rs"
+    __slots__ = ()
+    _size = 3
+    x = _coordinate_property(0, "x")
+    y = _coordinate_property(1, "y")
+    z = _coordinate_property(2, "z")
+
+    def __add__(self, vector: Vector3D) -> Point3D:
+        return Point3D(*(Vector3D(*self) + vector)) if isinstance(vector, Vector3D) else NotImplemented
+
+    @overload
+    def __sub__(self, other: Point3D) -> Vector3D: ...
+    @overload
+    def __sub__(self, other: Vector3D) -> Point3D: ...
+    def __sub__(self, other: Point3D | Vector3D) -> Vector3D | Point3D:
+        if isinstance(other, Point3D):
+            return Vector3D(*self) - Vector3D(*other)
+        return Point3D(*(Vector3D(*self) - other)) if isinstance(other, Vector3D) else NotImplemented
+
+
+class Color(_Coordinates):
+    """A colour of three single precision numbers: ``Color()`` is black, ``Color(r, g, b)`` has components.
+
+    Examples
+    --------
+    >>> from mitk_rs import Color
+    >>> Color(1, 0.5, 0)
+    mitk.Color(1.000000, 0.500000, 0.000000)
+    """
+
+    __module__ = "mitk_rs"
+    __slots__ = ()
+    _size = 3
+    r = _coordinate_property(0, "red")
+    g = _coordinate_property(1, "green")
+    b = _coordinate_property(2, "blue")
+
+    def _rounded(self, value: SupportsFloat) -> float:
+        rounded: float = struct.unpack("f", struct.pack("f", float(value)))[0]
+        return rounded
+
+    def __repr__(self) -> str:
+        return f"mitk.Color({', '.join(f'{value:.6f}' for value in self._values)})"
