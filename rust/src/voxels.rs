@@ -115,6 +115,14 @@ impl<'a> Voxels<'a> {
         }
     }
 
+    /// Reads every voxel as `f32` into `out`, x fastest.
+    pub fn read_all(&self, out: &mut [f32]) {
+        let size = self.size;
+        for (row, out) in out.chunks_mut(size.x()).take(size.y() * size.z()).enumerate() {
+            crate::dispatch_pixel!(self.pixel, P => self.read_row::<P, f32>(0, row % size.y(), row / size.y(), out, P::to_f32));
+        }
+    }
+
     /// Address of voxel `(x, y, z)`.
     ///
     /// # Safety

@@ -1,0 +1,84 @@
+"""Types of the Rust module, kept by hand and checked against it by stubtest."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Index = tuple[int, int, int] | Sequence[int]
+_Progress = Callable[[float], object]
+_SpeedMap = tuple[float | None, float | None, bool, bool]
+
+class _Cancel(Protocol):
+    def is_set(self) -> bool: ...
+
+def version() -> str: ...
+def default_threads() -> int: ...
+def speed_image(
+    image: NDArray[Any],
+    lower: float | None = None,
+    upper: float | None = None,
+    *,
+    negate: bool = False,
+    vmtk: bool = False,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> NDArray[np.float32]: ...
+def isosurface(
+    image: NDArray[Any], value: float, *, negate: bool = False, threads: int | None = None
+) -> NDArray[np.float32]: ...
+def threshold(
+    image: NDArray[Any],
+    lower: float | None = None,
+    upper: float | None = None,
+    *,
+    negate: bool = False,
+    threads: int | None = None,
+) -> NDArray[np.float32]: ...
+def seed_level_set(
+    shape: tuple[int, int, int], points: Sequence[_Index], *, threads: int | None = None
+) -> NDArray[np.float32]: ...
+def combine(
+    merged: NDArray[Any],
+    branch: NDArray[Any],
+    how: Literal["minimum", "sum"] = "minimum",
+    *,
+    threads: int | None = None,
+) -> NDArray[np.float32]: ...
+def march(
+    speed: NDArray[Any],
+    spacing: Sequence[float],
+    seeds: Sequence[_Index],
+    *,
+    seed_times: Sequence[float] | None = None,
+    target_mode: str | int = "none",
+    targets: Sequence[_Index] = ...,
+    target_offset: float = 0.0,
+    stopping_time: float | None = None,
+    speed_map: _SpeedMap | None = None,
+    gradient: bool = False,
+    out: NDArray[np.float32] | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float | None, float]: ...
+def colliding_fronts(
+    speed: NDArray[Any],
+    spacing: Sequence[float],
+    seeds1: Sequence[_Index],
+    seeds2: Sequence[_Index],
+    *,
+    stop_on_targets: bool = True,
+    apply_connectivity: bool = True,
+    negative_epsilon: float = -1e-6,
+    speed_map: _SpeedMap | None = None,
+    out: NDArray[np.float32] | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> NDArray[np.float32]: ...

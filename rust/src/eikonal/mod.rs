@@ -1,0 +1,37 @@
+//! Arrival times of a front: the eikonal equation |grad T| * speed = 1 on a voxel grid.
+//!
+//! T is in mm / speed. First-order upwind differences (Godunov), face neighbours only; the numbers are those of
+//! ITK's `FastMarchingUpwindGradientImageFilter` and `CollidingFrontsImageFilter` on `float` images, bit for bit
+//! (Sethian 1996, PNAS 93(4); Antiga et al. 2008, Med Biol Eng Comput 46(11)).
+//!
+//! * [`upwind`] solves one voxel,
+//! * [`stop`] says where a front ends,
+//! * [`heap`] is the plain march that everything else is checked against,
+//! * [`fronts`] lets two fronts collide.
+
+pub mod fronts;
+pub mod heap;
+pub mod stop;
+pub mod storage;
+pub mod upwind;
+
+pub use stop::{StopRule, TargetMode};
+pub use storage::Time;
+
+use crate::grid::Index3;
+
+/// A voxel from which a front starts, and the arrival time there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seed {
+    /// Voxel `(x, y, z)`.
+    pub index: Index3,
+    /// Arrival time at the voxel; 0 for an ordinary seed.
+    pub time: f64,
+}
+
+impl Seed {
+    /// A seed that starts at time 0.
+    pub fn at(index: Index3) -> Self {
+        Self { index, time: 0.0 }
+    }
+}

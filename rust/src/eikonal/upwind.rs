@@ -1,0 +1,93 @@
+//! Local solvers: the arrival time at one voxel from those of its face neighbours.
+//!
+//! With `t_a` the smaller neighbour on axis a, `h_a` the spacing and F the speed, T solves
+//! `sum over upwind axes of ((T - t_a) / h_a)^2 = 1 / F^2`, where an axis is upwind if `t_a < T`.
+
+use super::storage::Time;
+
+/// The cascade as ITK computes it: sort the axes by time, add them one by one while they are upwind.
+///
+/// `times` and `inverse_h2` are per axis `(x, y, z)`; ties keep that order. Returns `far` or more where no
+/// neighbour is known. A discriminant below zero (cancellation at `time * speed / h` above 1e7, where ITK throws)
+/// counts as zero.
+pub fn cascade(times: [f64; 3], inverse_h2: [f64; 3], speed: f64, far: f64) -> f64 {
+    let mut axes = [(times[0], inverse_h2[0]), (times[1], inverse_h2[1]), (times[2], inverse_h2[2])];
+    axes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let slowness = 1.0 / speed;
+    let (mut a, mut b, mut c) = (0.0, 0.0, -(slowness * slowness));
+    let mut solution = far;
+    for (t, w) in axes {
+        if solution < t {
+            break;
+        }
+        a += w;
+        b += t * w;
+        c += t * t * w;
+        let discriminant: f64 = b * b - a * c;
+        solution = (discriminant.max(0.0).sqrt() + b) / a;
+    }
+    solution
+}
+
+/// `1 / h^2` per axis, computed as ITK does: the square of the reciprocal.
+pub fn inverse_squares(spacing: [f64; 3]) -> [f64; 3] {
+    spacing.map(|h| (1.0 / h) * (1.0 / h))
+}
+
+/// One component of the upwind gradient from the times of a voxel and its two neighbours on an axis.
+///
+/// `None` stands for a neighbour outside or not accepted. Differences in storage precision, division in `f64`,
+/// result in `f32`, as in ITK.
+#[inline(always)]
+pub fn gradient_component<T: Time>(before: Option<T>, here: T, after: Option<T>, spacing: f64) -> f32 {
+    let difference = |a: T, b: T| T::from_f64(a.to_f64() - b.to_f64()).to_f64();
+    let back = before.map_or(0.0, |t| difference(here, t));
+    let ahead = after.map_or(0.0, |t| difference(t, here));
+    let steepest = if back.max(-ahead) < 0.0 {
+        0.0
+    } else if back > -ahead {
+        back
+    } else {
+        ahead
+    };
+    (steepest / spacing) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAR: f64 = f32::FAR as f64;
+
+    #[test]
+    fn one_neighbour_adds_a_step() {
+        assert_eq!(cascade([3.0, FAR, FAR], [1.0; 3], 0.5, FAR), 5.0);
+    }
+
+    #[test]
+    fn two_equal_neighbours_meet_diagonally() {
+        let t = cascade([0.0, 0.0, FAR], [1.0; 3], 1.0, FAR);
+        assert!((t - 0.5f64.sqrt()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn zero_speed_is_never_reached() {
+        assert!(cascade([0.0, 0.0, 0.0], [1.0; 3], 0.0, FAR) > FAR);
+    }
+
+    #[test]
+    fn the_solution_satisfies_the_equation() {
+        let (times, h) = ([1.0, 1.2, 1.1], [0.8, 1.5, 1.1]);
+        let t = cascade(times, inverse_squares(h), 0.7, FAR);
+        let sum: f64 = (0..3).map(|a| ((t - times[a]) / h[a]).max(0.0).powi(2)).sum();
+        assert!((sum - 1.0 / 0.49).abs() < 1e-12);
+    }
+
+    #[test]
+    fn gradient_takes_the_smaller_neighbour() {
+        assert_eq!(gradient_component(Some(1.0f32), 3.0, Some(2.0), 1.0), 2.0);
+        assert_eq!(gradient_component(Some(2.0f32), 3.0, Some(1.0), 1.0), -2.0);
+        assert_eq!(gradient_component(Some(4.0f32), 3.0, None, 1.0), 0.0);
+        assert_eq!(gradient_component::<f32>(None, 3.0, None, 1.0), 0.0);
+    }
+}

@@ -1,0 +1,138 @@
+//! The one doorway from Python into the core.
+//!
+//! [`EnterCore::enter_core`] detaches from the interpreter, runs the work in a pool of our own, and meanwhile
+//! looks every 50 ms for Ctrl-C, a cancel object and a deadline, and calls the progress callback at most ten
+//! times a second. A panic becomes `InternalError`, a core error its Python exception.
+
+use super::error::ours;
+use crate::error::{Error, Result};
+use crate::task::{PoolLease, TaskControl, resolve_threads};
+use pyo3::exceptions::PyTimeoutError;
+use pyo3::prelude::*;
+use std::time::{Duration, Instant};
+
+const POLL: Duration = Duration::from_millis(50);
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
+
+/// How a call is run: the keyword arguments that every long function takes.
+#[derive(Default)]
+pub(super) struct CallOptions<'py> {
+    /// Number of workers; all available ones where `None`.
+    pub(super) threads: Option<usize>,
+    /// Called with the fraction done.
+    pub(super) progress: Option<Bound<'py, PyAny>>,
+    /// An object with `is_set()`, such as `threading.Event`.
+    pub(super) cancel: Option<Bound<'py, PyAny>>,
+    /// Seconds after which the call gives up with `TimeoutError`.
+    pub(super) timeout: Option<f64>,
+}
+
+/// What the work sees of its call.
+pub(super) struct Task<'a> {
+    /// Cancel flag and progress.
+    pub(super) control: &'a TaskControl,
+    /// Size of the pool that runs the work.
+    #[expect(dead_code, reason = "the multithreaded march will read it")]
+    pub(super) threads: usize,
+}
+
+/// Leaves Python, computes, comes back.
+pub(super) trait EnterCore {
+    /// Runs `work` detached; see the module.
+    fn enter_core<T: Send>(
+        self,
+        options: &CallOptions<'_>,
+        work: impl FnOnce(Task<'_>) -> Result<T> + Send,
+    ) -> PyResult<T>;
+}
+
+impl EnterCore for Python<'_> {
+    fn enter_core<T: Send>(
+        self,
+        options: &CallOptions<'_>,
+        work: impl FnOnce(Task<'_>) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        let threads = resolve_threads(options.threads)?;
+        let control = TaskControl::default();
+        let mut watch = Watch::new(options, &control)?;
+        let result = self.detach(|| {
+            let lease = PoolLease::of(threads)?;
+            lease.run(|| work(Task { control: &control, threads }), POLL, || watch.poll())
+        });
+        watch.finish(self, result)
+    }
+}
+
+/// What the waiting thread looks at while the work runs.
+struct Watch<'a> {
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+    control: &'a TaskControl,
+    deadline: Option<Instant>,
+    last_progress: Instant,
+    /// The exception that made us cancel.
+    raised: Option<PyErr>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(options: &CallOptions<'_>, control: &'a TaskControl) -> PyResult<Self> {
+        let now = Instant::now();
+        let timeout = options.timeout.map(Duration::try_from_secs_f64).transpose();
+        let timeout = timeout.map_err(|_| Error::BadArgument {
+            name: "timeout",
+            got: options.timeout.unwrap_or_default().to_string(),
+            allowed: "seconds, finite and >= 0",
+        })?;
+        Ok(Self {
+            progress: options.progress.clone().map(Bound::unbind),
+            cancel: options.cancel.clone().map(Bound::unbind),
+            control,
+            deadline: timeout.and_then(|t| now.checked_add(t)),
+            last_progress: now,
+            raised: None,
+        })
+    }
+
+    fn poll(&mut self) {
+        if self.control.is_cancelled() {
+            return;
+        }
+        if let Err(stop) = Python::attach(|py| self.look(py)) {
+            self.raised = Some(stop);
+            self.control.cancel();
+        }
+    }
+
+    fn look(&mut self, py: Python<'_>) -> PyResult<()> {
+        py.check_signals()?;
+        if self.deadline.is_some_and(|d| Instant::now() >= d) {
+            return Err(PyTimeoutError::new_err("the time allowed by timeout= has passed"));
+        }
+        if let Some(cancel) = &self.cancel
+            && cancel.bind(py).call_method0("is_set")?.is_truthy()?
+        {
+            return Err(ours("Cancelled", "cancelled by the caller".into()));
+        }
+        if self.last_progress.elapsed() >= BETWEEN_PROGRESS {
+            self.last_progress = Instant::now();
+            self.tell(py, self.control.progress())?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, py: Python<'_>, fraction: f64) -> PyResult<()> {
+        if let Some(progress) = &self.progress {
+            progress.call1(py, (fraction,))?;
+        }
+        Ok(())
+    }
+
+    fn finish<T>(mut self, py: Python<'_>, result: Result<T>) -> PyResult<T> {
+        if let Some(raised) = self.raised.take() {
+            return Err(raised);
+        }
+        let value = result?;
+        self.tell(py, 1.0)?;
+        Ok(value)
+    }
+}

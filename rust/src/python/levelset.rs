@@ -1,0 +1,143 @@
+//! Bindings of [`crate::levelset`].
+
+use super::arrays::{InputArray, OutputArray};
+use super::doorway::{CallOptions, EnterCore, Task};
+use crate::error::Result;
+use crate::grid::{Index3, Size3};
+use crate::levelset::{self, Bounds, Combine, Intensity, Outside, SpeedMap};
+use crate::voxels::Voxels;
+use numpy::PyArrayDyn;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// How speeds come from intensities: `(lower, upper, negate, vmtk)`.
+pub(super) type SpeedParameters = (Option<f64>, Option<f64>, bool, bool);
+
+/// The map from intensity to speed that `parameters` describe, after a scan of the image.
+pub(super) fn speed_map(image: &Voxels<'_>, parameters: SpeedParameters, task: &Task<'_>) -> Result<SpeedMap> {
+    let (lower, upper, negate, vmtk) = parameters;
+    let intensity = Intensity::of(image, negate, task.control)?;
+    let outside = if vmtk { Outside::Vmtk } else { Outside::Zero };
+    SpeedMap::of(image, intensity, Bounds::new(lower, upper)?, outside, task.control)
+}
+
+type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
+
+/// Fills a fresh float32 array of the image's shape.
+fn fill<'py>(
+    py: Python<'py>,
+    image: &Bound<'py, PyAny>,
+    options: &CallOptions<'py>,
+    work: impl FnOnce(&Voxels<'_>, &mut [f32], &Task<'_>) -> Result<()> + Send,
+) -> PyResult<Floats<'py>> {
+    let input = InputArray::new(image, "image")?;
+    let output = OutputArray::<f32>::zeros(py, input.shape());
+    let voxels = input.voxels()?;
+    // SAFETY: the array is fresh; nobody else has seen it.
+    let out = unsafe { output.as_mut_slice() };
+    py.enter_core(options, move |task| work(&voxels, out, &task))?;
+    Ok(output.into_array())
+}
+
+#[pyfunction]
+#[pyo3(signature = (image, lower=None, upper=None, *, negate=false, vmtk=false, threads=None, progress=None, cancel=None, timeout=None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+fn speed_image<'py>(
+    py: Python<'py>,
+    image: &Bound<'py, PyAny>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+    negate: bool,
+    vmtk: bool,
+    threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+    cancel: Option<Bound<'py, PyAny>>,
+    timeout: Option<f64>,
+) -> PyResult<Floats<'py>> {
+    let options = CallOptions { threads, progress, cancel, timeout };
+    fill(py, image, &options, |image, out, task| {
+        speed_map(image, (lower, upper, negate, vmtk), task)?.fill(image, out, task.control)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (image, value, *, negate=false, threads=None))]
+fn isosurface<'py>(
+    py: Python<'py>,
+    image: &Bound<'py, PyAny>,
+    value: f64,
+    negate: bool,
+    threads: Option<usize>,
+) -> PyResult<Floats<'py>> {
+    let options = CallOptions { threads, ..Default::default() };
+    fill(py, image, &options, |image, out, task| {
+        let intensity = Intensity::of(image, negate, task.control)?;
+        levelset::isosurface(image, &intensity, value, out, task.control)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (image, lower=None, upper=None, *, negate=false, threads=None))]
+fn threshold<'py>(
+    py: Python<'py>,
+    image: &Bound<'py, PyAny>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+    negate: bool,
+    threads: Option<usize>,
+) -> PyResult<Floats<'py>> {
+    let options = CallOptions { threads, ..Default::default() };
+    fill(py, image, &options, |image, out, task| {
+        let intensity = Intensity::of(image, negate, task.control)?;
+        levelset::threshold(image, &intensity, &Bounds::new(lower, upper)?, out, task.control)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (shape, points, *, threads=None))]
+fn seed_level_set<'py>(
+    py: Python<'py>,
+    shape: [usize; 3],
+    points: Vec<Index3>,
+    threads: Option<usize>,
+) -> PyResult<Floats<'py>> {
+    let size = Size3::new([shape[2], shape[1], shape[0]])?;
+    let output = OutputArray::<f32>::zeros(py, &shape);
+    // SAFETY: the array is fresh; nobody else has seen it.
+    let out = unsafe { output.as_mut_slice() };
+    let options = CallOptions { threads, ..Default::default() };
+    py.enter_core(&options, move |_| levelset::seeds(size, &points, out))?;
+    Ok(output.into_array())
+}
+
+/// Combines `branch` into a copy of `merged`.
+#[pyfunction]
+#[pyo3(signature = (merged, branch, how="minimum", *, threads=None))]
+fn combine<'py>(
+    py: Python<'py>,
+    merged: &Bound<'py, PyAny>,
+    branch: &Bound<'py, PyAny>,
+    how: &str,
+    threads: Option<usize>,
+) -> PyResult<Floats<'py>> {
+    let how = match how {
+        "minimum" => Combine::Minimum,
+        "sum" => Combine::Sum,
+        other => return Err(PyValueError::new_err(format!("how is {other:?}: allowed are \"minimum\" and \"sum\""))),
+    };
+    let input = InputArray::new(branch, "branch")?;
+    let branch = input.voxels()?;
+    let options = CallOptions { threads, ..Default::default() };
+    fill(py, merged, &options, move |merged, out, task| {
+        merged.read_all(out);
+        levelset::combine(out, &branch, how, task.control)
+    })
+}
+
+pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(speed_image, m)?)?;
+    m.add_function(wrap_pyfunction!(isosurface, m)?)?;
+    m.add_function(wrap_pyfunction!(threshold, m)?)?;
+    m.add_function(wrap_pyfunction!(seed_level_set, m)?)?;
+    m.add_function(wrap_pyfunction!(combine, m)?)
+}

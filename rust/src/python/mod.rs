@@ -1,0 +1,33 @@
+//! The bindings: the only folder that names `pyo3` or `numpy`.
+//!
+//! Each function takes arguments, enters the core through the one doorway ([`doorway`]) and wraps the result.
+//! Nothing is computed here.
+
+mod arrays;
+mod doorway;
+mod error;
+mod levelset;
+mod march;
+
+use pyo3::prelude::*;
+
+/// Version of the package, from `Cargo.toml`.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Number of threads used where the caller names none.
+#[pyfunction]
+fn default_threads() -> PyResult<usize> {
+    Ok(crate::task::resolve_threads(None)?)
+}
+
+/// `mitk_rs._core`.
+#[pymodule(gil_used = false)]
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(version, m)?)?;
+    m.add_function(wrap_pyfunction!(default_threads, m)?)?;
+    levelset::register(m)?;
+    march::register(m)
+}
