@@ -22,10 +22,7 @@ def names_for_type_checkers() -> set[tuple[str, str]]:
     tree = ast.parse(inspect.getsource(mitk_rs))
     guarded = next(node for node in tree.body if isinstance(node, ast.If))
     return {
-        (node.module, alias.name)
-        for node in guarded.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
+        (node.module, alias.name) for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
 
 
@@ -64,7 +61,5 @@ def test_the_library_logs_and_stays_quiet_by_default():
 
 def test_importing_takes_less_than_twice_the_time_of_numpy():
     code = "import time; a = time.perf_counter(); import {}; print(time.perf_counter() - a)"
-    quickest = {
-        module: min(float(run(code.format(module))) for _ in range(5)) for module in ("numpy", "mitk_rs")
-    }
+    quickest = {module: min(float(run(code.format(module))) for _ in range(5)) for module in ("numpy", "mitk_rs")}
     assert quickest["mitk_rs"] < 2 * quickest["numpy"]

@@ -38,9 +38,7 @@ class _Coordinates:
 
     def __init__(self, *coordinates: SupportsFloat) -> None:
         if len(coordinates) not in (0, self._size):
-            raise TypeError(
-                f"{type(self).__name__} takes no coordinates or {self._size}, got {len(coordinates)}"
-            )
+            raise TypeError(f"{type(self).__name__} takes no coordinates or {self._size}, got {len(coordinates)}")
         self._values = [0.0] * self._size
         for index, value in enumerate(coordinates):
             self[index] = value

@@ -216,9 +216,7 @@ def test_readers_never_see_a_mixture_of_two_states():
 
 def test_no_translation_of_many_threads_is_lost():
     geometry = mitk.Geometry3D()
-    threads = [
-        threading.Thread(target=lambda: [geometry.translate((1, 0, 0)) for _ in range(200)]) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: [geometry.translate((1, 0, 0)) for _ in range(200)]) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -49,9 +49,7 @@ def spacing(value: Any) -> Triple:
     if len(numbers) != 3:
         raise TypeError(f"spacing must be three numbers, got {reprlib.repr(value)}")
     if not all(0 < number < math.inf for number in numbers):
-        raise GeometryError(
-            f"spacing must be finite and greater than 0 mm on every axis, got {tuple(numbers)}"
-        )
+        raise GeometryError(f"spacing must be finite and greater than 0 mm on every axis, got {tuple(numbers)}")
     return numbers[0], numbers[1], numbers[2]
 
 
@@ -93,9 +91,7 @@ def bounds(value: Any) -> tuple[float, ...]:
     """Six finite numbers xmin, xmax, ymin, ymax, zmin, zmax with min <= max."""
     numbers = _float_list(value, "bounds", "six numbers")
     if len(numbers) != 6:
-        raise GeometryError(
-            f"bounds must be six numbers (xmin, xmax, ymin, ymax, zmin, zmax), got {len(numbers)}"
-        )
+        raise GeometryError(f"bounds must be six numbers (xmin, xmax, ymin, ymax, zmin, zmax), got {len(numbers)}")
     if not all(map(math.isfinite, numbers)):
         raise GeometryError(f"bounds must be finite, got {numbers}")
     if any(low > high for low, high in zip(numbers[::2], numbers[1::2], strict=True)):
@@ -127,7 +123,5 @@ def coordinates(value: Any, size: int = 3) -> FloatArray:
     except ValueError:
         array = np.empty(0)
     if array.dtype.kind not in "biuf" or array.ndim == 0 or array.shape[-1] != size:
-        raise TypeError(
-            f"coordinates must be {size} numbers or an array (N, {size}), got {reprlib.repr(value)}"
-        )
+        raise TypeError(f"coordinates must be {size} numbers or an array (N, {size}), got {reprlib.repr(value)}")
     return array.astype(np.float64)

@@ -233,9 +233,7 @@ class BaseGeometry:
         with self._lock:
             extent = self.get_extent(number)
             if extent <= 0:
-                raise GeometryError(
-                    f"axis {number} has no extent that could be stretched: bounds {self.bounds}"
-                )
+                raise GeometryError(f"axis {number} has no extent that could be stretched: bounds {self.bounds}")
             spacing = list(self._frame.spacing)
             spacing[number] = length / extent
             self._change(spacing=arguments.spacing(spacing))

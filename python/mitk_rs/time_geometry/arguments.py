@@ -38,7 +38,5 @@ def time_points(values: Iterable[SupportsFloat]) -> tuple[float, ...]:
         raise RequestError(f"time points must be at least 2 (n steps have n + 1), got {len(points)}")
     for step, (lower, upper) in enumerate(pairwise(points)):
         if upper < lower:
-            raise RequestError(
-                f"time points must not decrease, step {step} would last from {lower} to {upper} ms"
-            )
+            raise RequestError(f"time points must not decrease, step {step} would last from {lower} to {upper} ms")
     return points

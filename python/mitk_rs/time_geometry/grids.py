@@ -162,9 +162,7 @@ class ArbitraryGrid:
 
     def expanded(self, count: int) -> Self:
         if not self.count:
-            raise RequestError(
-                "an empty time geometry has no step whose duration could be repeated; append steps"
-            )
+            raise RequestError("an empty time geometry has no step whose duration could be repeated; append steps")
         begin = self._upper(self.count - 1)
         duration = begin - self.lower[-1]
         grid = replace(self, upper=(*self.upper[:-1], begin))

@@ -90,9 +90,7 @@ class ProportionalTimeGeometry(TimeGeometry):
     def is_default(self) -> bool:
         """Whether the times are those of a fresh image: always valid, or 1 ms steps from 0."""
         grid = self._grid
-        return grid == (
-            ProportionalGrid.static() if grid.count == 1 else ProportionalGrid(0.0, 1.0, grid.count)
-        )
+        return grid == (ProportionalGrid.static() if grid.count == 1 else ProportionalGrid(0.0, 1.0, grid.count))
 
     @property
     def first_time_point(self) -> float:
@@ -148,9 +146,7 @@ class ArbitraryTimeGeometry(TimeGeometry):
         return cls()
 
     @classmethod
-    def from_time_points(
-        cls, time_points: Iterable[SupportsFloat], geometry: BaseGeometry | None = None
-    ) -> Self:
+    def from_time_points(cls, time_points: Iterable[SupportsFloat], geometry: BaseGeometry | None = None) -> Self:
         """Steps without gaps from n + 1 moments in ms that never decrease.
 
         Parameters

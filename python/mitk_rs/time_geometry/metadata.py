@@ -54,9 +54,7 @@ def time_geometry_from_keys(keys: Mapping[str, str], geometry: BaseGeometry, ste
         return ProportionalTimeGeometry.from_geometry(geometry, steps)
     points = _numbers(text or "")
     if kind != "ArbitraryTimeGeometry" or len(points) != steps + 1:
-        _log.error(
-            "time geometry in the header ignored: type %r, %d points, %d steps", kind, len(points), steps
-        )
+        _log.error("time geometry in the header ignored: type %r, %d points, %d steps", kind, len(points), steps)
         return ProportionalTimeGeometry.from_geometry(geometry, steps)
     return ArbitraryTimeGeometry.from_time_points(points, geometry)
 
