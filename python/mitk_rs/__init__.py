@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import Geometry3D as Geometry3D
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
+    from mitk_rs.marching import Arrival as Arrival
+    from mitk_rs.marching import colliding_fronts as colliding_fronts
+    from mitk_rs.marching import fast_marching as fast_marching
     from mitk_rs.points import Color as Color
     from mitk_rs.points import Point2D as Point2D
     from mitk_rs.points import Point3D as Point3D
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 # Where each public name lives. A test compares it with the imports above.
 _EXPORTS = {
     "ArbitraryTimeGeometry": "time_geometry",
+    "Arrival": "marching",
     "BaseGeometry": "geometry",
     "Cancelled": "errors",
     "Color": "points",
@@ -67,10 +71,12 @@ _EXPORTS = {
     "Vector2D": "points",
     "Vector3D": "points",
     "__version__": "_core",
+    "colliding_fronts": "marching",
+    "fast_marching": "marching",
 }
 
 # Modules that users reach as attributes of the package.
-_MODULES = frozenset({"errors", "geometry", "points", "time_geometry"})
+_MODULES = frozenset({"errors", "geometry", "marching", "points", "time_geometry"})
 
 __all__ = list(_EXPORTS)
 
