@@ -70,7 +70,7 @@ lint-python: .make/build .make/test
 	ruff check .
 	ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m mypy.stubtest mitk_rs._core
+	$(PY) -m mypy.stubtest --concise --allowlist tools/stubtest_allowed.txt mitk_rs._core
 
 test-rust: .make/venv
 	cargo test --locked --quiet --no-default-features 2>&1 | tee .make/rust-core.log
