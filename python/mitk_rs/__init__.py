@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import Geometry3D as Geometry3D
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
+    from mitk_rs.image import Image as Image
     from mitk_rs.marching import Arrival as Arrival
     from mitk_rs.marching import colliding_fronts as colliding_fronts
     from mitk_rs.marching import fast_marching as fast_marching
+    from mitk_rs.pixel_type import PixelType as PixelType
+    from mitk_rs.pixel_type import make_pixel_type as make_pixel_type
     from mitk_rs.points import Color as Color
     from mitk_rs.points import Point2D as Point2D
     from mitk_rs.points import Point3D as Point3D
@@ -55,9 +58,11 @@ _EXPORTS = {
     "FileMissingError": "errors",
     "Geometry3D": "geometry",
     "GeometryError": "errors",
+    "Image": "image",
     "InternalError": "errors",
     "MemoryIsLockedError": "errors",
     "MemoryLimitError": "errors",
+    "PixelType": "pixel_type",
     "PlaneGeometry": "geometry",
     "Point2D": "points",
     "Point3D": "points",
@@ -73,10 +78,11 @@ _EXPORTS = {
     "__version__": "_core",
     "colliding_fronts": "marching",
     "fast_marching": "marching",
+    "make_pixel_type": "pixel_type",
 }
 
 # Modules that users reach as attributes of the package.
-_MODULES = frozenset({"errors", "geometry", "marching", "points", "time_geometry"})
+_MODULES = frozenset({"errors", "geometry", "image", "marching", "pixel_type", "points", "time_geometry"})
 
 __all__ = list(_EXPORTS)
 

@@ -78,6 +78,20 @@ pub enum Error {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// An image without voxels was asked for some.
+    #[error("the image is empty: call initialize(), load a file or make it from an array first")]
+    Empty,
+    /// A snapshot was asked to change.
+    #[error("the image is a snapshot, which never changes: write to a copy() of it, or ask for writeable=False")]
+    Frozen,
+    /// A time step that the image does not have.
+    #[error("time step {step} does not exist: the image has {steps} (0 to {})", .steps - 1)]
+    NoSuchStep {
+        /// The step asked for.
+        step: usize,
+        /// Number of steps, at least 1.
+        steps: usize,
+    },
     /// The accessor asked for conflicts with one that this thread holds.
     #[error("memory is locked: {0}")]
     Locked(String),

@@ -7,6 +7,7 @@
 pub mod eikonal;
 pub mod error;
 pub mod grid;
+pub mod image;
 pub mod levelset;
 pub mod pixel;
 pub mod projection;

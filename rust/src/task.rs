@@ -144,7 +144,7 @@ impl PoolLease {
         let ready = Condvar::new();
         self.pool().in_place_scope(|scope| {
             scope.spawn(|_| {
-                let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(describe(&*panic)));
+                let result = catch_panic(work);
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 ready.notify_all();
             });
@@ -173,6 +173,14 @@ impl Drop for PoolLease {
             idle.push(pool);
         }
     }
+}
+
+/// Runs `work`; a panic becomes [`Error::Internal`].
+///
+/// # Errors
+/// What `work` returns.
+pub fn catch_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(describe(&*panic)))
 }
 
 /// A panic's message as an error.

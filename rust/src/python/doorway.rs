@@ -6,7 +6,7 @@
 
 use super::error::ours;
 use crate::error::{Error, Result};
-use crate::task::{PoolLease, TaskControl, resolve_threads};
+use crate::task::{PoolLease, TaskControl, catch_panic, resolve_threads};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
@@ -44,6 +44,9 @@ pub(super) trait EnterCore {
         options: &CallOptions<'_>,
         work: impl FnOnce(Task<'_>) -> Result<T> + Send,
     ) -> PyResult<T>;
+
+    /// Runs `work` detached on this very thread: for waiting, and for filling memory, which need no pool.
+    fn enter_waiting<T: Send>(self, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T>;
 }
 
 impl EnterCore for Python<'_> {
@@ -60,6 +63,10 @@ impl EnterCore for Python<'_> {
             lease.run(|| work(Task { control: &control, threads }), POLL, || watch.poll())
         });
         watch.finish(self, result)
+    }
+
+    fn enter_waiting<T: Send>(self, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+        Ok(self.detach(|| catch_panic(work))?)
     }
 }
 

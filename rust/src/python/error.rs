@@ -16,6 +16,9 @@ impl From<Error> for PyErr {
             | Error::BadSpeed { .. }
             | Error::BadVoxel { .. }
             | Error::BadArgument { .. } => ours("RequestError", text),
+            Error::Empty => ours("Exception", text),
+            Error::Frozen => ours("RequestError", text),
+            Error::NoSuchStep { .. } => ours("TimeStepError", text),
             Error::Mismatch { .. } => PyValueError::new_err(text),
             Error::Locked(_) | Error::LockTimeout(_) => ours("MemoryIsLockedError", text),
             Error::Cancelled => ours("Cancelled", text),

@@ -6,8 +6,11 @@
 mod arrays;
 mod doorway;
 mod error;
+mod leases;
 mod levelset;
 mod march;
+mod store;
+mod views;
 
 use pyo3::prelude::*;
 
@@ -29,5 +32,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(version, m)?)?;
     m.add_function(wrap_pyfunction!(default_threads, m)?)?;
     levelset::register(m)?;
-    march::register(m)
+    march::register(m)?;
+    store::register(m)
 }

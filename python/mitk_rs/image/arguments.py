@@ -1,0 +1,81 @@
+"""Checks of what users hand in as dimensions, time steps and arrays."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from mitk_rs.errors import RequestError
+from mitk_rs.pixel_type import PixelType, component_type
+
+Array = NDArray[Any]
+
+_AXES = ("x", "y", "z", "t")
+
+
+def dimensions(value: Any) -> list[int]:
+    """Sizes (x, y[, z[, t]]) as ints of at least 1."""
+    expected = "dimensions must be 2 to 4 whole numbers (x, y, z, t)"
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise TypeError(f"{expected}, got {reprlib.repr(value)}")
+    try:
+        sizes = [size.__index__() for size in value]
+    except (AttributeError, TypeError):
+        raise TypeError(f"{expected}, got {reprlib.repr(value)}") from None
+    if not 2 <= len(sizes) <= 4:
+        raise RequestError(f"{expected}, got {len(sizes)}")
+    for axis, size in zip(_AXES, sizes, strict=False):
+        if not 1 <= size < 2**63:
+            raise RequestError(f"dimensions must be at least 1 on every axis, got {size} along {axis}")
+    return sizes
+
+
+def time_step(value: SupportsIndex) -> int:
+    """A step that is not negative; whether it exists is for others to say."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"time_step must be an int, got {reprlib.repr(value)}")
+    step = value.__index__()
+    if step < 0:
+        raise TypeError(f"time_step must be an int >= 0, got {step}")
+    return step
+
+
+def pixel(dtype: DTypeLike | PixelType, channels: SupportsIndex) -> tuple[str, int]:
+    """NumPy's name of the component type, and the number of components."""
+    if not hasattr(channels, "__index__"):
+        raise TypeError(f"channels must be an int, got {reprlib.repr(channels)}")
+    count = channels.__index__()
+    if not 1 <= count < 2**63:
+        raise RequestError(f"channels must be at least 1, got {count}")
+    if not isinstance(dtype, PixelType):
+        return component_type(dtype).name, count
+    if dtype.components > 1 and count not in (1, dtype.components):
+        raise RequestError(f"the pixel type has {dtype.components} components, but channels is {count}")
+    return dtype.dtype.name, max(count, dtype.components)
+
+
+def array(value: Any, *, components: bool) -> tuple[Array, list[int], int]:
+    """A plain array with sizes (x, y[, z[, t]]) and number of components.
+
+    ``components`` says whether the last axis counts components. Booleans become 0 and 1.
+    """
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"expected a numpy array, got {type(value).__name__}; Image.from_any converts others")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("a masked array would lose its mask: use array.filled(value)")
+    plain = np.asarray(value)
+    spatial = plain.ndim - components
+    if not 2 <= spatial <= 4:
+        extra = " and the axis of components" if components else ""
+        raise ValueError(f"the array must have 2 to 4 dimensions{extra}, got shape {plain.shape}")
+    if 0 in plain.shape:
+        raise RequestError(f"the array has an axis of length 0: shape {plain.shape}")
+    supported = component_type(plain.dtype)
+    if plain.dtype == np.bool_:
+        plain = plain.view(supported)
+    count = plain.shape[-1] if components else 1
+    return plain, list(plain.shape[spatial - 1 :: -1]), count

@@ -1,0 +1,182 @@
+"""``Image``: voxels behind accessors, with geometry, properties and files (``mitk::Image``)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self, SupportsIndex
+
+from numpy.typing import ArrayLike, DTypeLike
+
+from mitk_rs.image import arguments
+from mitk_rs.image.arguments import Array
+from mitk_rs.image.spatial import Spatial, fresh_time_geometry
+from mitk_rs.image.voxels import Voxels
+from mitk_rs.pixel_type import PixelType
+from mitk_rs.time_geometry import TimeGeometry
+
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+
+class Image(Spatial, Voxels):
+    """A 2-D, 3-D or 3-D + time image with one or more components a voxel.
+
+    Parameters
+    ----------
+    source
+        Nothing (then call :meth:`initialize`), the path of a file, or an array ``([t, ][z, ]y, x)``.
+    spacing, origin
+        Three numbers (x, y, z) in mm, with an array only; 1 mm and 0 by default. They hold for all time steps.
+    direction
+        3x3 matrix whose columns are the world directions of x, y and z; identity by default.
+    copy
+        ``True`` copies the array. ``None`` takes its memory over without a copy where it is C-contiguous and
+        aligned: image and array then show the same voxels, and the array is kept alive. ``False`` is refused.
+    components
+        Whether the last axis of the array counts components.
+
+    Raises
+    ------
+    TypeError
+        A source of another kind (:meth:`from_any` converts many), or not three numbers.
+    ValueError
+        An array with fewer than 2 or more than 4 dimensions, ``copy=False``, a direction that is not 3x3.
+    RequestError
+        An unsupported dtype, or an axis of length 0.
+    FileError
+        A file that cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, mitk_rs as mitk
+    >>> image = mitk.Image(np.zeros((30, 20, 10), np.int16), spacing=(0.5, 0.5, 2.0))
+    >>> image.shape, image.spacing
+    ((30, 20, 10), (0.5, 0.5, 2.0))
+    """
+
+    __module__ = "mitk_rs"
+    _times: TimeGeometry | None
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        made = super().__new__(cls, *args, **options)
+        made._times = None
+        return made
+
+    def __init__(
+        self,
+        source: Path | Array | None = None,
+        spacing: Any = None,
+        origin: Any = None,
+        direction: ArrayLike | None = None,
+        copy: bool | None = True,  # noqa: FBT001, FBT002 - positional in MITK
+        *,
+        components: bool = False,
+    ) -> None:
+        placed = not (spacing is None and origin is None and direction is None)
+        if source is None or isinstance(source, str | bytes | os.PathLike):
+            if placed:
+                raise TypeError("spacing, origin and direction go with an array, not with a file or nothing")
+            if source is not None:
+                self._load(source)
+            return
+        array, sizes, count = arguments.array(source, components=components)
+        times = fresh_time_geometry(sizes, spacing, origin, direction)
+        self._set_array(array, sizes, count, copy=copy)
+        self._times = times
+
+    def _set_array(self, array: Array, sizes: list[int], components: int, *, copy: bool | None) -> None:
+        if copy is False:
+            raise ValueError("copy=False is not supported: use copy=None to share the array's memory where possible")
+        if copy is None and array.flags.c_contiguous and array.flags.aligned:
+            self._adopt(array, sizes, components, array)
+        else:
+            self._initialize(array.dtype.name, sizes, components)
+            self._fill(array)
+
+    def _load(self, path: Path) -> None:
+        from mitk_rs.io import read_image  # type: ignore[import-not-found, unused-ignore]
+
+        loaded = read_image(path)
+        self._share_from(loaded)
+        self._times = loaded.time_geometry
+        self.__dict__.update({name: value for name, value in loaded.__dict__.items() if name != "_times"})
+
+    @staticmethod
+    def from_numpy(
+        array: Array,
+        spacing: Any = None,
+        origin: Any = None,
+        direction: ArrayLike | None = None,
+        copy: bool | None = True,  # noqa: FBT001, FBT002 - positional in MITK
+        *,
+        components: bool = False,
+    ) -> Image:
+        """The image of an array: same as the constructor, for arrays only."""
+        arguments.array(array, components=components)
+        return Image(array, spacing, origin, direction, copy, components=components)
+
+    @staticmethod
+    def load(path: Path) -> Image:
+        """The image in a file or in a folder of DICOM files: same as ``Image(path)``."""
+        return Image(os.fspath(path))
+
+    def save(self, path: Path) -> None:
+        """Write the image to a file whose format the extension names; a read accessor is held meanwhile.
+
+        Raises
+        ------
+        FileError
+            An unknown extension, data that the format cannot hold, or a file that cannot be written. The old
+            file is then as it was.
+        MemoryIsLockedError
+            The calling thread holds a write accessor.
+        """
+        from mitk_rs.io import write_image  # type: ignore[import-not-found, unused-ignore]
+
+        with self.read():
+            write_image(self, path)
+
+    def initialize(
+        self,
+        dtype: DTypeLike | PixelType | None = None,
+        dimensions: Any = None,
+        channels: SupportsIndex = 1,
+        *,
+        type: PixelType | DTypeLike | None = None,  # noqa: A002 - MITK's name
+    ) -> None:
+        """Give the image voxels of value 0 and a fresh geometry. What it had before is gone.
+
+        Parameters
+        ----------
+        dtype
+            Type of a component, as ``numpy.dtype`` takes it, or a :class:`PixelType`; also as ``type=``.
+        dimensions
+            Sizes (x, y[, z[, t]]).
+        channels
+            Components of a voxel: 3 for RGB, 4 for RGBA.
+
+        Raises
+        ------
+        TypeError
+            No dtype, or sizes that are no whole numbers.
+        RequestError
+            An unsupported dtype, or a size below 1.
+        MemoryIsLockedError
+            An accessor is held. (Unlocked views are no obstacle: they keep the old voxels.)
+        MemoryError
+            Not enough memory.
+
+        Examples
+        --------
+        >>> import mitk_rs as mitk
+        >>> image = mitk.Image()
+        >>> image.initialize("uint8", dimensions=[256, 128, 32], channels=3)
+        >>> image.shape
+        (32, 128, 256, 3)
+        """
+        pixel = dtype if type is None else type
+        if pixel is None or (dtype is not None and type is not None):
+            raise TypeError("initialize needs the pixel type once: as dtype or as type=")
+        sizes = arguments.dimensions(dimensions)
+        name, components = arguments.pixel(pixel, channels)
+        self._initialize(name, sizes, components)
+        self._times = fresh_time_geometry(sizes)

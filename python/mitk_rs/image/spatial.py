@@ -1,0 +1,178 @@
+"""Where the voxels of an image lie: spacing, origin, direction and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mitk_rs.errors import Exception as MitkException
+from mitk_rs.errors import RequestError, TimeStepError
+from mitk_rs.geometry import BaseGeometry, SlicedGeometry3D
+from mitk_rs.image import arguments
+from mitk_rs.time_geometry import ProportionalTimeGeometry, TimeGeometry
+
+Triple = tuple[float, float, float]
+
+
+def fresh_time_geometry(
+    sizes: Sequence[int],
+    spacing: Any = None,
+    origin: Any = None,
+    direction: ArrayLike | None = None,
+) -> TimeGeometry:
+    """The time geometry of a new image: the same geometry at each step."""
+    geometry = SlicedGeometry3D.for_image(
+        sizes,
+        spacing=(1.0, 1.0, 1.0) if spacing is None else spacing,
+        origin=(0.0, 0.0, 0.0) if origin is None else origin,
+        direction=direction,
+    )
+    return ProportionalTimeGeometry.from_geometry(geometry, sizes[3] if len(sizes) > 3 else 1)
+
+
+class Spatial:
+    """Part of ``Image``: everything about geometry. World is LPS millimetres, time is milliseconds."""
+
+    _times: TimeGeometry | None
+    is_snapshot: bool
+
+    @property
+    def time_geometry(self) -> TimeGeometry:
+        """The live time geometry; assign another one with as many steps to replace it by a copy."""
+        if self._times is None:
+            raise MitkException("the image is empty: it has no geometry before initialize()")
+        return self._times
+
+    @time_geometry.setter
+    def time_geometry(self, value: TimeGeometry) -> None:
+        if not isinstance(value, TimeGeometry):
+            raise TypeError(f"time_geometry must be a TimeGeometry, got {type(value).__name__}")
+        self._check_changeable()
+        self._times = value.for_image(self.time_geometry.geometries)
+
+    def _check_changeable(self) -> None:
+        if self.is_snapshot:
+            raise RequestError("the image is a snapshot, which never changes: take a copy() of it")
+
+    @property
+    def time_steps(self) -> int:
+        """Number of time steps; 0 for an empty image."""
+        return 0 if self._times is None else self._times.count_time_steps()
+
+    def get_geometry(self, time_step: SupportsIndex = 0) -> BaseGeometry:
+        """The live geometry of a time step: changing it changes the image.
+
+        Raises
+        ------
+        TimeStepError
+            There is no such time step.
+        """
+        step = arguments.time_step(time_step)
+        geometry = self.time_geometry.get_geometry_for_time_step(step)
+        if geometry is None:
+            raise TimeStepError(f"time step {step} does not exist: the image has {self.time_steps}")
+        return geometry
+
+    def _changed(self, time_step: SupportsIndex | None) -> Iterable[BaseGeometry]:
+        self._check_changeable()
+        return self.time_geometry.geometries if time_step is None else [self.get_geometry(time_step)]
+
+    def get_spacing(self, time_step: SupportsIndex = 0) -> Triple:
+        """Distances in mm between voxel centres along (x, y, z)."""
+        x, y, z = self.get_geometry(time_step).spacing
+        return x, y, z
+
+    def set_spacing(self, spacing: Any, time_step: SupportsIndex | None = 0) -> None:
+        """Set the spacing (x, y, z) in mm of one time step, or with ``time_step=None`` of all.
+
+        Raises
+        ------
+        GeometryError
+            A length that is not finite and greater than 0.
+        TypeError
+            Not three numbers.
+        """
+        for geometry in self._changed(time_step):
+            geometry.spacing = spacing
+
+    def get_origin(self, time_step: SupportsIndex = 0) -> Triple:
+        """World position in mm of the centre of voxel (0, 0, 0)."""
+        x, y, z = self.get_geometry(time_step).origin
+        return x, y, z
+
+    def set_origin(self, origin: Any, time_step: SupportsIndex | None = 0) -> None:
+        """Set the origin (x, y, z) in mm of one time step, or with ``time_step=None`` of all."""
+        for geometry in self._changed(time_step):
+            geometry.origin = origin
+
+    def get_direction(self, time_step: SupportsIndex = 0) -> NDArray[np.float64]:
+        """Copy of the 3x3 matrix whose columns are the world directions of x, y and z."""
+        return self.get_geometry(time_step).direction
+
+    def set_direction(self, direction: ArrayLike, time_step: SupportsIndex | None = 0) -> None:
+        """Set the direction of one time step, or with ``time_step=None`` of all.
+
+        Raises
+        ------
+        GeometryError
+            Not 3x3, not finite, or singular. Columns that are not of unit length scale the spacing, as in MITK.
+        """
+        for geometry in self._changed(time_step):
+            geometry.direction = direction
+
+    def get_direction_cosines(self, time_step: SupportsIndex = 0) -> tuple[float, ...]:
+        """The nine entries of the direction, row by row."""
+        return self.get_geometry(time_step).direction_cosines
+
+    @property
+    def spacing(self) -> Triple:
+        """Spacing (x, y, z) in mm of time step 0."""
+        return self.get_spacing()
+
+    @spacing.setter
+    def spacing(self, value: Any) -> None:
+        self.set_spacing(value)
+
+    @property
+    def origin(self) -> Triple:
+        """Origin (x, y, z) in mm of time step 0."""
+        return self.get_origin()
+
+    @origin.setter
+    def origin(self, value: Any) -> None:
+        self.set_origin(value)
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """Direction of time step 0: a fresh 3x3 array, so writing into it changes nothing."""
+        return self.get_direction()
+
+    @direction.setter
+    def direction(self, value: ArrayLike) -> None:
+        self.set_direction(value)
+
+    @property
+    def direction_cosines(self) -> tuple[float, ...]:
+        """The nine entries of the direction of time step 0, row by row."""
+        return self.get_direction_cosines()
+
+    def affine(self, space: Literal["LPS", "RAS"] = "LPS", time_step: SupportsIndex = 0) -> NDArray[np.float64]:
+        """4x4 matrix from voxel indices (x, y, z) to millimetres.
+
+        Parameters
+        ----------
+        space
+            ``"LPS"`` as in DICOM, ITK and MITK, or ``"RAS"`` as in NIfTI and nibabel.
+        """
+        return self.get_geometry(time_step).affine(space)
+
+    def index_to_world(self, index: Any, time_step: SupportsIndex = 0) -> Any:
+        """World position in mm of a continuous index (x, y, z), or of an array of them ``(N, 3)``."""
+        return self.get_geometry(time_step).index_to_world(index)
+
+    def world_to_index(self, world: Any, time_step: SupportsIndex = 0) -> Any:
+        """Continuous index (x, y, z) of a world position in mm, or of an array of them ``(N, 3)``."""
+        return self.get_geometry(time_step).world_to_index(world)

@@ -1,0 +1,241 @@
+//! Memory of an image: aligned, zeroed when first touched, and refused politely where there is none.
+//!
+//! Small buffers come from the allocator, large ones from an anonymous map, aligned and advised for huge pages, so
+//! that filling a gigabyte does not take a quarter of a million page faults. A third kind belongs to somebody else, who is kept
+//! alive. Nobody ever makes a Rust reference into a buffer: writable NumPy views may exist, so access is raw.
+//!
+//! A buffer counts who may change it (*writers*) and how many images show it (*claims*). A buffer with more than
+//! one claim has no writers; that is what makes copy-on-write sound, and `mod.rs` upholds it.
+
+use crate::error::{Error, Result};
+use std::alloc::{Layout as Block, alloc_zeroed, dealloc};
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Every buffer starts at a multiple of this: a cache line, and enough for any vector unit.
+const ALIGNMENT: usize = 64;
+/// From here on a buffer is mapped.
+const MAPPED_FROM: usize = 4 << 20;
+/// Size of a huge page, to which mapped buffers are aligned.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Keeps memory alive that this crate did not allocate. Dropping it gives the memory up.
+pub trait Owner: Send + Sync {}
+
+enum Memory {
+    Heap(Block),
+    /// The map holds [`HUGE_PAGE`] bytes more than needed, so that the start can be aligned.
+    Map(#[expect(dead_code, reason = "held to be unmapped when dropped")] memmap2::MmapMut),
+    Foreign {
+        writable: bool,
+        _owner: Box<dyn Owner>,
+    },
+}
+
+/// A block of memory that images and views share.
+pub struct Buffer {
+    start: NonNull<u8>,
+    bytes: usize,
+    memory: Memory,
+    claims: AtomicUsize,
+    writers: AtomicUsize,
+}
+
+// SAFETY: the memory belongs to the buffer (or to an owner that is itself `Send`) and is only accessed through raw
+// pointers, whose users uphold the rules of `voxels.rs`.
+unsafe impl Send for Buffer {}
+// SAFETY: as above; the counters are atomic.
+unsafe impl Sync for Buffer {}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} bytes)", self.bytes)
+    }
+}
+
+impl Buffer {
+    fn from_parts(start: NonNull<u8>, bytes: usize, memory: Memory) -> Arc<Self> {
+        let (claims, writers) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { start, bytes, memory, claims, writers })
+    }
+
+    /// A zeroed buffer; pages are not touched before they are used.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn zeroed(bytes: usize) -> Result<Arc<Self>> {
+        if bytes >= MAPPED_FROM { Self::mapped(bytes) } else { Self::on_heap(bytes) }
+    }
+
+    fn on_heap(bytes: usize) -> Result<Arc<Self>> {
+        let refused = || Error::OutOfMemory { bytes: bytes as u128 };
+        let block = Block::from_size_align(bytes.max(1), ALIGNMENT).map_err(|_| refused())?;
+        // SAFETY: the block is not empty.
+        let start = NonNull::new(unsafe { alloc_zeroed(block) }).ok_or_else(refused)?;
+        Ok(Self::from_parts(start, bytes, Memory::Heap(block)))
+    }
+
+    fn mapped(bytes: usize) -> Result<Arc<Self>> {
+        let refused = || Error::OutOfMemory { bytes: bytes as u128 };
+        let padded = bytes.checked_add(HUGE_PAGE).filter(|&n| n <= isize::MAX as usize).ok_or_else(refused)?;
+        let mut map = memmap2::MmapMut::map_anon(padded).map_err(|_| refused())?;
+        advise_huge_pages(&map);
+        let padding = map.as_ptr().align_offset(HUGE_PAGE).min(HUGE_PAGE);
+        // SAFETY: `padding` is at most the bytes that were mapped in excess.
+        let start = unsafe { NonNull::new_unchecked(map.as_mut_ptr().add(padding)) };
+        Ok(Self::from_parts(start, bytes, Memory::Map(map)))
+    }
+
+    /// Memory of somebody else, kept alive by `owner`.
+    ///
+    /// # Safety
+    /// While `owner` lives, `bytes` bytes from `start` must stay readable, and writable where `writable`.
+    pub unsafe fn foreign(start: NonNull<u8>, bytes: usize, writable: bool, owner: Box<dyn Owner>) -> Arc<Self> {
+        Self::from_parts(start, bytes, Memory::Foreign { writable, _owner: owner })
+    }
+
+    /// A private copy.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn duplicate(&self) -> Result<Arc<Self>> {
+        let copy = Self::zeroed(self.bytes)?;
+        // SAFETY: both hold `bytes` bytes, and `copy` is new, so they do not overlap. Where a writable view of
+        // `self` is in use meanwhile, the copy may mix old and new voxels, as documented.
+        unsafe { std::ptr::copy_nonoverlapping(self.start.as_ptr(), copy.start.as_ptr(), self.bytes) };
+        Ok(copy)
+    }
+
+    /// First byte.
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Number of bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether a write through one image would show in another, or is not allowed at all.
+    pub(super) fn needs_copy_to_write(&self) -> bool {
+        self.claims.load(Ordering::Acquire) > 1 || matches!(self.memory, Memory::Foreign { writable: false, .. })
+    }
+
+    /// Whether somebody may change the voxels without asking an image.
+    pub(super) fn may_change(&self) -> bool {
+        self.writers.load(Ordering::Acquire) > 0 || matches!(self.memory, Memory::Foreign { .. })
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Memory::Heap(block) = self.memory {
+            // SAFETY: allocated with this very block in `on_heap`, and freed only here.
+            unsafe { dealloc(self.start.as_ptr(), block) };
+        }
+    }
+}
+
+/// Advice only: a system without huge pages works as well, slower.
+fn advise_huge_pages(map: &memmap2::MmapMut) {
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    #[cfg(not(target_os = "linux"))]
+    let _ = map;
+}
+
+/// An image's share in a buffer.
+#[derive(Debug)]
+pub(super) struct Claim(Arc<Buffer>);
+
+impl Claim {
+    pub(super) fn new(buffer: Arc<Buffer>) -> Self {
+        buffer.claims.fetch_add(1, Ordering::AcqRel);
+        Self(buffer)
+    }
+
+    pub(super) fn buffer(&self) -> &Arc<Buffer> {
+        &self.0
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.claims.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A view's right to change a buffer.
+#[derive(Debug)]
+pub(super) struct Writer(Arc<Buffer>);
+
+impl Writer {
+    pub(super) fn new(buffer: Arc<Buffer>) -> Self {
+        buffer.writers.fetch_add(1, Ordering::AcqRel);
+        Self(buffer)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.writers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(buffer: &Buffer, offset: usize) -> u8 {
+        assert!(offset < buffer.bytes());
+        // SAFETY: inside, just asserted.
+        unsafe { buffer.start().as_ptr().add(offset).read() }
+    }
+
+    #[test]
+    fn buffers_are_aligned_and_zero() {
+        for bytes in [0, 1, 4096, MAPPED_FROM - 1, MAPPED_FROM, MAPPED_FROM + 12345] {
+            let buffer = Buffer::zeroed(bytes).unwrap();
+            assert_eq!(buffer.start().as_ptr() as usize % ALIGNMENT, 0);
+            assert_eq!(buffer.bytes(), bytes);
+            assert!(bytes == 0 || (at(&buffer, 0) == 0 && at(&buffer, bytes - 1) == 0));
+        }
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused_with_the_number_of_bytes() {
+        for bytes in [isize::MAX as usize, usize::MAX, 1 << 60] {
+            let refused = Buffer::zeroed(bytes).unwrap_err();
+            assert_eq!(refused, Error::OutOfMemory { bytes: bytes as u128 });
+        }
+    }
+
+    #[test]
+    fn a_copy_is_equal_and_private() {
+        let buffer = Buffer::zeroed(100).unwrap();
+        // SAFETY: inside the buffer, which nobody else knows.
+        unsafe { buffer.start().as_ptr().add(99).write(7) };
+        let copy = buffer.duplicate().unwrap();
+        // SAFETY: as above.
+        unsafe { buffer.start().as_ptr().add(99).write(8) };
+        assert_eq!((at(&copy, 99), at(&buffer, 99)), (7, 8));
+    }
+
+    #[test]
+    fn an_owner_lives_as_long_as_its_buffer() {
+        struct Bytes(Arc<Vec<u8>>);
+        impl Owner for Bytes {}
+        let bytes = Arc::new(vec![1, 2, 3]);
+        let start = NonNull::new(bytes.as_ptr().cast_mut()).unwrap();
+        let owner = Box::new(Bytes(Arc::clone(&bytes)));
+        assert_eq!(owner.0.len(), 3);
+        // SAFETY: `owner` holds the vector, which nobody changes.
+        let buffer = unsafe { Buffer::foreign(start, 3, false, owner) };
+        assert!(buffer.needs_copy_to_write() && buffer.may_change());
+        assert_eq!((at(&buffer, 2), Arc::strong_count(&bytes)), (3, 2));
+        drop(buffer);
+        assert_eq!(Arc::strong_count(&bytes), 1);
+    }
+}

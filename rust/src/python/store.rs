@@ -1,0 +1,222 @@
+//! `ImageStore`, the base class of `mitk_rs.Image`: voxels, views and accessors.
+//!
+//! Names start with an underscore, because the class is subclassed by the public one and documented there.
+
+use super::doorway::EnterCore;
+use super::error::ours;
+use super::leases::{Asking, acquire};
+use super::views::{ViewOwner, new_array};
+use crate::error::{Error, Result};
+use crate::image::access::{Access, Lease};
+use crate::image::buffer::{Buffer, Owner};
+use crate::image::{Image, Layout, Pixels, View};
+use crate::pixel::PixelType;
+use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::ffi::c_int;
+use std::ptr::NonNull;
+
+/// A time step argument: `None`, or an int that is not negative.
+struct Step(Option<usize>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Step {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() {
+            return Ok(Step(None));
+        }
+        object.extract::<usize>().map(|step| Step(Some(step))).map_err(|_| {
+            let got = object.repr().map_or_else(|_| "an object".into(), |text| text.to_string());
+            PyTypeError::new_err(format!("time_step must be an int >= 0 or None, got {got}"))
+        })
+    }
+}
+
+/// Voxels behind read and write accessors. Subclassed by `mitk_rs.Image`.
+#[pyclass(frozen, subclass, weakref, module = "mitk_rs._core")]
+pub(super) struct ImageStore {
+    image: Image,
+}
+
+impl ImageStore {
+    fn layout(&self) -> PyResult<Layout> {
+        Ok(self.image.layout().ok_or(Error::Empty)?)
+    }
+
+    /// The lease, after a check of the time step: the view checks again, as the image may change while we wait.
+    fn lease(&self, py: Python<'_>, asking: Asking) -> PyResult<Lease> {
+        self.layout()?.byte_range(asking.step)?;
+        acquire(py, self.image.ledger(), asking)
+    }
+
+    /// A view that may write, after copying voxels that are shared with another image.
+    fn writable(&self, py: Python<'_>, step: Option<usize>, mut lease: Option<Lease>) -> PyResult<View> {
+        loop {
+            if let Some(view) = self.image.write_view(step, &mut lease)? {
+                return Ok(view);
+            }
+            py.enter_waiting(|| self.image.make_private())?;
+        }
+    }
+}
+
+#[pymethods]
+impl ImageStore {
+    /// Any arguments: they are for the subclass.
+    #[new]
+    #[pyo3(signature = (*_args, **_options))]
+    fn new(_args: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { image: Image::default() }
+    }
+
+    /// Replaces the voxels by zeros.
+    fn _initialize(&self, py: Python<'_>, pixel: &str, axes: Vec<usize>, components: usize) -> PyResult<()> {
+        let layout = Layout::new(pixel_type(pixel)?, &axes, components)?;
+        // Asked first, so that a refused request costs no memory.
+        self.image.check_replaceable()?;
+        py.enter_waiting(|| self.image.put(Pixels::zeroed(layout)?))
+    }
+
+    /// Replaces the voxels by those of a contiguous array, which is kept alive and not copied; so is `owner`.
+    fn _adopt(
+        &self,
+        array: &Bound<'_, PyUntypedArray>,
+        axes: Vec<usize>,
+        components: usize,
+        owner: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let name = array.dtype().getattr("name")?.extract::<String>()?;
+        let layout = Layout::new(pixel_type(&name)?, &axes, components)?;
+        let pixels = Pixels::of(layout, adopted(array, owner)?)?;
+        Ok(self.image.put(pixels)?)
+    }
+
+    /// Replaces the voxels by those of `other`, shared until one of the two is written.
+    fn _share_from(&self, py: Python<'_>, other: &Bound<'_, ImageStore>) -> PyResult<()> {
+        let source = &other.get().image;
+        py.enter_waiting(|| self.image.put(source.share()?))
+    }
+
+    /// Replaces the voxels by a copy of those of `other`.
+    fn _copy_from(&self, py: Python<'_>, other: &Bound<'_, ImageStore>) -> PyResult<()> {
+        let source = &other.get().image;
+        py.enter_waiting(|| self.image.put(source.duplicate()?))
+    }
+
+    /// Forbids writing for good.
+    fn _freeze(&self) {
+        self.image.freeze();
+    }
+
+    /// Whether writing is forbidden.
+    fn _is_frozen(&self) -> bool {
+        self.image.is_frozen()
+    }
+
+    /// Pixel type, sizes `(x, y, z, t)` of the axes, and number of components; `None` for an empty image.
+    fn _layout(&self) -> Option<(&'static str, Vec<usize>, usize)> {
+        let layout = self.image.layout()?;
+        Some((layout.pixel().name(), layout.axes().to_vec(), layout.components()))
+    }
+
+    /// Sizes in the order of an array.
+    fn _shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.layout()?.shape(None))
+    }
+
+    /// An unlocked, read-only array of one time step or of all.
+    fn _read_view<'py>(&self, py: Python<'py>, time_step: Step) -> PyResult<Bound<'py, PyAny>> {
+        new_array(py, self.image.read_view(time_step.0, None)?)
+    }
+
+    /// An unlocked, writeable array of one time step or of all.
+    fn _write_view<'py>(&self, py: Python<'py>, time_step: Step) -> PyResult<Bound<'py, PyAny>> {
+        new_array(py, self.writable(py, time_step.0, None)?)
+    }
+
+    /// A read-only array that holds a read lease until it and every view of it are gone.
+    ///
+    /// `patience` is the number of seconds to wait, `None` for as long as it takes; `place` says where in the
+    /// source the lease was asked for, as file, line and name of the thread.
+    fn _leased_read_view<'py>(
+        &self,
+        py: Python<'py>,
+        time_step: Step,
+        patience: Option<f64>,
+        place: (String, u32, String),
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let lease = self.lease(py, Asking { access: Access::Read, step: time_step.0, patience, place })?;
+        new_array(py, self.image.read_view(time_step.0, Some(lease))?)
+    }
+
+    /// A writeable array that holds a write lease until it and every view of it are gone.
+    fn _leased_write_view<'py>(
+        &self,
+        py: Python<'py>,
+        time_step: Step,
+        patience: Option<f64>,
+        place: (String, u32, String),
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.image.check_not_frozen()?;
+        let lease = self.lease(py, Asking { access: Access::Write, step: time_step.0, patience, place })?;
+        new_array(py, self.writable(py, time_step.0, Some(lease))?)
+    }
+
+    /// Number of leases held.
+    fn _leases(&self) -> usize {
+        self.image.ledger().held()
+    }
+
+    /// The buffer of the read-only array of all voxels, so that `memoryview` and `__array__` cannot disagree.
+    ///
+    /// # Safety
+    /// Called by the interpreter with a valid `view`.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let array = new_array(slf.py(), slf.get().image.read_view(None, None)?)?;
+        // SAFETY: the request is handed on to the array, which becomes `view.obj` and is asked to release it.
+        match unsafe { ffi::PyObject_GetBuffer(array.as_ptr(), view, flags) } {
+            0 => Ok(()),
+            _ => Err(PyErr::fetch(slf.py())),
+        }
+    }
+}
+
+fn pixel_type(name: &str) -> Result<PixelType> {
+    let name = if name == "bool" { "uint8" } else { name };
+    PixelType::from_name(name).ok_or_else(|| Error::BadArgument {
+        name: "pixel type",
+        got: name.into(),
+        allowed: "uint8 to uint64, int8 to int64, float32 or float64",
+    })
+}
+
+/// A NumPy array, and whoever owns what it shows, kept alive for the memory.
+struct ArrayOwner(#[expect(dead_code, reason = "held to be dropped")] (Py<PyUntypedArray>, Py<PyAny>));
+
+impl Owner for ArrayOwner {}
+
+fn adopted(array: &Bound<'_, PyUntypedArray>, owner: &Bound<'_, PyAny>) -> PyResult<std::sync::Arc<Buffer>> {
+    let flags = array.getattr("flags")?;
+    let flag = |name: &str| flags.getattr(name)?.is_truthy();
+    if !flag("c_contiguous")? || !flag("aligned")? {
+        return Err(PyValueError::new_err("an adopted array must be C-contiguous and aligned"));
+    }
+    // SAFETY: the object is a NumPy array.
+    let data = unsafe { (*array.as_array_ptr()).data };
+    let start = NonNull::new(data.cast::<u8>()).ok_or_else(|| ours("InternalError", "an array without data".into()))?;
+    let owner = Box::new(ArrayOwner((array.clone().unbind(), owner.clone().unbind())));
+    let bytes = array.len() * array.dtype().itemsize();
+    // SAFETY: the array is contiguous, so its elements are `bytes` bytes from `start`, writable where its flag says
+    // so; it cannot be resized while `owner` refers to it.
+    Ok(unsafe { Buffer::foreign(start, bytes, flag("writeable")?, owner) })
+}
+
+/// Adds the classes to the module.
+pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<ViewOwner>()?;
+    m.add_class::<ImageStore>()
+}
