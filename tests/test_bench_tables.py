@@ -1,0 +1,77 @@
+"""The helper that benchmarks share."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def table() -> ModuleType:
+    path = Path(__file__).parents[1] / "benches" / "table.py"
+    spec = importlib.util.spec_from_file_location("bench_table", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench_table"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_candidates_take_turns(table: ModuleType) -> None:
+    order: list[str] = []
+
+    def run(name: str):
+        def once():
+            order.append(name)
+            return table.Sample(float(len(order)), 0)
+
+        return once
+
+    samples = table.alternate({"ours": run("ours"), "peer": run("peer")}, {"ours": 3, "peer": 1})
+    assert order == ["ours", "peer", "ours", "ours"]
+    assert table.median(samples["ours"]).seconds == 3.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory peaks are read from Linux' /proc")
+def test_peak_counts_what_the_call_added(table: ModuleType) -> None:
+    sample = table.measure(lambda: len(bytearray(b"x") * (64 << 20)))
+    assert 60 << 20 < sample.peak < 200 << 20
+
+
+def test_section_replaces_only_itself(table: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "RESULTS.md"
+    table.write_section("One", "first", file)
+    table.write_section("Two", "second", file)
+    table.write_section("One", "third", file)
+    assert file.read_text() == "# Results\n\n## One\n\nthird\n\n## Two\n\nsecond\n"
+
+
+def test_worker_answers_and_reports_errors(table: ModuleType, tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    folder = Path(table.__file__).parent
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        "from table import serve\n"
+        "serve(lambda request: (lambda: 1 / request['divisor']))\n"
+    )
+    with table.Worker(script) as worker:
+        assert worker.run({"divisor": 2}).seconds >= 0
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            worker.run({"divisor": 0})
+        assert worker.run({"divisor": 1}).seconds >= 0
+
+
+def test_figures_have_three_digits(table: ModuleType) -> None:
+    assert [table.format_seconds(s) for s in (12.345, 1.2345, 0.012345, 123.4)] == [
+        "12.3 s",
+        "1.23 s",
+        "12.3 ms",
+        "123 s",
+    ]
+    assert table.format_ratio(26.4, 1.0) == "26x"
+    assert table.format_ratio(2.64, 1.0) == "2.6x"
