@@ -47,7 +47,7 @@ help:
 	@touch $@
 
 .make/build: $(RUST_SOURCES) pyproject.toml .make/run
-	maturin develop --release --locked --quiet
+	PIP_QUIET=1 maturin develop --release --locked --quiet
 	@touch $@
 
 # --- verbs -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ requirements=$(realpath "$(dirname "$0")/../requirements/run.txt")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-"$VIRTUAL_ENV/bin/python" -m venv fresh
+"${VIRTUAL_ENV:+$VIRTUAL_ENV/bin/}python3" -m venv fresh
 fresh/bin/python -m pip install --quiet --disable-pip-version-check --constraint "$requirements" "$wheel"
 fresh/bin/mitk-rs --version
 fresh/bin/python - <<'PY'
