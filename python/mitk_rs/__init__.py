@@ -82,7 +82,7 @@ _EXPORTS = {
 }
 
 # Modules that users reach as attributes of the package.
-_MODULES = frozenset({"errors", "geometry", "image", "marching", "pixel_type", "points", "time_geometry"})
+_MODULES = frozenset({"datasets", "errors", "geometry", "image", "marching", "pixel_type", "points", "time_geometry"})
 
 __all__ = list(_EXPORTS)
 
