@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.metadata
 import inspect
 import subprocess
 import sys
@@ -63,3 +64,7 @@ def test_importing_takes_less_than_twice_the_time_of_numpy():
     code = "import time; a = time.perf_counter(); import {}; print(time.perf_counter() - a)"
     quickest = {module: min(float(run(code.format(module))) for _ in range(5)) for module in ("numpy", "mitk_rs")}
     assert quickest["mitk_rs"] < 2 * quickest["numpy"]
+
+
+def test_the_version_is_that_of_the_installed_package():
+    assert mitk_rs.__version__ == importlib.metadata.version("mitk_rs")

@@ -39,6 +39,20 @@ if TYPE_CHECKING:
     from mitk_rs.points import Point3D as Point3D
     from mitk_rs.points import Vector2D as Vector2D
     from mitk_rs.points import Vector3D as Vector3D
+    from mitk_rs.properties import BaseProperty as BaseProperty
+    from mitk_rs.properties import BoolProperty as BoolProperty
+    from mitk_rs.properties import ColorProperty as ColorProperty
+    from mitk_rs.properties import DICOMTag as DICOMTag
+    from mitk_rs.properties import DICOMTagPath as DICOMTagPath
+    from mitk_rs.properties import DoubleProperty as DoubleProperty
+    from mitk_rs.properties import FloatProperty as FloatProperty
+    from mitk_rs.properties import IntProperty as IntProperty
+    from mitk_rs.properties import PropertyKeyPath as PropertyKeyPath
+    from mitk_rs.properties import PropertyList as PropertyList
+    from mitk_rs.properties import StringProperty as StringProperty
+    from mitk_rs.properties import TemporoSpatialStringProperty as TemporoSpatialStringProperty
+    from mitk_rs.properties import find_indexed_properties as find_indexed_properties
+    from mitk_rs.properties import property_from_dict as property_from_dict
     from mitk_rs.time_geometry import ArbitraryTimeGeometry as ArbitraryTimeGeometry
     from mitk_rs.time_geometry import ProportionalTimeGeometry as ProportionalTimeGeometry
     from mitk_rs.time_geometry import TimeGeometry as TimeGeometry
@@ -50,15 +64,23 @@ _EXPORTS = {
     "ArbitraryTimeGeometry": "time_geometry",
     "Arrival": "marching",
     "BaseGeometry": "geometry",
+    "BaseProperty": "properties",
+    "BoolProperty": "properties",
     "Cancelled": "errors",
     "Color": "points",
+    "ColorProperty": "properties",
+    "DICOMTag": "properties",
+    "DICOMTagPath": "properties",
     "DisplayError": "errors",
+    "DoubleProperty": "properties",
     "Exception": "errors",
     "FileError": "errors",
     "FileMissingError": "errors",
+    "FloatProperty": "properties",
     "Geometry3D": "geometry",
     "GeometryError": "errors",
     "Image": "image",
+    "IntProperty": "properties",
     "InternalError": "errors",
     "MemoryIsLockedError": "errors",
     "MemoryLimitError": "errors",
@@ -66,23 +88,42 @@ _EXPORTS = {
     "PlaneGeometry": "geometry",
     "Point2D": "points",
     "Point3D": "points",
+    "PropertyKeyPath": "properties",
+    "PropertyList": "properties",
     "PropertyNotOwnedError": "errors",
     "ProportionalTimeGeometry": "time_geometry",
     "RequestError": "errors",
     "SlicedGeometry3D": "geometry",
+    "StringProperty": "properties",
+    "TemporoSpatialStringProperty": "properties",
     "TimeGeometry": "time_geometry",
     "TimeStepError": "errors",
     "UsageError": "errors",
     "Vector2D": "points",
     "Vector3D": "points",
-    "__version__": "_core",
+    "__version__": "_version",
     "colliding_fronts": "marching",
     "fast_marching": "marching",
+    "find_indexed_properties": "properties",
     "make_pixel_type": "pixel_type",
+    "property_from_dict": "properties",
 }
 
 # Modules that users reach as attributes of the package.
-_MODULES = frozenset({"datasets", "errors", "geometry", "image", "marching", "pixel_type", "points", "time_geometry"})
+_MODULES = frozenset(
+    {
+        "datasets",
+        "errors",
+        "geometry",
+        "image",
+        "marching",
+        "pixel_type",
+        "points",
+        "properties",
+        "property_view",
+        "time_geometry",
+    }
+)
 
 __all__ = list(_EXPORTS)
 

@@ -12,12 +12,13 @@ from mitk_rs.image.arguments import Array
 from mitk_rs.image.spatial import Spatial, fresh_time_geometry
 from mitk_rs.image.voxels import Voxels
 from mitk_rs.pixel_type import PixelType
+from mitk_rs.properties import PropertyOwner
 from mitk_rs.time_geometry import TimeGeometry
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-class Image(Spatial, Voxels):
+class Image(Spatial, Voxels, PropertyOwner):
     """A 2-D, 3-D or 3-D + time image with one or more components a voxel.
 
     Parameters
@@ -59,6 +60,7 @@ class Image(Spatial, Voxels):
     def __new__(cls, *args: Any, **options: Any) -> Self:
         made = super().__new__(cls, *args, **options)
         made._times = None
+        PropertyOwner.__init__(made)
         return made
 
     def __init__(

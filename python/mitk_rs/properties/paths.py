@@ -1,0 +1,228 @@
+"""Structured property names (``mitk::PropertyKeyPath``)."""
+
+from __future__ import annotations
+
+import enum
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar
+
+from mitk_rs.errors import RequestError
+
+__all__ = ["PropertyKeyPath", "find_indexed_properties"]
+
+_SELECTION = re.compile(r"\[(\*|\d+)\]")
+
+
+class NodeKind(enum.IntEnum):
+    """What a node of a path stands for; numbers as in MITK."""
+
+    INVALID = 0
+    ELEMENT = 1
+    ELEMENT_SELECTION = 2
+    ANY_SELECTION = 3
+    ANY_ELEMENT = 4
+
+
+Label = TypeVar("Label")
+
+
+@dataclass(frozen=True)
+class Node(Generic[Label]):
+    """One step of a path: a labelled element, one or all of its items, or any element."""
+
+    label: Label
+    kind: NodeKind = NodeKind.ELEMENT
+    selection: int = 0
+
+    def selecting(self, item: str) -> Self:
+        """This element with an item number or ``*`` for all."""
+        if item == "*":
+            return replace(self, kind=NodeKind.ANY_SELECTION, selection=0)
+        return replace(self, kind=NodeKind.ELEMENT_SELECTION, selection=int(item))
+
+    @property
+    def item(self) -> str:
+        """The selected item in brackets, empty if the node selects none."""
+        if self.kind is NodeKind.ANY_SELECTION:
+            return "[*]"
+        return f"[{self.selection}]" if self.kind is NodeKind.ELEMENT_SELECTION else ""
+
+
+class Path(Generic[Label]):
+    """An immutable sequence of nodes."""
+
+    __slots__ = ("_nodes",)
+    _nodes: tuple[Node[Label], ...]
+
+    @classmethod
+    def _of(cls, nodes: Sequence[Node[Label]]) -> Self:
+        path = cls.__new__(cls)
+        path._nodes = tuple(nodes)
+        return path
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the path has no nodes."""
+        return not self._nodes
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether the path has no wildcards."""
+        wildcards = (NodeKind.ANY_SELECTION, NodeKind.ANY_ELEMENT)
+        return not any(node.kind in wildcards for node in self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __getitem__(self, item: SupportsIndex | str) -> Self:
+        if isinstance(item, str) and item != "*":
+            raise RequestError(f'a path takes an item number or "*" in brackets, got {item!r}')
+        if self.is_empty:
+            raise IndexError("an empty path has no element whose items could be selected")
+        return self._selecting(item if isinstance(item, str) else str(_item_number(item)))
+
+    def _selecting(self, item: str) -> Self:
+        return self._of((*self._nodes[:-1], self._nodes[-1].selecting(item)))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._nodes == other._nodes
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._nodes))
+
+    def __copy__(self) -> Self:
+        return self._of(self._nodes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._of(self._nodes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._of, (self._nodes,)
+
+    def __repr__(self) -> str:
+        return f"<mitk.{type(self).__name__}: {self}>"
+
+
+def _item_number(item: SupportsIndex) -> int:
+    number = operator.index(item)
+    if number < 0:
+        raise RequestError(f"an item number must not be negative, got {number}")
+    return number
+
+
+class PropertyKeyPath(Path[str]):
+    """A property's name as a path of elements: ``PropertyKeyPath("a") / "b"`` is ``a.b``.
+
+    Parameters
+    ----------
+    element
+        The first element; without it the path is empty.
+
+    Examples
+    --------
+    >>> from mitk_rs import PropertyKeyPath
+    >>> str(PropertyKeyPath("series") / "image"), str((PropertyKeyPath("series") / "image")[3] / "name")
+    ('series.image', 'series.image.[3].name')
+    >>> (PropertyKeyPath("series")["*"] / "*").is_explicit
+    False
+    """
+
+    __module__ = "mitk_rs"
+    __slots__ = ()
+
+    def __init__(self, element: str | None = None) -> None:
+        self._nodes = () if element is None else (Node(_element(element)),)
+
+    @classmethod
+    def from_string(cls, property_name: str) -> Self:
+        """The path of a dotted name, as ``str`` gives it.
+
+        Raises
+        ------
+        RequestError
+            An element is empty, or brackets do not follow an element.
+        """
+        path = cls()
+        for part in property_name.split(".") if property_name else ():
+            path = path / part
+        return path
+
+    def __truediv__(self, element: str | PropertyKeyPath) -> Self:
+        if isinstance(element, PropertyKeyPath):
+            return self._of((*self._nodes, *element._nodes))
+        if element == "*":
+            return self._of((*self._nodes, Node("", NodeKind.ANY_ELEMENT)))
+        selection = _SELECTION.fullmatch(_element(element))
+        if selection is None:
+            return self._of((*self._nodes, Node(element)))
+        if self.is_empty or self._nodes[-1].kind is not NodeKind.ELEMENT:
+            raise RequestError(f"{element} must follow an element, got {str(self)!r} before it")
+        return self._selecting(selection[1])
+
+    def get_nodes(self) -> list[dict[str, Any]]:
+        """Type number, name and selected item of each node."""
+        return [{"type": int(n.kind), "name": n.label, "selection": n.selection} for n in self._nodes]
+
+    def __str__(self) -> str:
+        return ".".join(_node_text(node) for node in self._nodes)
+
+
+def _element(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"an element of a path must be text, got {name!r}")
+    if not name or (name[0] == "[" and not _SELECTION.fullmatch(name)):
+        raise RequestError(f'an element of a path must be a name, "*", "[*]" or "[number]", got {name!r}')
+    return name
+
+
+def _node_text(node: Node[str]) -> str:
+    if node.kind is NodeKind.ANY_ELEMENT:
+        return "*"
+    return f"{node.label}.{node.item}" if node.item else node.label
+
+
+class _Keyed(Protocol):
+    @property
+    def property_keys(self) -> list[str]: ...
+
+
+def find_indexed_properties(provider: _Keyed, path: PropertyKeyPath) -> dict[int, str]:
+    """The names that match a path with one ``[*]``, by the number found in its place.
+
+    Parameters
+    ----------
+    provider
+        Anything with ``property_keys``, such as an image.
+    path
+        A path with exactly one ``[*]``.
+
+    Raises
+    ------
+    RequestError
+        None or several ``[*]``; it is a ``ValueError``.
+
+    Examples
+    --------
+    >>> from mitk_rs import PropertyKeyPath, PropertyList, find_indexed_properties
+    >>> notes = PropertyList()
+    >>> notes.set_property("notes.[7].text", "aneurysm")
+    >>> find_indexed_properties(notes, PropertyKeyPath("notes")["*"] / "text")
+    {7: 'notes.[7].text'}
+    """
+    wildcards = sum(node.kind is NodeKind.ANY_SELECTION for node in path._nodes)
+    if wildcards != 1:
+        raise RequestError(f"the path must have exactly one [*] wildcard, got {wildcards} in {str(path)!r}")
+    pattern = re.compile(r"\.".join(map(_node_pattern, path._nodes)))
+    matches = filter(None, map(pattern.fullmatch, provider.property_keys))
+    return dict(sorted((int(match[1]), match[0]) for match in matches))
+
+
+def _node_pattern(node: Node[str]) -> str:
+    if node.kind is NodeKind.ANY_ELEMENT:
+        return r"[^.]+"
+    if node.kind is NodeKind.ANY_SELECTION:
+        return rf"{re.escape(node.label)}\.\[(\d+)\]"
+    return re.escape(_node_text(node))
