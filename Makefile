@@ -53,7 +53,7 @@ help:
 # --- verbs -------------------------------------------------------------------------------------------------------
 
 demo: .make/build
-	@$(PY) -m mitk_rs.demo --output demo $(if $(INPUT),--input "$(INPUT)") $(if $(SOURCE),--source $(SOURCE)) \
+	@$(PY) examples/demo.py --output demo $(if $(INPUT),--input "$(INPUT)") $(if $(SOURCE),--source $(SOURCE)) \
 		$(if $(TARGET),--target $(TARGET)) $(if $(LOWER),--lower=$(LOWER)) $(if $(UPPER),--upper=$(UPPER))
 
 test: lint test-rust test-python

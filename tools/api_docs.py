@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import pdoc
 
+import mitk_rs
+
 
 def main(folder: Path) -> None:
     pdoc.render.configure(docformat="numpy", footer_text="mitk_rs")
-    pdoc.pdoc("mitk_rs", output_directory=folder)
+    # Names that only type checkers import are shown as they are written; pdoc warns about each.
+    warnings.filterwarnings("ignore", category=UserWarning, module="pdoc")
+    modules = [name for name in dir(mitk_rs) if name in mitk_rs._MODULES]
+    pdoc.pdoc("mitk_rs", *(f"mitk_rs.{name}" for name in modules), output_directory=folder)
     print(f"API pages: {folder / 'index.html'}")
 
 
