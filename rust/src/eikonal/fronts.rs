@@ -58,10 +58,11 @@ impl Collision {
 }
 
 /// Product of two gradients: each term in `f32`, the sum in `f64`, the result in `f32`.
+///
+/// The sum starts at +0 as ITK's does (`Iterator::sum` starts at -0 and would give -0 for terms that are all -0).
 #[inline(always)]
 pub fn product(a: [f32; 3], b: [f32; 3]) -> f32 {
-    let sum: f64 = (0..3).map(|axis| f64::from(a[axis] * b[axis])).sum();
-    sum as f32
+    (0..3).fold(0.0, |sum, axis| sum + f64::from(a[axis] * b[axis])) as f32
 }
 
 /// The plain version: two heap marches, dense everywhere. The oracle of the tests.
@@ -137,6 +138,11 @@ mod tests {
         assert_eq!(values[(2 * 5 + 2) * 9 + 4], -1.0);
         assert_eq!(values[(2 * 5 + 2) * 9 + 1], -1e-6);
         assert_eq!(values[(2 * 5 + 2) * 9], 0.0);
+    }
+
+    #[test]
+    fn the_product_of_opposite_zeros_is_plus_zero() {
+        assert_eq!(product([0.0; 3], [-0.0; 3]).to_bits(), 0);
     }
 
     #[test]
