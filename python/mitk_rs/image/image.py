@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import uuid
 from typing import Any, Self, SupportsIndex
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from mitk_rs.image import arguments
 from mitk_rs.image.arguments import Array
-from mitk_rs.image.spatial import Spatial, fresh_time_geometry
-from mitk_rs.image.voxels import Voxels
+from mitk_rs.image.display import Display
+from mitk_rs.image.protocols import Protocols
+from mitk_rs.image.spatial import fresh_time_geometry
 from mitk_rs.pixel_type import PixelType
 from mitk_rs.properties import PropertyOwner
 from mitk_rs.time_geometry import TimeGeometry
@@ -18,7 +21,7 @@ from mitk_rs.time_geometry import TimeGeometry
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-class Image(Spatial, Voxels, PropertyOwner):
+class Image(Protocols, Display):
     """A 2-D, 3-D or 3-D + time image with one or more components a voxel.
 
     Parameters
@@ -89,7 +92,7 @@ class Image(Spatial, Voxels, PropertyOwner):
         if copy is False:
             raise ValueError("copy=False is not supported: use copy=None to share the array's memory where possible")
         if copy is None and array.flags.c_contiguous and array.flags.aligned:
-            self._adopt(array, sizes, components, array)
+            self._adopt(array, sizes, components)
         else:
             self._initialize(array.dtype.name, sizes, components)
             self._fill(array)
@@ -100,7 +103,22 @@ class Image(Spatial, Voxels, PropertyOwner):
         loaded = read_image(path)
         self._share_from(loaded)
         self._times = loaded.time_geometry
-        self.__dict__.update({name: value for name, value in loaded.__dict__.items() if name != "_times"})
+        self._uid = loaded.uid
+        self._copy_properties_from(loaded)
+
+    @classmethod
+    def _taking_over(cls, array: Array, *, components: bool = False) -> Self:
+        """The image of a contiguous array that nobody else will ever write: for readers of files."""
+        made = cls.__new__(cls)
+        plain, sizes, count = arguments.array(array, components=components)
+        made._adopt_private(np.ascontiguousarray(plain), sizes, count)
+        made._times = fresh_time_geometry(sizes)
+        return made
+
+    @property
+    def uid(self) -> str:
+        """Identifier of this object, made when first asked for; kept in files that can hold it."""
+        return self.__dict__.setdefault("_uid", str(uuid.uuid4()))  # type: ignore[no-any-return]
 
     @staticmethod
     def from_numpy(
@@ -115,6 +133,23 @@ class Image(Spatial, Voxels, PropertyOwner):
         """The image of an array: same as the constructor, for arrays only."""
         arguments.array(array, components=components)
         return Image(array, spacing, origin, direction, copy, components=components)
+
+    @staticmethod
+    def from_any(source: Any) -> Image:
+        """The image of an object of another library, recognised without importing that library.
+
+        Arrays, SimpleITK and ITK images, ``vtkImageData``, pyvista grids, nibabel images, xarray arrays, torch
+        tensors and anything with DLPack; see :mod:`mitk_rs.interop`.
+
+        Raises
+        ------
+        TypeError
+            Nothing that is known.
+        """
+        from mitk_rs.interop import from_any  # type: ignore[import-not-found, unused-ignore]
+
+        made: Image = from_any(source)
+        return made
 
     @staticmethod
     def load(path: Path) -> Image:

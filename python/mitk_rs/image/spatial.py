@@ -33,6 +33,14 @@ def fresh_time_geometry(
     return ProportionalTimeGeometry.from_geometry(geometry, sizes[3] if len(sizes) > 3 else 1)
 
 
+def cropped_times(times: TimeGeometry, index: Sequence[int], sizes: Sequence[int]) -> TimeGeometry:
+    """The time geometry of the part of an image that begins at a voxel and has ``sizes`` voxels."""
+    moved = times.clone()
+    for geometry in moved.geometries:
+        geometry.origin = geometry.index_to_world(tuple(map(float, index)))
+    return moved.for_image(fresh_time_geometry(sizes).geometries)
+
+
 class Spatial:
     """Part of ``Image``: everything about geometry. World is LPS millimetres, time is milliseconds."""
 

@@ -24,12 +24,30 @@ const HUGE_PAGE: usize = 2 << 20;
 /// Keeps memory alive that this crate did not allocate. Dropping it gives the memory up.
 pub trait Owner: Send + Sync {}
 
+/// Whether others know memory that a buffer did not allocate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Others may write to it at any time.
+    Known,
+    /// Nobody else will write to it.
+    Private,
+}
+
+/// What may happen to memory that a buffer did not allocate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Whether it can be written.
+    pub writable: bool,
+    /// Who else may do so.
+    pub sharing: Sharing,
+}
+
 enum Memory {
     Heap(Block),
     /// The map holds [`HUGE_PAGE`] bytes more than needed, so that the start can be aligned.
     Map(#[expect(dead_code, reason = "held to be unmapped when dropped")] memmap2::MmapMut),
     Foreign {
-        writable: bool,
+        rights: Rights,
         _owner: Box<dyn Owner>,
     },
 }
@@ -91,9 +109,9 @@ impl Buffer {
     /// Memory of somebody else, kept alive by `owner`.
     ///
     /// # Safety
-    /// While `owner` lives, `bytes` bytes from `start` must stay readable, and writable where `writable`.
-    pub unsafe fn foreign(start: NonNull<u8>, bytes: usize, writable: bool, owner: Box<dyn Owner>) -> Arc<Self> {
-        Self::from_parts(start, bytes, Memory::Foreign { writable, _owner: owner })
+    /// While `owner` lives, `bytes` bytes from `start` must stay readable, and writable where `rights` say so.
+    pub unsafe fn foreign(start: NonNull<u8>, bytes: usize, rights: Rights, owner: Box<dyn Owner>) -> Arc<Self> {
+        Self::from_parts(start, bytes, Memory::Foreign { rights, _owner: owner })
     }
 
     /// A private copy.
@@ -118,14 +136,21 @@ impl Buffer {
         self.bytes
     }
 
+    fn rights(&self) -> Rights {
+        match self.memory {
+            Memory::Foreign { rights, .. } => rights,
+            Memory::Heap(_) | Memory::Map(_) => Rights { writable: true, sharing: Sharing::Private },
+        }
+    }
+
     /// Whether a write through one image would show in another, or is not allowed at all.
     pub(super) fn needs_copy_to_write(&self) -> bool {
-        self.claims.load(Ordering::Acquire) > 1 || matches!(self.memory, Memory::Foreign { writable: false, .. })
+        self.claims.load(Ordering::Acquire) > 1 || !self.rights().writable
     }
 
     /// Whether somebody may change the voxels without asking an image.
     pub(super) fn may_change(&self) -> bool {
-        self.writers.load(Ordering::Acquire) > 0 || matches!(self.memory, Memory::Foreign { .. })
+        self.writers.load(Ordering::Acquire) > 0 || self.rights().sharing == Sharing::Known
     }
 }
 
@@ -223,19 +248,33 @@ mod tests {
         assert_eq!((at(&copy, 99), at(&buffer, 99)), (7, 8));
     }
 
+    struct Bytes(#[expect(dead_code, reason = "held to be dropped")] Arc<Vec<u8>>);
+    impl Owner for Bytes {}
+
+    fn foreign(bytes: &Arc<Vec<u8>>, rights: Rights) -> Arc<Buffer> {
+        let start = NonNull::new(bytes.as_ptr().cast_mut()).unwrap();
+        // SAFETY: the owner holds the vector, which no test writes through the buffer.
+        unsafe { Buffer::foreign(start, bytes.len(), rights, Box::new(Bytes(Arc::clone(bytes)))) }
+    }
+
     #[test]
     fn an_owner_lives_as_long_as_its_buffer() {
-        struct Bytes(Arc<Vec<u8>>);
-        impl Owner for Bytes {}
         let bytes = Arc::new(vec![1, 2, 3]);
-        let start = NonNull::new(bytes.as_ptr().cast_mut()).unwrap();
-        let owner = Box::new(Bytes(Arc::clone(&bytes)));
-        assert_eq!(owner.0.len(), 3);
-        // SAFETY: `owner` holds the vector, which nobody changes.
-        let buffer = unsafe { Buffer::foreign(start, 3, false, owner) };
-        assert!(buffer.needs_copy_to_write() && buffer.may_change());
+        let buffer = foreign(&bytes, Rights { writable: true, sharing: Sharing::Private });
         assert_eq!((at(&buffer, 2), Arc::strong_count(&bytes)), (3, 2));
         drop(buffer);
         assert_eq!(Arc::strong_count(&bytes), 1);
+    }
+
+    #[test]
+    fn rights_decide_who_must_copy() {
+        let bytes = Arc::new(vec![1, 2, 3]);
+        for (writable, sharing) in
+            [(true, Sharing::Known), (true, Sharing::Private), (false, Sharing::Known), (false, Sharing::Private)]
+        {
+            let buffer = foreign(&bytes, Rights { writable, sharing });
+            assert_eq!(buffer.needs_copy_to_write(), !writable);
+            assert_eq!(buffer.may_change(), sharing == Sharing::Known);
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::leases::{Asking, acquire};
 use super::views::{ViewOwner, new_array};
 use crate::error::{Error, Result};
 use crate::image::access::{Access, Lease};
-use crate::image::buffer::{Buffer, Owner};
+use crate::image::buffer::{Buffer, Owner, Rights, Sharing};
 use crate::image::{Image, Layout, Pixels, View};
 use crate::pixel::PixelType;
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
@@ -47,6 +47,19 @@ impl ImageStore {
         Ok(self.image.layout().ok_or(Error::Empty)?)
     }
 
+    fn adopt(
+        &self,
+        array: &Bound<'_, PyUntypedArray>,
+        axes: &[usize],
+        components: usize,
+        sharing: Sharing,
+    ) -> PyResult<()> {
+        let name = array.dtype().getattr("name")?.extract::<String>()?;
+        let layout = Layout::new(pixel_type(&name)?, axes, components)?;
+        let pixels = Pixels::of(layout, adopted(array, sharing)?)?;
+        Ok(self.image.put(pixels)?)
+    }
+
     /// The lease, after a check of the time step: the view checks again, as the image may change while we wait.
     fn lease(&self, py: Python<'_>, asking: Asking) -> PyResult<Lease> {
         self.layout()?.byte_range(asking.step)?;
@@ -81,18 +94,14 @@ impl ImageStore {
         py.enter_waiting(|| self.image.put(Pixels::zeroed(layout)?))
     }
 
-    /// Replaces the voxels by those of a contiguous array, which is kept alive and not copied; so is `owner`.
-    fn _adopt(
-        &self,
-        array: &Bound<'_, PyUntypedArray>,
-        axes: Vec<usize>,
-        components: usize,
-        owner: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let name = array.dtype().getattr("name")?.extract::<String>()?;
-        let layout = Layout::new(pixel_type(&name)?, &axes, components)?;
-        let pixels = Pixels::of(layout, adopted(array, owner)?)?;
-        Ok(self.image.put(pixels)?)
+    /// Replaces the voxels by those of a contiguous array, which is kept alive and not copied.
+    fn _adopt(&self, array: &Bound<'_, PyUntypedArray>, axes: Vec<usize>, components: usize) -> PyResult<()> {
+        self.adopt(array, &axes, components, Sharing::Known)
+    }
+
+    /// The same of an array that nobody else will ever write to.
+    fn _adopt_private(&self, array: &Bound<'_, PyUntypedArray>, axes: Vec<usize>, components: usize) -> PyResult<()> {
+        self.adopt(array, &axes, components, Sharing::Private)
     }
 
     /// Replaces the voxels by those of `other`, shared until one of the two is written.
@@ -194,12 +203,12 @@ fn pixel_type(name: &str) -> Result<PixelType> {
     })
 }
 
-/// A NumPy array, and whoever owns what it shows, kept alive for the memory.
-struct ArrayOwner(#[expect(dead_code, reason = "held to be dropped")] (Py<PyUntypedArray>, Py<PyAny>));
+/// A NumPy array kept alive for its memory.
+struct ArrayOwner(#[expect(dead_code, reason = "held to be dropped")] Py<PyUntypedArray>);
 
 impl Owner for ArrayOwner {}
 
-fn adopted(array: &Bound<'_, PyUntypedArray>, owner: &Bound<'_, PyAny>) -> PyResult<std::sync::Arc<Buffer>> {
+fn adopted(array: &Bound<'_, PyUntypedArray>, sharing: Sharing) -> PyResult<std::sync::Arc<Buffer>> {
     let flags = array.getattr("flags")?;
     let flag = |name: &str| flags.getattr(name)?.is_truthy();
     if !flag("c_contiguous")? || !flag("aligned")? {
@@ -208,11 +217,12 @@ fn adopted(array: &Bound<'_, PyUntypedArray>, owner: &Bound<'_, PyAny>) -> PyRes
     // SAFETY: the object is a NumPy array.
     let data = unsafe { (*array.as_array_ptr()).data };
     let start = NonNull::new(data.cast::<u8>()).ok_or_else(|| ours("InternalError", "an array without data".into()))?;
-    let owner = Box::new(ArrayOwner((array.clone().unbind(), owner.clone().unbind())));
+    let owner = Box::new(ArrayOwner(array.clone().unbind()));
+    let rights = Rights { writable: flag("writeable")?, sharing };
     let bytes = array.len() * array.dtype().itemsize();
     // SAFETY: the array is contiguous, so its elements are `bytes` bytes from `start`, writable where its flag says
     // so; it cannot be resized while `owner` refers to it.
-    Ok(unsafe { Buffer::foreign(start, bytes, flag("writeable")?, owner) })
+    Ok(unsafe { Buffer::foreign(start, bytes, rights, owner) })
 }
 
 /// Adds the classes to the module.
