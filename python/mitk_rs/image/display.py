@@ -15,6 +15,7 @@ from mitk_rs.image.arguments import Array
 from mitk_rs.image.spatial import Spatial
 from mitk_rs.image.voxels import Voxels
 
+_BY = "×"  # noqa: RUF001 - the sign that radiologists write
 # Letters of the world directions that an axis can point to, negative and positive.
 _WORLD = (("R", "L"), ("A", "P"), ("I", "S"))
 # Longest side of a picture in pixels.
@@ -52,10 +53,10 @@ def description(image: Display) -> dict[str, str]:
     name, sizes, components = image._known_layout()
     steps = image.time_steps
     return {
-        "type": name if components == 1 else f"{components} × {name}",
-        "size": "×".join(map(str, sizes[:3])) + " voxels",
+        "type": name if components == 1 else f"{components} {_BY} {name}",
+        "size": _BY.join(map(str, sizes[:3])) + " voxels",
         "time": "1 step" if steps == 1 else f"{steps} steps",
-        "spacing": f"spacing {_numbers(image.spacing, '×')} mm",
+        "spacing": f"spacing {_numbers(image.spacing, _BY)} mm",
         "origin": f"origin ({_numbers(image.origin, ', ')}) mm",
         "direction": f"direction {orientation(image.direction)}",
         "memory": _memory(image.nbytes),
@@ -121,7 +122,8 @@ def _to_scale(cut: Array, down: float, across: float) -> Array:
 
 
 def _inside(positions: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    return np.minimum(positions.astype(np.intp), count - 1)
+    nearest: NDArray[np.intp] = np.minimum(positions.astype(np.intp), count - 1)
+    return nearest
 
 
 def _as_bytes(picture: Array) -> NDArray[np.uint8]:
@@ -134,7 +136,8 @@ def _as_bytes(picture: Array) -> NDArray[np.uint8]:
         return np.zeros(picture.shape, np.uint8)
     low, high = np.percentile(values[finite], (1, 99))
     scaled = (np.where(finite, values, low) - low) * (255 / (high - low) if high > low else 0.0)
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
+    return grey
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:

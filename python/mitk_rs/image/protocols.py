@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -134,7 +134,9 @@ class Protocols(PropertyOwner, Spatial, Voxels):
             return False
         mine = self.as_numpy(use_accessor=True, writeable=False)
         theirs = other.as_numpy(use_accessor=True, writeable=False)
-        return all(np.allclose(a, b, rtol, atol, equal_nan=True) for a, b in zip(_parts(mine), _parts(theirs), strict=True))
+        # Along the slowest axis, so that comparing needs little memory.
+        pairs = zip(mine, theirs, strict=True)
+        return all(np.allclose(a, b, rtol, atol, equal_nan=True) for a, b in pairs)
 
     def crop(self, lower: Sequence[int], upper: Sequence[int]) -> Self:
         """A new image of the voxels from index ``lower`` up to but without ``upper``, at the same place in the world.
@@ -159,9 +161,8 @@ class Protocols(PropertyOwner, Spatial, Voxels):
         sizes = self._known_layout()[1][:3]
         begin, end = _corner(lower, "lower", sizes), _corner(upper, "upper", sizes)
         if any(not 0 <= b < e <= size for b, e, size in zip(begin, end, sizes, strict=True)):
-            raise RequestError(
-                f"crop needs 0 <= lower < upper <= size on every axis, got lower {begin}, upper {end}, size {tuple(sizes)}"
-            )
+            got = f"lower {begin}, upper {end}, size {tuple(sizes)}"
+            raise RequestError(f"crop needs 0 <= lower < upper <= size on every axis, got {got}")
         made = self._cropped_voxels([slice(b, e) for b, e in zip(begin, end, strict=True)])
         made._copy_properties_from(self)
         made._times = cropped_times(self.time_geometry, [*begin, 0][:3], made._known_layout()[1])
@@ -196,16 +197,11 @@ class Protocols(PropertyOwner, Spatial, Voxels):
         # Of a snapshot, so that writers meanwhile neither wait nor show.
         source = self.snapshot()
         steps = [source.as_numpy(writeable=False, time_step=step) for step in range(source.time_steps)]
-        return [pickle.PickleBuffer(step) if protocol >= 5 else step.tobytes() for step in steps]
+        return [pickle.PickleBuffer(step.data) if protocol >= 5 else step.tobytes() for step in steps]
 
 
 def _spelled(key: Any) -> str:
     return "..." if key is Ellipsis else type(key).__name__
-
-
-def _parts(array: Array) -> Iterator[Array]:
-    """Slices along the slowest axis, so that comparing needs little memory."""
-    return iter(array)
 
 
 def _corner(value: Any, name: str, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -218,7 +214,7 @@ def _corner(value: Any, name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     return indices
 
 
-def _unpickled(cls: type[Any], state: dict[str, Any], steps: Sequence[Any]) -> Any:
+def _unpickled(cls: Any, state: dict[str, Any], steps: Sequence[Any]) -> Any:
     """The image that ``__reduce_ex__`` described."""
     number = state["format"]
     if number > PICKLE_FORMAT:
