@@ -14,6 +14,7 @@ __all__ = [
     "Exception",
     "FileError",
     "FileMissingError",
+    "FileWriteError",
     "GeometryError",
     "InternalError",
     "MemoryIsLockedError",
@@ -55,6 +56,10 @@ class FileError(Exception, OSError, ValueError):
 
 class FileMissingError(FileError, FileNotFoundError):
     """There is no such file."""
+
+
+class FileWriteError(FileError):
+    """A file that cannot be written: folder missing, no permission, disk full, or a format that cannot hold it."""
 
 
 class MemoryIsLockedError(Exception):

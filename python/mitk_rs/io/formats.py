@@ -1,0 +1,207 @@
+"""What each file format can hold, and the refusal of what it cannot, before anything is written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mitk_rs.errors import FileError, FileWriteError
+from mitk_rs.io.atomic import full_suffix
+from mitk_rs.io.record import ImageHeader
+
+__all__ = ["FORMATS", "Format", "check_fits", "format_of", "suffixes_that_hold", "writable_format"]
+
+ALL_TYPES = frozenset("u1 i1 u2 i2 u4 i4 u8 i8 f4 f8".split())
+Geometry = Literal["any", "orthonormal", "aligned", "none"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format and its limits.
+
+    Attributes
+    ----------
+    suffixes
+        Endings in lower case, the usual one first.
+    reader
+        Name of the reader as ``IOUtil.load`` knows it.
+    adapter
+        Module of :mod:`mitk_rs.io` that reads and writes it.
+    dimensions, types, components
+        What it can hold; ``components`` None is any number.
+    geometry
+        ``any``: every direction matrix. ``orthonormal``: no shear. ``aligned``: spacing and origin only.
+        ``none``: a picture, which knows no millimetres.
+    metadata
+        True where it can hold time points and properties.
+    detached
+        True where the voxels are in a file of their own.
+    lossy
+        True where the voxels come back changed.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    reader: str
+    adapter: str
+    dimensions: frozenset[int] = frozenset({2, 3, 4})
+    types: frozenset[str] = ALL_TYPES
+    components: frozenset[int] | None = None
+    geometry: Geometry = "any"
+    metadata: bool = False
+    detached: bool = False
+    lossy: bool = False
+
+
+_BYTES = frozenset({"u1"})
+_FLAT = frozenset({2})
+FORMATS: tuple[Format, ...] = (
+    Format("MetaImage", (".mha",), "ITK MetaImageIO", "simpleitk", metadata=True),
+    Format("MetaImage", (".mhd",), "ITK MetaImageIO", "simpleitk", metadata=True, detached=True),
+    Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "simpleitk", metadata=True),
+    Format("NRRD", (".nhdr",), "ITK NrrdImageIO", "simpleitk", metadata=True, detached=True),
+    Format("NIfTI", (".nii", ".nii.gz", ".nia"), "ITK NiftiImageIO", "simpleitk", geometry="orthonormal"),
+    Format(
+        "NIfTI pair",
+        (".hdr", ".img", ".hdr.gz", ".img.gz"),
+        "ITK NiftiImageIO",
+        "simpleitk",
+        geometry="orthonormal",
+        detached=True,
+    ),
+    Format(
+        "VTK XML", (".vti", ".vtkxml"), "VTK XMLImageDataReader", "vtk", frozenset({2, 3}), metadata=True
+    ),
+    Format(
+        "VTK legacy",
+        (".vtk",),
+        "VTK StructuredPointsReader",
+        "vtk",
+        frozenset({2, 3}),
+        geometry="aligned",
+        metadata=True,
+    ),
+    Format(
+        "TIFF",
+        (".tif", ".tiff"),
+        "ITK TIFFImageIO",
+        "simpleitk",
+        frozenset({2, 3}),
+        ALL_TYPES - {"u8", "i8", "f8"},
+        geometry="none",
+    ),
+    Format(
+        "PNG",
+        (".png",),
+        "ITK PNGImageIO",
+        "simpleitk",
+        _FLAT,
+        frozenset({"u1", "u2"}),
+        frozenset({1, 3, 4}),
+        geometry="none",
+    ),
+    Format(
+        "JPEG",
+        (".jpg", ".jpeg"),
+        "Pillow JPEG",
+        "pillow",
+        _FLAT,
+        _BYTES,
+        frozenset({1, 3}),
+        geometry="none",
+        lossy=True,
+    ),
+    Format("BMP", (".bmp",), "Pillow BMP", "pillow", _FLAT, _BYTES, frozenset({1, 3}), geometry="none"),
+    Format("NumPy", (".npy",), "NumPy npy", "npy", components=frozenset({1}), geometry="none"),
+)
+_BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
+
+
+def format_of(path: str | os.PathLike[str]) -> Format | None:
+    """Return the format that the ending of ``path`` names, in small or capital letters; None if there is none."""
+    suffix = full_suffix(path).lower()
+    return _BY_SUFFIX.get(suffix) or _BY_SUFFIX.get(os.path.splitext(suffix)[1])  # noqa: PTH122
+
+
+def writable_format(path: str | os.PathLike[str]) -> Format:
+    """Return the format to write ``path`` in.
+
+    Raises
+    ------
+    FileWriteError
+        The name has no ending, or one that no format here has.
+    """
+    chosen = format_of(path)
+    if chosen is None:
+        suffix = full_suffix(path)
+        what = f"unknown format {suffix!r}" if suffix else "a name without an ending that would name the format"
+        raise FileWriteError(f"cannot write {os.fspath(path)}: {what}; known are {', '.join(sorted(_BY_SUFFIX))}")
+    return chosen
+
+
+def suffixes_that_hold(image: ImageHeader) -> list[str]:
+    """Return the usual endings of the formats that can hold ``image`` with its geometry."""
+    return [
+        format_.suffixes[0]
+        for format_ in FORMATS
+        if format_.geometry != "none" and _misfit(image, format_) is None
+    ]
+
+
+def check_fits(image: ImageHeader, path: str | os.PathLike[str]) -> Format:
+    """Return the format of ``path`` if it can hold ``image``.
+
+    Raises
+    ------
+    FileWriteError
+        It cannot; the message says what does not fit and which endings would do.
+    """
+    chosen = writable_format(path)
+    misfit = _misfit(image, chosen)
+    if misfit is None:
+        return chosen
+    others = ", ".join(suffixes_that_hold(image)) or "no format here"
+    raise FileWriteError(f"cannot write {os.fspath(path)}: {chosen.name} cannot hold {misfit}; {others} can")
+
+
+def _misfit(image: ImageHeader, format_: Format) -> str | None:
+    code = image.dtype.str[1:]
+    if image.dimension not in format_.dimensions:
+        return f"{image.dimension} dimensions"
+    if code not in format_.types:
+        return f"{image.dtype.name} voxels"
+    if format_.components is not None and image.components not in format_.components:
+        return f"{image.components} components per voxel"
+    return _geometry_misfit(image, format_)
+
+
+def _geometry_misfit(image: ImageHeader, format_: Format) -> str | None:
+    direction = image.frame.direction
+    if format_.geometry == "none" and not image.frame.is_axis_aligned:
+        return "an oblique direction"
+    if format_.geometry == "aligned" and not image.frame.is_identity:
+        return "a direction matrix"
+    if format_.geometry == "orthonormal":
+        if np.abs(direction.T @ direction - np.eye(3)).max() > 1e-5:
+            return "a sheared direction matrix"
+        if image.dimension == 2 and not lies_in_plane(image):
+            return "a 2-D image whose plane is tilted or away from z = 0"
+    if len(image.frames) > 1 and not format_.metadata:
+        return "a geometry of its own for each time step"
+    return None
+
+
+def lies_in_plane(image: ImageHeader) -> bool:
+    """True where a 2-D header says all: the plane z = 0 with unit thickness (MITK's rule for 2-D files)."""
+    frame = image.frame
+    third = np.array([0.0, 0.0, 1.0])
+    straight = np.array_equal(frame.direction[2], third) and np.array_equal(frame.direction[:, 2], third)
+    return bool(straight and frame.spacing[2] == 1.0 and frame.origin[2] == 0.0)
+
+
+def unreadable(path: str | os.PathLike[str], reason: str) -> FileError:
+    """Make the one-line error for a file that cannot be read."""
+    return FileError(f"cannot read {os.fspath(path)}: {reason}")

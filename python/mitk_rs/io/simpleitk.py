@@ -1,0 +1,272 @@
+"""ITK's readers and writers, through SimpleITK: MetaImage, NRRD, NIfTI, TIFF, PNG and whatever else ITK knows.
+
+The only module that imports SimpleITK for files; it does so on first use. SimpleITK gives the interpreter free
+while it reads and writes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs.errors import FileError, FileWriteError, MemoryLimitError
+from mitk_rs.io import checks, metadata
+from mitk_rs.io.atomic import atomic_folder, atomic_output
+from mitk_rs.io.formats import Format, unreadable
+from mitk_rs.io.quiet import NativeOutput, native_output
+from mitk_rs.io.record import Frame, ImageHeader, ImageRecord
+
+__all__ = ["read", "read_header", "readers", "sitk_to_record", "write"]
+
+_TYPES = {
+    "8-bit unsigned integer": "u1",
+    "8-bit signed integer": "i1",
+    "16-bit unsigned integer": "u2",
+    "16-bit signed integer": "i2",
+    "32-bit unsigned integer": "u4",
+    "32-bit signed integer": "i4",
+    "64-bit unsigned integer": "u8",
+    "64-bit signed integer": "i8",
+    "32-bit float": "f4",
+    "64-bit float": "f8",
+}
+
+
+@cache
+def library() -> Any:
+    """Return the module SimpleITK, with ITK's warnings kept off the terminal."""
+    import SimpleITK
+
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    return SimpleITK
+
+
+def readers() -> tuple[str, ...]:
+    """Return the descriptions of ITK's readers, as ``IOUtil.load`` takes them."""
+    return tuple(f"ITK {name}" for name in library().ImageFileReader().GetRegisteredImageIOs())
+
+
+def read_header(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageHeader:
+    """Read what the file says about its image, without the voxels; parameters as for :func:`read`."""
+    with _reading(path):
+        return _header(_open(path, reader), path, time_spacing)
+
+
+def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRecord:
+    """Read an image.
+
+    Parameters
+    ----------
+    path
+        An existing file.
+    reader
+        ITK's class, such as ``NrrdImageIO``; empty to let ITK choose by the content.
+    time_spacing
+        Take the time steps of a 4-D NIfTI from the header (seconds there, milliseconds here) instead of MITK's
+        1 ms.
+
+    Raises
+    ------
+    FileError
+        The file is damaged, or holds what no image here can be.
+    """
+    with _reading(path) as printed:
+        source = _open(path, reader)
+        header = _header(source, path, time_spacing)
+        checks.check_file(path, header)
+        voxels = adopt(source.Execute())
+    checks.check_printed(path, printed.text)
+    return ImageRecord(**vars(header), array=voxels.reshape(header.shape))
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[NativeOutput]:
+    """Turn ITK's exceptions into ours, without its source lines."""
+    try:
+        with native_output() as printed:
+            yield printed
+    except FileError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        if "allocate" in str(error).lower():
+            raise MemoryLimitError(f"cannot read {path}: not enough memory for its voxels") from error
+        raise unreadable(path, _itk_reason(str(error))) from error
+
+
+def _itk_reason(message: str) -> str:
+    if "Unable to determine ImageIO" in message:
+        return "it is in no format that ITK knows, or its beginning is damaged"
+    lines = [line.strip() for line in message.replace("sitk::ERROR:", "").splitlines()]
+    told = [line.split("): ", 1)[-1] for line in lines if line and not line.startswith(("Exception thrown", "/"))]
+    return " ".join(told)[:300] or "ITK gives no reason"
+
+
+def _open(path: str, reader: str) -> Any:
+    source = library().ImageFileReader()
+    source.SetFileName(path)
+    if reader:
+        source.SetImageIO(reader)
+    source.ReadImageInformation()
+    return source
+
+
+def _header(source: Any, path: str, time_spacing: bool) -> ImageHeader:
+    dimension = source.GetDimension()
+    if not 2 <= dimension <= 4:
+        raise unreadable(path, f"it has {dimension} dimensions, 2 to 4 are possible")
+    components = source.GetNumberOfComponents()
+    entries = {key: source.GetMetaData(key) for key in source.GetMetaDataKeys()}
+    sizes = tuple(reversed(source.GetSize()))
+    reader_name = source.GetImageIO() or source.GetImageIOFromFileName(path)
+    frame = _frame(source, path, dimension)
+    checks.check_entries(path, entries, dimension)
+    steps = sizes[0] if dimension == 4 else 1
+    header = ImageHeader(
+        shape=sizes + ((components,) if components > 1 else ()),
+        dtype=_dtype(source, path),
+        components=components,
+        frames=metadata.read_frames(entries, frame, dimension, steps),
+        time_points=metadata.read_time_points(entries, steps),
+        properties=metadata.read_properties(_told(entries), {"ITK.InputFilterName": reader_name}),
+        uid=metadata.read_uid(entries),
+        reader=f"ITK {reader_name}",
+    )
+    checks.check_header(path, header)
+    if time_spacing and header.time_points is None and dimension == 4:
+        return _with_time_spacing(header, source.GetSpacing()[3])
+    return header
+
+
+def _told(entries: dict[str, str]) -> dict[str, str]:
+    """Drop what SimpleITK can only name, not print."""
+    return {name: text for name, text in entries.items() if "[UNKNOWN_PRINT_CHARACTERISTICS]" not in text}
+
+
+def _with_time_spacing(header: ImageHeader, seconds: float) -> ImageHeader:
+    if header.reader != "ITK NiftiImageIO" or not (math.isfinite(seconds) and seconds > 0):
+        return header
+    points = tuple(1000.0 * seconds * step for step in range(header.time_steps + 1))
+    return ImageHeader(**{**vars(header), "time_points": points})
+
+
+def _dtype(source: Any, path: str) -> np.dtype[Any]:
+    name = library().GetPixelIDValueAsString(source.GetPixelID())
+    code = _TYPES.get(name.removeprefix("vector of "))
+    if code is None:
+        raise unreadable(path, f"its voxels are of type {name}; the types here are {', '.join(_TYPES)}")
+    return np.dtype(code)
+
+
+def _frame(source: Any, path: str, dimension: int) -> Frame:
+    axes = min(dimension, 3)
+    spacing, origin, direction = np.ones(3), np.zeros(3), np.eye(3)
+    spacing[:axes] = source.GetSpacing()[:axes]
+    origin[:axes] = source.GetOrigin()[:axes]
+    whole = np.array(source.GetDirection(), np.float64).reshape(dimension, dimension)
+    direction[:axes, :axes] = whole[:axes, :axes]
+    checks.check_frame(path, spacing, origin, direction)
+    return Frame(tuple(spacing.tolist()), tuple(origin.tolist()), direction + 0.0)
+
+
+class _Owner:
+    """Keeps a SimpleITK image alive for the arrays that show its voxels."""
+
+    def __init__(self, image: Any) -> None:
+        view = library().GetArrayViewFromImage(image)
+        self.image = image
+        address = view.__array_interface__["data"][0]
+        self.__array_interface__ = {
+            "data": (address, False),
+            "shape": view.shape,
+            "typestr": view.dtype.str,
+            "version": 3,
+        }
+
+
+def adopt(image: Any) -> NDArray[Any]:
+    """Return the voxels of a SimpleITK image that nobody else has, without a copy; the array keeps it alive."""
+    return np.asarray(_Owner(image))
+
+
+def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, time_spacing: bool) -> None:
+    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_image`."""
+    image = record_to_sitk(record, time_spacing=time_spacing and format_.name.startswith("NIfTI"))
+    if format_.metadata:
+        for key, value in metadata.entries_of(record).items():
+            image.SetMetaData(key, value)
+    target = Path(path)
+    if not format_.detached:
+        with atomic_output(target) as temporary:
+            _write(image, temporary, target, compress)
+        return
+    with atomic_folder(_header_path(target)) as header:
+        _write(image, header.with_name(target.name), target, compress)
+
+
+def _header_path(target: Path) -> Path:
+    """The pair .hdr/.img has its header under the first name, whichever of both was asked for."""
+    name = target.name
+    for image, header in ((".img", ".hdr"), (".img.gz", ".hdr.gz")):
+        if name.lower().endswith(image):
+            return target.with_name(name[: -len(image)] + header)
+    return target
+
+
+def _write(image: Any, temporary: Path, target: Path, compress: bool) -> None:
+    writer = library().ImageFileWriter()
+    writer.SetFileName(os.fspath(temporary))
+    writer.SetUseCompression(compress)
+    try:
+        with native_output():
+            writer.Execute(image)
+    except RuntimeError as error:
+        raise FileWriteError(f"cannot write {target}: {_write_reason(error, temporary)}") from error
+
+
+def _write_reason(error: RuntimeError, temporary: Path) -> str:
+    if checks.disk_is_full(temporary.parent):
+        return "the disk is full"
+    return _itk_reason(str(error)).replace(temporary.name, "the file")
+
+
+def record_to_sitk(record: ImageRecord, *, time_spacing: bool = False) -> Any:
+    """Return a SimpleITK image with a copy of the voxels and the geometry that SimpleITK can hold."""
+    image = library().GetImageFromArray(record.array, isVector=record.components > 1)
+    frame, dimension = metadata.header_frame(record), record.dimension
+    axes = min(dimension, 3)
+    direction = np.eye(dimension)
+    direction[:axes, :axes] = frame.direction[:axes, :axes]
+    duration = _seconds_per_step(record) if time_spacing else 1.0
+    image.SetSpacing((*frame.spacing[:axes], duration)[:dimension])
+    image.SetOrigin((*frame.origin[:axes], 0.0)[:dimension])
+    image.SetDirection(direction.ravel().tolist())
+    return image
+
+
+def _seconds_per_step(record: ImageRecord) -> float:
+    points = record.time_points
+    return 1e-3 if points is None else (points[-1] - points[0]) / record.time_steps / 1000.0
+
+
+def sitk_to_record(image: Any, *, copy: bool = True) -> ImageRecord:
+    """Describe a SimpleITK image; ``copy=False`` only for an image that nobody else will use."""
+    dimension = image.GetDimension()
+    array = adopt(image)
+    if copy:
+        array = array.copy()
+    header = ImageHeader(
+        shape=array.shape,
+        dtype=array.dtype,
+        components=image.GetNumberOfComponentsPerPixel(),
+        frames=(_frame(image, "SimpleITK image", dimension),),
+    )
+    return ImageRecord(**vars(header), array=array)
+

@@ -1,0 +1,241 @@
+"""VTK's image files, ``.vti`` and ``.vtk``, with the direction matrix.
+
+VTK reads its own formats right; the formats of ITK it does not (it transposes or drops the direction), so those
+never come here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs.io import checks, metadata
+from mitk_rs.io.atomic import atomic_output, full_suffix
+from mitk_rs.io.formats import ALL_TYPES, Format, unreadable
+from mitk_rs.io.record import Frame, ImageHeader, ImageRecord
+from mitk_rs.io.vtk_messages import run_writer, vtk_messages
+
+__all__ = ["image_data_to_record", "read", "read_header", "record_to_image_data", "write"]
+
+_ENTRIES = "mitk_rs_entries"
+_DIMENSION = "mitk_rs_dimension"
+# VTK packs blocks of 32 kB, each with a length of 8 bytes: no file can hold more bytes than this many times its size.
+_PACKING_LIMIT = 4096
+
+
+def read_header(path: str, **_: Any) -> ImageHeader:
+    """Describe the image; VTK has to read the whole file for that."""
+    record = read(path)
+    return ImageHeader(**{name: value for name, value in vars(record).items() if name != "array"})
+
+
+def read(path: str, **_: Any) -> ImageRecord:
+    """Read an image from a VTK file.
+
+    Raises
+    ------
+    FileError
+        The file is damaged, or holds no regular grid with numbers at its points.
+    """
+    is_xml = _is_xml(path)
+    if is_xml:
+        _check_attributes(path)
+    reader = _xml_reader() if is_xml else _legacy_reader()
+    reader.SetFileName(path)
+    with vtk_messages() as messages:
+        reader.UpdateInformation()
+        _check_extent(reader, path)
+        if not messages.text:
+            reader.Update()
+    if messages.text:
+        raise unreadable(path, messages.first())
+    return image_data_to_record(reader.GetOutput(), path, f"VTK {type(reader).__name__.removeprefix('vtk')}")
+
+
+def _is_xml(path: str) -> bool:
+    return full_suffix(path).lower() != ".vtk"
+
+
+def _xml_reader() -> Any:
+    from vtkmodules.vtkIOXML import vtkXMLImageDataReader
+
+    return vtkXMLImageDataReader()
+
+
+def _legacy_reader() -> Any:
+    from vtkmodules.vtkIOLegacy import vtkStructuredPointsReader
+
+    reader = vtkStructuredPointsReader()
+    reader.ReadAllScalarsOn()
+    reader.ReadAllFieldsOn()
+    return reader
+
+
+def _check_attributes(path: str) -> None:
+    """Refuse numbers that VTK would silently replace by its defaults."""
+    with Path(path).open("rb") as file:
+        element = re.search(rb"<ImageData\b[^>]*>", file.read(65536))
+    for name, count in ((b"Spacing", 3), (b"Origin", 3), (b"Direction", 9)):
+        found = element and re.search(rb"\b" + name + rb"\s*=\s*[\"']([^\"']*)", element[0])
+        if found and not _are_numbers(found[1].split(), count):
+            text = found[1].decode(errors="replace")[:80]
+            raise unreadable(path, f"field {name.decode()} is {text!r}, it must be {count} finite numbers")
+
+
+def _are_numbers(words: list[bytes], count: int) -> bool:
+    try:
+        return len(words) == count and all(math.isfinite(float(word)) for word in words)
+    except ValueError:
+        return False
+
+
+def _check_extent(reader: Any, path: str) -> None:
+    """Refuse, before VTK allocates it, a grid far larger than its file could hold."""
+    from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+
+    extent = reader.GetOutputInformation(0).Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+    if extent is None:
+        return
+    lengths = [max(last - first + 1, 0) for first, last in zip(extent[::2], extent[1::2], strict=True)]
+    size = Path(path).stat().st_size
+    if math.prod(lengths) > size * _PACKING_LIMIT:
+        text = " x ".join(map(str, lengths))
+        raise unreadable(path, f"field extent promises {text} voxels, but the file has only {size} bytes")
+
+
+def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = "") -> ImageRecord:
+    """Describe a ``vtkImageData``; the array shares its voxels and keeps them alive."""
+    scalars = _scalars(data, path)
+    entries = _entries(data)
+    components = scalars.GetNumberOfComponents()
+    lengths = tuple(reversed(data.GetDimensions()))
+    flat = lengths[0] == 1 and entries.get(_DIMENSION) != "3"
+    shape = (lengths[1:] if flat else lengths) + ((components,) if components > 1 else ())
+    array = _voxels(scalars, path, shape)
+    frames = metadata.read_frames(entries, _frame(data, path), 2 if flat else 3, 1, tolerance=1e-5)
+    entries.pop(_DIMENSION, None)
+    return ImageRecord.of(
+        array,
+        components,
+        frames=frames,
+        time_points=metadata.read_time_points(entries, 1),
+        properties=metadata.read_properties(entries, {}),
+        uid=metadata.read_uid(entries),
+        reader=reader,
+    )
+
+
+def _scalars(data: Any, path: str) -> Any:
+    points = data.GetPointData() if data is not None else None
+    scalars = points and (points.GetScalars() or points.GetArray(0))
+    if not scalars or scalars.GetNumberOfTuples() == 0:
+        where = "only in its cells" if points and data.GetCellData().GetNumberOfArrays() else "nowhere"
+        raise unreadable(path, f"it has numbers {where}; an image needs them at its points")
+    return scalars
+
+
+def _voxels(scalars: Any, path: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    try:
+        array = vtk_to_numpy(scalars)
+    except (TypeError, KeyError, AssertionError, AttributeError) as error:
+        raise unreadable(path, f"its array {scalars.GetName()!r} is no array of numbers") from error
+    if array.dtype.str[1:] not in ALL_TYPES:
+        raise unreadable(path, f"its voxels are of type {array.dtype}")
+    if array.size != math.prod(shape):
+        raise unreadable(path, f"it has {array.size} numbers for a grid of {shape} (z, y, x)")
+    return array.reshape(shape)
+
+
+def _frame(data: Any, path: str) -> Frame:
+    matrix = data.GetDirectionMatrix()
+    direction = np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+    spacing = np.array(data.GetSpacing(), np.float64)
+    checks.check_frame(path, spacing, np.zeros(3), direction)
+    first = np.array(data.GetExtent()[::2], np.float64)
+    origin = np.array(data.GetOrigin()) + direction @ (spacing * first)
+    checks.check_frame(path, spacing, origin, direction)
+    return Frame(tuple(spacing.tolist()), tuple(origin.tolist()), direction)
+
+
+def _entries(data: Any) -> dict[str, str]:
+    stored = data.GetFieldData().GetAbstractArray(_ENTRIES)
+    if stored is None or not hasattr(stored, "GetValue") or stored.GetNumberOfValues() < 1:
+        return {}
+    try:
+        loaded = json.loads(stored.GetValue(0))
+    except (TypeError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in loaded.items()} if isinstance(loaded, dict) else {}
+
+
+def record_to_image_data(record: ImageRecord) -> Any:
+    """Show a record as ``vtkImageData`` that shares its voxels and keeps them alive."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+
+    frame = record.frame
+    lengths = record.shape[: record.dimension]
+    data = vtkImageData()
+    data.SetDimensions(*reversed((1,) * (3 - len(lengths)) + lengths))
+    data.SetSpacing(frame.spacing)
+    data.SetOrigin(frame.origin)
+    data.SetDirectionMatrix(frame.direction.ravel().tolist())
+    scalars = numpy_to_vtk(record.array.reshape(-1, record.components))
+    scalars.SetName("ImageScalars")
+    data.GetPointData().SetScalars(scalars)
+    return data
+
+
+def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **_: Any) -> None:
+    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_image`."""
+    is_xml = _is_xml(path)
+    data = record_to_image_data(record)
+    _store_entries(data, record, exact=is_xml)
+    writer = _xml_writer(compress) if is_xml else _legacy_writer()
+    with atomic_output(path) as temporary:
+        run_writer(writer, data, os.fspath(temporary), path)
+
+
+def _store_entries(data: Any, record: ImageRecord, *, exact: bool) -> None:
+    from vtkmodules.vtkCommonCore import vtkStringArray
+
+    entries = metadata.entries_of(record, exact_header=exact)
+    if record.dimension == 3 and record.shape[0] == 1:
+        entries[_DIMENSION] = "3"
+    if not entries:
+        return
+    stored = vtkStringArray()
+    stored.SetName(_ENTRIES)
+    stored.InsertNextValue(json.dumps(entries))
+    data.GetFieldData().AddArray(stored)
+
+
+def _xml_writer(compress: bool) -> Any:
+    from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
+
+    writer = vtkXMLImageDataWriter()
+    writer.SetDataModeToAppended()
+    writer.EncodeAppendedDataOff()
+    writer.SetHeaderTypeToUInt64()
+    if compress:
+        writer.SetCompressorTypeToZLib()
+    else:
+        writer.SetCompressorTypeToNone()
+    return writer
+
+
+def _legacy_writer() -> Any:
+    from vtkmodules.vtkIOLegacy import vtkStructuredPointsWriter
+
+    writer = vtkStructuredPointsWriter()
+    writer.SetFileTypeToBinary()
+    return writer

@@ -1,0 +1,70 @@
+"""VTK reports failures as text in a window of its own, shared by the whole process. Here they become exceptions."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mitk_rs.errors import FileWriteError
+from mitk_rs.io.checks import disk_is_full
+
+__all__ = ["Messages", "run_writer", "vtk_messages"]
+
+# One at a time, so that a message belongs to the file at hand. VTK's readers hold the interpreter anyway.
+_one_at_a_time = threading.Lock()
+
+
+class Messages:
+    """What VTK complained about so far."""
+
+    def __init__(self, window: Any) -> None:
+        self._window = window
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return str(self._window.GetOutput())
+
+    def first(self) -> str:
+        """Return the first complaint without VTK's source lines and addresses."""
+        told = re.sub(r"\s+", " ", self.text)
+        told = re.sub(r"(ERROR|Warning|Generic Warning): In \S+, line \d+ ?", "", told)
+        told = re.sub(r"vtk\w+ \((0x)?[0-9a-f]+\): ", "", told)
+        return told.strip()[:200]
+
+
+@contextmanager
+def vtk_messages() -> Iterator[Messages]:
+    """Collect VTK's errors and warnings of the block instead of printing them."""
+    from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
+
+    with _one_at_a_time:
+        window = vtkStringOutputWindow()
+        before = vtkOutputWindow.GetInstance()
+        vtkOutputWindow.SetInstance(window)
+        try:
+            yield Messages(window)
+        finally:
+            vtkOutputWindow.SetInstance(before)
+
+
+def run_writer(writer: Any, data: Any, temporary: str, target: str) -> None:
+    """Write ``data`` to ``temporary`` and raise what VTK would only report.
+
+    Raises
+    ------
+    FileWriteError
+        The writer failed, for instance on a full disk.
+    """
+    writer.SetFileName(temporary)
+    writer.SetInputData(data)
+    with vtk_messages() as messages:
+        done = writer.Write()
+    if done and not messages.text:
+        return
+    full = disk_is_full(Path(temporary).parent)
+    raise FileWriteError(f"cannot write {target}: {'the disk is full' if full else messages.first()}")
