@@ -11,8 +11,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.io import checks
-from mitk_rs.io.formats import check_fits, format_of
+from mitk_rs.io import checks, metadata
+from mitk_rs.io.formats import Format, check_fits, format_of
 from mitk_rs.io.record import ImageHeader, ImageRecord
 
 if TYPE_CHECKING:
@@ -89,10 +89,10 @@ def write_image(
     MemoryIsLockedError
         This thread holds a write accessor of the image.
     """
-    from mitk_rs.io.convert import reading_record
+    from mitk_rs.io.convert import record_of
 
-    with reading_record(image) as record:
-        write_record(record, path, compress=compress, time_spacing=time_spacing)
+    with image.read():
+        write_record(record_of(image), path, compress=compress, time_spacing=time_spacing)
 
 
 def read_info(path: str | os.PathLike[str], *, time_spacing: bool = False) -> ImageHeader:
@@ -124,7 +124,7 @@ def write_record(
     """Write plain arrays and numbers; parameters and errors as for :func:`write_image`."""
     name = os.fsdecode(path)
     chosen = check_fits(record, name)
-    _tell_losses(record, name, chosen.name, known=chosen.geometry != "none")
+    _tell_losses(record, name, chosen)
     adapter = import_module(f"mitk_rs.io.{chosen.adapter}")
     adapter.write(record, name, chosen, compress=compress, time_spacing=time_spacing)
 
@@ -136,5 +136,7 @@ def _adapter(path: str) -> Any:
     return import_module(f"mitk_rs.io.{chosen.adapter if chosen else 'simpleitk'}")
 
 
-def _tell_losses(record: ImageRecord, path: str, format_name: str, *, known: bool) -> None:
-    pass
+def _tell_losses(record: ImageRecord, path: str, chosen: Format) -> None:
+    lost = metadata.losses(record, chosen)
+    if lost:
+        _log.warning("%s: %s does not keep %s", path, chosen.name, ", ".join(lost))

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
-import struct
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from mitk_rs.errors import FileError, FileMissingError
+from mitk_rs.errors import FileError, FileMissingError, GeometryError
+from mitk_rs.geometry import arguments
+from mitk_rs.geometry.frame import Frame
+from mitk_rs.io import nifti, tiff
 from mitk_rs.io.atomic import full_suffix
 from mitk_rs.io.formats import unreadable
 from mitk_rs.io.record import ImageHeader
-from mitk_rs.io.tiff import missing_part
 
 __all__ = [
-    "check_entries",
-    "check_file",
-    "check_frame",
     "check_header",
     "check_path",
     "check_printed",
+    "check_whole",
     "disk_is_full",
+    "frame",
 ]
 
 # Deflate packs 1032 bytes into one at best, so no file can hold more voxels than this many times its size.
@@ -68,40 +66,19 @@ def _check_kind(name: str, status: os.stat_result) -> None:
         raise unreadable(name, "the file is empty (0 bytes)")
 
 
-def check_frame(
-    path: str, spacing: NDArray[np.float64], origin: NDArray[np.float64], direction: NDArray[np.float64]
-) -> None:
-    """Refuse a geometry that no image can have, naming the field.
+def frame(path: str, spacing: ArrayLike, origin: ArrayLike, direction: ArrayLike) -> Frame:
+    """Return the frame of an image, or refuse a geometry that no image can have, naming the field.
 
     Raises
     ------
     FileError
         Spacing not above 0, or a number that is not finite, or a direction matrix without an inverse.
     """
-    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise unreadable(path, f"field spacing is {_numbers(spacing)}, every number must be above 0")
-    if not np.isfinite(origin).all():
-        raise unreadable(path, f"field origin is {_numbers(origin)}, every number must be finite")
-    if not np.isfinite(direction).all() or abs(np.linalg.det(direction)) < 1e-9:
-        raise unreadable(path, f"field direction is {_numbers(direction)}, a matrix without an inverse")
-
-
-def _numbers(values: NDArray[np.float64]) -> str:
-    return "(" + ", ".join(format(value, ".6g") for value in values.ravel()) + ")"
-
-
-def check_entries(path: str, entries: Mapping[str, str], dimension: int) -> None:
-    """Refuse NIfTI voxel sizes that ITK would silently replace by 1.
-
-    Raises
-    ------
-    FileError
-        A size that is not above 0.
-    """
-    for axis in range(1, min(dimension, 3) + 1):
-        text = entries.get(f"pixdim[{axis}]")
-        if text is not None and not 0 < float(text) < float("inf"):
-            raise unreadable(path, f"field pixdim[{axis}] is {text}, it must be above 0")
+    try:
+        placed = Frame(spacing=arguments.spacing(spacing), origin=arguments.triple(origin, "origin"))
+        return placed.with_direction(np.asarray(direction) + 0.0)
+    except GeometryError as error:
+        raise unreadable(path, f"field {error}") from error
 
 
 def check_header(path: str, header: ImageHeader) -> None:
@@ -114,6 +91,8 @@ def check_header(path: str, header: ImageHeader) -> None:
     """
     if min(header.shape) < 1:
         raise unreadable(path, f"field size is {_size(header)}, every axis must have at least one voxel")
+    if header.reader == "ITK NiftiImageIO":
+        _check_nifti_spacing(path)
     available = _bytes_on_disk(Path(path))
     if header.byte_count > available * _DEFLATE_LIMIT:
         raise unreadable(
@@ -136,7 +115,7 @@ def _bytes_on_disk(path: Path) -> int:
         return max(own, sum(file.stat().st_size for file in neighbours if file.is_file()))
 
 
-def check_file(path: str, header: ImageHeader) -> None:
+def check_whole(path: str, header: ImageHeader, entries: Mapping[str, str]) -> None:
     """Refuse files whose missing end the readers would fill with zeros without a word (NIfTI, TIFF).
 
     Raises
@@ -144,60 +123,22 @@ def check_file(path: str, header: ImageHeader) -> None:
     FileError
         The data are shorter than the header says.
     """
+    lost = None
     if header.reader == "ITK NiftiImageIO":
-        _check_nifti(Path(path), header)
+        lost = nifti.missing_bytes(path, entries)
     elif header.reader == "ITK TIFFImageIO":
-        lost = missing_part(path)
-        if lost:
-            raise unreadable(path, f"the file is truncated: {lost}")
+        lost = tiff.missing_part(path)
+    if lost:
+        raise unreadable(path, f"the file is truncated: {lost}")
 
 
-def _check_nifti(path: Path, header: ImageHeader) -> None:
-    fields = {name: str(one["value"]) for name, one in header.properties.items()}
-    suffix = full_suffix(path).lower()
-    if "bitpix" not in fields or suffix == ".nia":
-        return
-    voxels = 1
-    for axis in range(1, int(fields["dim[0]"]) + 1):
-        voxels *= max(int(fields[f"dim[{axis}]"]), 1)
-    needed = voxels * int(fields["bitpix"]) // 8 + int(float(fields["vox.offset"]))
-    held = _held(_nifti_data(path), needed)
-    if held < needed:
-        raise unreadable(path, f"the file is truncated: the header needs {needed} bytes, there are {held}")
-
-
-def _nifti_data(path: Path) -> Path:
-    """The file with the voxels: of a pair .hdr/.img the second, compressed or not."""
-    name = path.name
-    for header, data in ((".hdr.gz", ".img.gz"), (".hdr", ".img")):
-        if name.lower().endswith(header):
-            stem = name[: -len(header)]
-            candidates = (path.with_name(stem + data), path.with_name(stem + ".img.gz"))
-            return next((one for one in candidates if one.exists()), path)
-    return path
-
-
-def _held(path: Path, needed: int) -> int:
-    """Bytes in the file, unpacked if it is a gzip file; counting may stop at ``needed``."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b" or size < 18:
-            return size
-        file.seek(-4, os.SEEK_END)
-        (promised,) = struct.unpack("<I", file.read(4))
-    # The end of a whole gzip file says how long its content is; only when it disagrees is the content counted.
-    return needed if promised == needed % 2**32 else _unpacked(path, needed)
-
-
-def _unpacked(path: Path, enough: int) -> int:
-    count = 0
+def _check_nifti_spacing(path: str) -> None:
     try:
-        with gzip.open(path, "rb") as stream:
-            while count < enough and (block := stream.read(1 << 20)):
-                count += len(block)
-    except (EOFError, OSError, zlib.error):
-        pass
-    return count
+        bad = nifti.bad_spacing(path)
+    except (OSError, EOFError, ValueError) as error:
+        raise as_file_error(path, error) from error
+    if bad:
+        raise unreadable(path, bad)
 
 
 def check_printed(path: str, printed: str) -> None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs.errors import FileError, FileWriteError
 from mitk_rs.io.atomic import full_suffix
-from mitk_rs.io.record import ImageHeader
+from mitk_rs.io.record import ImageHeader, is_axis_aligned
 
 __all__ = ["FORMATS", "Format", "check_fits", "format_of", "suffixes_that_hold", "writable_format"]
 
-ALL_TYPES = frozenset("u1 i1 u2 i2 u4 i4 u8 i8 f4 f8".split())
+ALL_TYPES = frozenset(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
 Geometry = Literal["any", "orthonormal", "aligned", "none"]
 
 
@@ -63,7 +64,7 @@ FORMATS: tuple[Format, ...] = (
     Format("MetaImage", (".mhd",), "ITK MetaImageIO", "simpleitk", metadata=True, detached=True),
     Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "simpleitk", metadata=True),
     Format("NRRD", (".nhdr",), "ITK NrrdImageIO", "simpleitk", metadata=True, detached=True),
-    Format("NIfTI", (".nii", ".nii.gz", ".nia"), "ITK NiftiImageIO", "simpleitk", geometry="orthonormal"),
+    Format("NIfTI", (".nii", ".nii.gz"), "ITK NiftiImageIO", "simpleitk", geometry="orthonormal"),
     Format(
         "NIfTI pair",
         (".hdr", ".img", ".hdr.gz", ".img.gz"),
@@ -72,9 +73,7 @@ FORMATS: tuple[Format, ...] = (
         geometry="orthonormal",
         detached=True,
     ),
-    Format(
-        "VTK XML", (".vti", ".vtkxml"), "VTK XMLImageDataReader", "vtk", frozenset({2, 3}), metadata=True
-    ),
+    Format("VTK XML", (".vti", ".vtkxml"), "VTK XMLImageDataReader", "vtk", frozenset({2, 3}), metadata=True),
     Format(
         "VTK legacy",
         (".vtk",),
@@ -145,9 +144,7 @@ def writable_format(path: str | os.PathLike[str]) -> Format:
 def suffixes_that_hold(image: ImageHeader) -> list[str]:
     """Return the usual endings of the formats that can hold ``image`` with its geometry."""
     return [
-        format_.suffixes[0]
-        for format_ in FORMATS
-        if format_.geometry != "none" and _misfit(image, format_) is None
+        format_.suffixes[0] for format_ in FORMATS if format_.geometry != "none" and _misfit(image, format_) is None
     ]
 
 
@@ -180,26 +177,30 @@ def _misfit(image: ImageHeader, format_: Format) -> str | None:
 
 def _geometry_misfit(image: ImageHeader, format_: Format) -> str | None:
     direction = image.frame.direction
-    if format_.geometry == "none" and not image.frame.is_axis_aligned:
+    if format_.geometry == "none" and not is_axis_aligned(direction):
         return "an oblique direction"
-    if format_.geometry == "aligned" and not image.frame.is_identity:
+    if format_.geometry == "aligned" and not np.array_equal(direction, np.eye(3)):
         return "a direction matrix"
     if format_.geometry == "orthonormal":
         if np.abs(direction.T @ direction - np.eye(3)).max() > 1e-5:
             return "a sheared direction matrix"
         if image.dimension == 2 and not lies_in_plane(image):
             return "a 2-D image whose plane is tilted or away from z = 0"
-    if len(image.frames) > 1 and not format_.metadata:
+    if image.has_moving_frame and not format_.metadata:
         return "a geometry of its own for each time step"
     return None
 
 
+def lies_flat(direction: NDArray[np.float64]) -> bool:
+    """Return True where x and y of the image are turned within the world's x and y only."""
+    third = [0.0, 0.0, 1.0]
+    return np.array_equal(direction[2], third) and np.array_equal(direction[:, 2], third)
+
+
 def lies_in_plane(image: ImageHeader) -> bool:
-    """True where a 2-D header says all: the plane z = 0 with unit thickness (MITK's rule for 2-D files)."""
+    """Return True where a 2-D header says all: the plane z = 0 with unit thickness (MITK's rule for 2-D files)."""
     frame = image.frame
-    third = np.array([0.0, 0.0, 1.0])
-    straight = np.array_equal(frame.direction[2], third) and np.array_equal(frame.direction[:, 2], third)
-    return bool(straight and frame.spacing[2] == 1.0 and frame.origin[2] == 0.0)
+    return lies_flat(frame.direction) and frame.spacing[2] == 1.0 and frame.origin[2] == 0.0
 
 
 def unreadable(path: str | os.PathLike[str], reason: str) -> FileError:

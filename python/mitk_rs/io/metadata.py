@@ -9,27 +9,28 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mitk_rs.io.formats import lies_in_plane
-from mitk_rs.io.record import Frame, ImageHeader
+from mitk_rs.errors import RequestError
+from mitk_rs.geometry import SlicedGeometry3D
+from mitk_rs.geometry.frame import Frame
+from mitk_rs.io.formats import Format, lies_flat, lies_in_plane
+from mitk_rs.io.record import ImageHeader, frames_of, is_axis_aligned
+from mitk_rs.time_geometry import TimeGeometry, time_geometry_from_keys, time_geometry_keys
+from mitk_rs.time_geometry.metadata import POINTS_KEY, TYPE_KEY
 
-__all__ = ["entries_of", "header_frame", "read_frames", "read_properties", "read_time_points", "read_uid"]
+__all__ = ["entries_of", "header_frame", "is_persistent", "losses", "read_properties", "read_uid", "time_geometry"]
 
 _log = logging.getLogger(__name__)
 
-TIME_TYPE = "org_mitk_timegeometry_type"
-TIME_POINTS = "org_mitk_timegeometry_timepoints"
 UID = "org_mitk_uid"
 GEOMETRY = "mitk_rs_geometry"
 PROPERTIES = "mitk_rs_properties"
-_OWN = {TIME_TYPE, TIME_POINTS, UID, GEOMETRY, PROPERTIES}
-_OWN_DOTTED = {TIME_TYPE.replace("_", "."), TIME_POINTS.replace("_", "."), UID.replace("_", ".")}
+_OWN = {TYPE_KEY, POINTS_KEY, UID, GEOMETRY, PROPERTIES}
 
 # A name that survives the change of "." to "_" and back, and that is no field of a MetaImage header.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9\-\[\]]+(\.[A-Za-z0-9\-\[\]]+)+")
@@ -48,13 +49,11 @@ def entries_of(image: ImageHeader, *, exact_header: bool = True) -> dict[str, st
     ``exact_header`` says that the format writes its numbers with all their digits.
     """
     entries = _property_entries(image)
-    if image.time_points is not None:
-        entries[TIME_TYPE] = "ArbitraryTimeGeometry"
-        entries[TIME_POINTS] = " ".join(format(point, ".17g") for point in image.time_points)
+    entries.update(time_geometry_keys(image.time_geometry))
     if image.uid:
         entries[UID] = image.uid
     if not (exact_header and _header_is_exact(image)):
-        entries[GEOMETRY] = json.dumps([_frame_dict(frame) for frame in image.frames])
+        entries[GEOMETRY] = json.dumps([_frame_dict(frame) for frame in _distinct_frames(image)])
     return entries
 
 
@@ -63,7 +62,7 @@ def _property_entries(image: ImageHeader) -> dict[str, str]:
     plain: dict[str, str] = {}
     typed: dict[str, Mapping[str, Any]] = {}
     for name, content in image.properties.items():
-        if _OF_THE_FILE.fullmatch(name) or name.replace(".", "_") in _OWN:
+        if not is_persistent(name):
             continue
         value = content.get("value")
         is_text = content.get("type") == "StringProperty"
@@ -80,80 +79,107 @@ def _property_entries(image: ImageHeader) -> dict[str, str]:
 
 def _header_is_exact(image: ImageHeader) -> bool:
     """True where numbers come back as they were: a header that multiplies spacing into direction rounds both."""
-    if len(image.frames) > 1 or not image.frame.is_axis_aligned:
+    if image.has_moving_frame or not is_axis_aligned(image.frame.direction):
         return False
     return image.dimension > 2 or lies_in_plane(image)
 
 
+def _distinct_frames(image: ImageHeader) -> tuple[Frame, ...]:
+    frames = frames_of(image.time_geometry)
+    return frames if image.has_moving_frame else frames[:1]
+
+
 def _frame_dict(frame: Frame) -> dict[str, Any]:
-    return {
-        "spacing": list(frame.spacing),
-        "origin": list(frame.origin),
-        "direction": frame.direction.tolist(),
-    }
+    return {"spacing": frame.spacing, "origin": frame.origin, "direction": frame.direction.tolist()}
+
+
+def losses(image: ImageHeader, format_: Format) -> list[str]:
+    """Return what ``format_`` silently leaves out of an image that otherwise fits."""
+    lost = []
+    frame, standard = image.frame, Frame()
+    if format_.geometry == "none":
+        lost += [name for name in ("spacing", "origin", "cosines") if getattr(frame, name) != getattr(standard, name)]
+    if not format_.metadata:
+        if time_geometry_keys(image.time_geometry):
+            lost.append("time points")
+        lost += [f"property {name}" for name in image.properties if is_persistent(name)]
+    if format_.lossy:
+        lost.append("exact voxels")
+    return ["direction" if name == "cosines" else name for name in lost]
+
+
+def is_persistent(name: str) -> bool:
+    """Return False for properties that describe the file an image came from, not the image."""
+    return not (_OF_THE_FILE.fullmatch(name) or name.replace(".", "_") in _OWN)
 
 
 def header_frame(image: ImageHeader) -> Frame:
     """Return the frame that the header's own fields can show: for a tilted 2-D image only what lies in the plane."""
-    frame = image.frame
-    if image.dimension > 2:
-        return frame
+    return image.frame if image.dimension > 2 else _in_plane(image.frame)
+
+
+def _in_plane(frame: Frame) -> Frame:
     direction = np.eye(3)
-    if np.array_equal(frame.direction[2], [0, 0, 1]) and np.array_equal(frame.direction[:, 2], [0, 0, 1]):
+    if lies_flat(frame.direction):
         direction[:2, :2] = frame.direction[:2, :2]
-    return Frame((*frame.spacing[:2], 1.0), (*frame.origin[:2], 0.0), direction)
+    flat = Frame(spacing=(*frame.spacing[:2], 1.0), origin=(*frame.origin[:2], 0.0))
+    return flat.with_direction(direction)
 
 
-def read_frames(
-    entries: Mapping[str, str], header: Frame, dimension: int, steps: int, *, tolerance: float = 1e-6
-) -> tuple[Frame, ...]:
-    """Return the exact frames if they describe the same place as the header's fields, else the header's frame.
+def time_geometry(
+    entries: Mapping[str, str], frame: Frame, lengths: Sequence[int], *, tolerance: float = 1e-6
+) -> TimeGeometry:
+    """Return time steps and geometries of an image of ``lengths`` (``[[t,] z,] y, x``).
+
+    ``frame`` is what the header's fields say, ``tolerance`` how exactly they do.
+
+    Raises
+    ------
+    RequestError
+        The time points decrease.
+    """
+    steps = lengths[0] if len(lengths) == 4 else 1
+    sizes = tuple(reversed(lengths))[:3]
+    frames = _stored_frames(entries, frame, len(lengths), tolerance)
+    geometries = [
+        SlicedGeometry3D.for_image(sizes, spacing=one.spacing, origin=one.origin, direction=one.direction)
+        for one in (frames if len(frames) == steps else frames[:1])
+    ]
+    times = time_geometry_from_keys(entries, geometries[0], steps)
+    for step, geometry in enumerate(geometries[1:], start=1):
+        times.set_geometry_for_time_step(geometry, step)
+    return times
+
+
+def _stored_frames(entries: Mapping[str, str], header: Frame, dimension: int, tolerance: float) -> list[Frame]:
+    """The exact frames if they describe the same place as the header's fields, else the header's frame.
 
     Another program may have moved the image and kept entries it does not know; then the header is right.
     """
     try:
-        stored = json.loads(entries[GEOMETRY])
-        frames = tuple(
-            Frame(tuple(one["spacing"]), tuple(one["origin"]), np.array(one["direction"], np.float64))
-            for one in stored
+        frames = [_frame(stored) for stored in json.loads(entries[GEOMETRY])]
+        shown = [frames[0]] if dimension > 2 else [frames[0], _in_plane(frames[0])]
+    except (KeyError, TypeError, ValueError, IndexError, RequestError):
+        return [header]
+    return frames if any(_same_place(one, header, tolerance) for one in shown) else [header]
+
+
+def _frame(stored: Mapping[str, Any]) -> Frame:
+    spacing, origin = tuple(map(float, stored["spacing"])), tuple(map(float, stored["origin"]))
+    if len(spacing) != 3 or len(origin) != 3:
+        raise ValueError("three numbers are needed")
+    return Frame(spacing=spacing, origin=origin).with_direction(stored["direction"])
+
+
+def _same_place(one: Frame, other: Frame, tolerance: float) -> bool:
+    return all(
+        np.allclose(mine, theirs, rtol=tolerance, atol=tolerance)
+        for mine, theirs in (
+            (one.spacing, other.spacing),
+            (one.origin, other.origin),
+            (one.cosines, other.cosines),
         )
-        first = ImageHeader(shape=(1,) * dimension, dtype=np.dtype("u1"), frames=frames)
-        if len(frames) in (1, steps) and header_frame(first).is_close(header, tolerance):
-            return frames
-    except (KeyError, TypeError, ValueError, IndexError):
-        pass
-    return (header,)
-
-
-def read_time_points(entries: Mapping[str, str], steps: int) -> tuple[float, ...] | None:
-    """Return the bounds of the time steps, or None for the default grid.
-
-    As MITK does, entries that do not fit fall back to the default grid with an error in the log.
-
-    Raises
-    ------
-    ValueError
-        The numbers decrease.
-    """
-    kind = _time_entry(entries, TIME_TYPE)
-    if kind is None:
-        return None
-    words = (_time_entry(entries, TIME_POINTS) or "").split()
-    try:
-        points = tuple(float(word) for word in words)
-    except ValueError:
-        points = ()
-    if kind != "ArbitraryTimeGeometry" or len(points) != steps + 1 or not all(map(math.isfinite, points)):
-        _log.error("time geometry %r with %d time points for %d steps: ignored", kind, len(words), steps)
-        return None
-    if any(later < earlier for earlier, later in zip(points, points[1:], strict=False)):
-        raise ValueError(f"field {TIME_POINTS}: the time points decrease")
-    return points
-
-
-def _time_entry(entries: Mapping[str, str], name: str) -> str | None:
-    """The dotted spelling is older and wins."""
-    return entries.get(name.replace("_", "."), entries.get(name))
+    )
 
 
 def read_uid(entries: Mapping[str, str]) -> str | None:
@@ -166,7 +192,7 @@ def read_properties(entries: Mapping[str, str], provided: Mapping[str, str]) -> 
     found = {
         name.replace("_", "."): {"type": "StringProperty", "value": value}
         for name, value in entries.items()
-        if name not in _OWN and name not in _OWN_DOTTED
+        if name.replace(".", "_") not in _OWN
     }
     found.update(_typed_properties(entries.get(PROPERTIES, "{}")))
     found.update({name: {"type": "StringProperty", "value": value} for name, value in provided.items()})
@@ -182,18 +208,3 @@ def _typed_properties(text: str) -> dict[str, dict[str, Any]]:
     if not isinstance(stored, dict):
         return {}
     return {name: one for name, one in stored.items() if isinstance(one, dict) and "type" in one}
-
-
-def as_time_points(bounds: Sequence[tuple[float, float]]) -> tuple[float, ...] | None:
-    """Return the time points to store for steps with these bounds, None for the default grid of MITK.
-
-    The default grid is 0, 1, 2, ... ms for several steps and all of time for one. A final step without length is
-    stored one millisecond long, as MITK stores it; a gap closes, since only the upper bounds are stored.
-    """
-    lower, upper = bounds[0][0], [end for _, end in bounds]
-    if len(bounds) == 1 and not (math.isfinite(lower) and abs(lower) < 1e300):
-        return None
-    if upper[-1] == bounds[-1][0]:
-        upper[-1] += 1.0
-    points = (float(lower), *map(float, upper))
-    return None if points == tuple(map(float, range(len(points)))) and len(bounds) > 1 else points

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import MemoryLimitError
-from mitk_rs.io import checks
+from mitk_rs.geometry.frame import Frame
+from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.formats import ALL_TYPES, Format, unreadable
 from mitk_rs.io.record import ImageHeader, ImageRecord
@@ -31,7 +32,7 @@ def read(path: str, **_: Any) -> ImageRecord:
     """
     header = _header(_load(path, mapped=True), path)
     array = np.ascontiguousarray(_load(path, mapped=False), dtype=header.dtype)
-    return ImageRecord(**vars(header), array=array)
+    return ImageRecord.of(header, array)
 
 
 def _load(path: str, *, mapped: bool) -> NDArray[Any]:
@@ -54,7 +55,7 @@ def _header(array: NDArray[Any], path: str) -> ImageHeader:
     native = np.dtype("u1") if array.dtype == np.bool_ else array.dtype.newbyteorder("=")
     if native.str[1:] not in ALL_TYPES:
         raise unreadable(path, f"field descr is {array.dtype}, no type of voxels")
-    return ImageHeader(shape=array.shape, dtype=native, reader="NumPy npy")
+    return ImageHeader(array.shape, native, metadata.time_geometry({}, Frame(), array.shape), reader="NumPy npy")
 
 
 def write(record: ImageRecord, path: str, format_: Format, **_: Any) -> None:

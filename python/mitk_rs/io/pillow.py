@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs.io import checks
+from mitk_rs.geometry.frame import Frame
+from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.formats import Format, unreadable
 from mitk_rs.io.record import ImageHeader, ImageRecord
@@ -19,7 +20,8 @@ _TARGET_MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGBA"}
 
 def read_header(path: str, **_: Any) -> ImageHeader:
     """Read size and number of components without the voxels."""
-    return _header(_open(path), path)
+    with _open(path) as picture:
+        return _header(picture, path)
 
 
 def read(path: str, **_: Any) -> ImageRecord:
@@ -30,13 +32,13 @@ def read(path: str, **_: Any) -> ImageRecord:
     FileError
         The file is damaged or in colours that are not red, green, blue.
     """
-    picture = _open(path)
-    header = _header(picture, path)
-    try:
-        array = np.array(picture.convert(_TARGET_MODES[picture.mode]))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise checks.as_file_error(path, error) from error
-    return ImageRecord(**vars(header), array=array)
+    with _open(path) as picture:
+        header = _header(picture, path)
+        try:
+            array = np.array(picture.convert(_TARGET_MODES[picture.mode]))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise checks.as_file_error(path, error) from error
+    return ImageRecord.of(header, array)
 
 
 def _open(path: str) -> Any:
@@ -58,6 +60,7 @@ def _header(picture: Any, path: str) -> ImageHeader:
     return ImageHeader(
         shape=size + ((components,) if components > 1 else ()),
         dtype=np.dtype("u1"),
+        time_geometry=metadata.time_geometry({}, Frame(), size),
         components=components,
         reader=f"Pillow {picture.format}",
     )

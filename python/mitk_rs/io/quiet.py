@@ -8,41 +8,40 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from typing import IO, Self
 
-__all__ = ["NativeOutput", "native_output"]
+__all__ = ["native_output"]
 
 _only_one = threading.Lock()
 
 
-class NativeOutput:
-    """What the libraries wrote, once the block of :func:`native_output` has ended."""
-
-    text = ""
-
-
-@contextlib.contextmanager
-def native_output() -> Iterator[NativeOutput]:
-    """Catch what C code writes to the process's standard output and error while the block runs.
+class native_output:  # noqa: N801 (used like a function)
+    """Catch what C code writes to the process's standard output and error while the block runs, into ``text``.
 
     Some readers (libtiff, NIfTI's, MetaIO) print on the file descriptors themselves, past every switch of ITK. The
     descriptors belong to the whole process, so they are only turned away while the calling thread is the only
     Python thread: in a threaded service nobody else's lines can get lost, and the libraries' own get through.
     """
-    caught = NativeOutput()
-    if threading.active_count() > 1 or not _only_one.acquire(blocking=False):
-        yield caught
-        return
-    try:
-        with tempfile.TemporaryFile() as sink:
-            saved = _redirect(sink.fileno())
-            try:
-                yield caught
-            finally:
-                _restore(saved)
-                sink.seek(0)
-                caught.text = sink.read(65536).decode(errors="replace")
-    finally:
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._sink: IO[bytes] | None = None
+        self._saved: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        if threading.active_count() == 1 and _only_one.acquire(blocking=False):
+            self._sink = tempfile.TemporaryFile()
+            self._saved = _redirect(self._sink.fileno())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._sink is None:
+            return
+        _restore(self._saved)
+        with self._sink as sink:
+            sink.seek(0)
+            self.text = sink.read(65536).decode(errors="replace")
+        self._sink = None
         _only_one.release()
 
 

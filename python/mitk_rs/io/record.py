@@ -9,42 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Frame", "ImageHeader", "ImageRecord", "PropertyDict"]
+from mitk_rs.geometry.frame import Frame
+from mitk_rs.time_geometry import TimeGeometry
 
-Triple = tuple[float, float, float]
+__all__ = ["ImageHeader", "ImageRecord", "PropertyDict", "frames_of", "is_axis_aligned"]
+
 PropertyDict = Mapping[str, Mapping[str, Any]]
 """Property name to ``{"type": class name, "value": ...}``, the layout of ``PropertyList.to_dict``."""
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Where voxels are: ``world = direction @ (spacing * index) + origin``, LPS millimetres, axes x, y, z."""
+def frames_of(times: TimeGeometry) -> tuple[Frame, ...]:
+    """Return spacing, origin and direction of each time step."""
+    return tuple(geometry._frame for geometry in times.geometries)
 
-    spacing: Triple = (1.0, 1.0, 1.0)
-    origin: Triple = (0.0, 0.0, 0.0)
-    direction: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
-    @property
-    def is_identity(self) -> bool:
-        """True where the axes of the image are the axes of the world."""
-        return bool(np.array_equal(self.direction, np.eye(3)))
-
-    @property
-    def is_axis_aligned(self) -> bool:
-        """True where every axis of the image is, up to its sign, an axis of the world."""
-        rounded = np.rint(self.direction)
-        return bool(np.array_equal(self.direction, rounded) and np.abs(rounded).sum() == 3)
-
-    def is_close(self, other: Frame, tolerance: float = 1e-6) -> bool:
-        """True where both put every voxel at the same place, up to ``tolerance`` of the larger number."""
-        return all(
-            np.allclose(mine, theirs, rtol=tolerance, atol=tolerance)
-            for mine, theirs in (
-                (self.spacing, other.spacing),
-                (self.origin, other.origin),
-                (self.direction, other.direction),
-            )
-        )
+def is_axis_aligned(direction: NDArray[np.float64]) -> bool:
+    """Return True where every axis of the image is, up to its sign, an axis of the world."""
+    rounded = np.rint(direction)
+    return bool(np.array_equal(direction, rounded) and np.abs(rounded).sum() == 3)
 
 
 @dataclass(frozen=True)
@@ -59,10 +41,8 @@ class ImageHeader:
         Type of one component.
     components
         Numbers a voxel has; above one, ``shape`` ends with it.
-    frames
-        One for all time steps, or one for each.
-    time_points
-        Bounds of the time steps in milliseconds, one more than there are steps; None for MITK's default grid.
+    time_geometry
+        Time steps, and where the voxels of each lie.
     properties
         What the file says beside that.
     uid
@@ -73,9 +53,8 @@ class ImageHeader:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    time_geometry: TimeGeometry
     components: int = 1
-    frames: tuple[Frame, ...] = (Frame(),)
-    time_points: tuple[float, ...] | None = None
     properties: PropertyDict = field(default_factory=dict)
     uid: str | None = None
     reader: str = ""
@@ -83,7 +62,13 @@ class ImageHeader:
     @property
     def frame(self) -> Frame:
         """The frame of the first time step."""
-        return self.frames[0]
+        return frames_of(self.time_geometry)[0]
+
+    @property
+    def has_moving_frame(self) -> bool:
+        """True where time steps lie at different places."""
+        frames = frames_of(self.time_geometry)
+        return any(frame != frames[0] for frame in frames)
 
     @property
     def dimension(self) -> int:
@@ -111,6 +96,11 @@ class ImageRecord(ImageHeader):
     array: NDArray[Any] = field(default_factory=lambda: np.zeros((1, 1), np.uint8))
 
     @classmethod
-    def of(cls, array: NDArray[Any], components: int = 1, **description: Any) -> ImageRecord:
-        """Describe ``array``; further arguments as for :class:`ImageHeader`."""
-        return cls(shape=array.shape, dtype=array.dtype, components=components, array=array, **description)
+    def of(cls, header: ImageHeader, array: NDArray[Any]) -> ImageRecord:
+        """Return the header together with its voxels."""
+        return cls(**vars(header), array=array)
+
+    @property
+    def header(self) -> ImageHeader:
+        """The record without its voxels."""
+        return ImageHeader(**{name: value for name, value in vars(self).items() if name != "array"})

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import FileError, FileWriteError, MemoryLimitError
+from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_folder, atomic_output
 from mitk_rs.io.formats import Format, unreadable
-from mitk_rs.io.quiet import NativeOutput, native_output
-from mitk_rs.io.record import Frame, ImageHeader, ImageRecord
+from mitk_rs.io.nifti import unambiguous
+from mitk_rs.io.quiet import native_output
+from mitk_rs.io.record import ImageHeader, ImageRecord
+from mitk_rs.time_geometry import ProportionalTimeGeometry
 
 __all__ = ["read", "read_header", "readers", "sitk_to_record", "write"]
 
@@ -45,7 +49,7 @@ def library() -> Any:
     """Return the module SimpleITK, with ITK's warnings kept off the terminal."""
     import SimpleITK
 
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    SimpleITK.ProcessObject.GlobalWarningDisplayOff()
     return SimpleITK
 
 
@@ -56,8 +60,8 @@ def readers() -> tuple[str, ...]:
 
 def read_header(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageHeader:
     """Read what the file says about its image, without the voxels; parameters as for :func:`read`."""
-    with _reading(path):
-        return _header(_open(path, reader), path, time_spacing)
+    with _opened(path, reader) as source:
+        return _header(source, path, time_spacing=time_spacing)
 
 
 def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRecord:
@@ -78,83 +82,82 @@ def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRec
     FileError
         The file is damaged, or holds what no image here can be.
     """
-    with _reading(path) as printed:
-        source = _open(path, reader)
-        header = _header(source, path, time_spacing)
-        checks.check_file(path, header)
+    with _opened(path, reader) as source:
+        header = _header(source, path, time_spacing=time_spacing)
+        checks.check_whole(path, header, _entries(source))
         voxels = adopt(source.Execute())
-    checks.check_printed(path, printed.text)
-    return ImageRecord(**vars(header), array=voxels.reshape(header.shape))
+    return ImageRecord.of(header, voxels.reshape(header.shape))
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[NativeOutput]:
-    """Turn ITK's exceptions into ours, without its source lines."""
+def _opened(path: str, reader: str) -> Iterator[Any]:
+    """Give ITK's reader with the header read, and turn ITK's exceptions into ours, without its source lines."""
+    source, printed = library().ImageFileReader(), native_output()
+    if reader:
+        source.SetImageIO(reader)
     try:
-        with native_output() as printed:
-            yield printed
+        with printed, unambiguous(path) as name:
+            source.SetFileName(name)
+            source.ReadImageInformation()
+            yield source
     except FileError:
         raise
     except (RuntimeError, ValueError) as error:
         if "allocate" in str(error).lower():
             raise MemoryLimitError(f"cannot read {path}: not enough memory for its voxels") from error
-        raise unreadable(path, _itk_reason(str(error))) from error
+        raise unreadable(path, _itk_reason(str(error), printed.text)) from error
+    checks.check_printed(path, printed.text)
 
 
-def _itk_reason(message: str) -> str:
+def _itk_reason(message: str, printed: str = "") -> str:
+    """The one thing that went wrong, out of ITK's exception and what its libraries printed."""
     if "Unable to determine ImageIO" in message:
         return "it is in no format that ITK knows, or its beginning is damaged"
+    if "MetaImageIO" in message:
+        told = " ".join(line.split("Data: ")[-1].strip() for line in printed.splitlines()[:2])
+        return f"a damaged header, or data that end too early: {told}".rstrip(": ")
+    if "[nrrd]" in message:
+        return message.rsplit("[nrrd]", 1)[1].split(": ", 1)[-1].strip()
     lines = [line.strip() for line in message.replace("sitk::ERROR:", "").splitlines()]
-    told = [line.split("): ", 1)[-1] for line in lines if line and not line.startswith(("Exception thrown", "/"))]
-    return " ".join(told)[:300] or "ITK gives no reason"
+    told = " ".join(line for line in lines if line and not line.startswith(("Exception thrown", "/")))
+    return told.removeprefix("ITK ERROR: ").split("): ", 1)[-1][:300] or "ITK gives no reason"
 
 
-def _open(path: str, reader: str) -> Any:
-    source = library().ImageFileReader()
-    source.SetFileName(path)
-    if reader:
-        source.SetImageIO(reader)
-    source.ReadImageInformation()
-    return source
+def _entries(source: Any) -> dict[str, str]:
+    """The texts of the header, without what SimpleITK can only name, not print."""
+    entries = {key: source.GetMetaData(key) for key in source.GetMetaDataKeys()}
+    return {name: text for name, text in entries.items() if "[UNKNOWN_PRINT_CHARACTERISTICS]" not in text}
 
 
-def _header(source: Any, path: str, time_spacing: bool) -> ImageHeader:
+def _header(source: Any, path: str, *, time_spacing: bool) -> ImageHeader:
     dimension = source.GetDimension()
     if not 2 <= dimension <= 4:
         raise unreadable(path, f"it has {dimension} dimensions, 2 to 4 are possible")
     components = source.GetNumberOfComponents()
-    entries = {key: source.GetMetaData(key) for key in source.GetMetaDataKeys()}
+    entries = _entries(source)
     sizes = tuple(reversed(source.GetSize()))
-    reader_name = source.GetImageIO() or source.GetImageIOFromFileName(path)
+    reader_name = source.GetImageIO() or source.GetImageIOFromFileName(source.GetFileName())
     frame = _frame(source, path, dimension)
-    checks.check_entries(path, entries, dimension)
-    steps = sizes[0] if dimension == 4 else 1
     header = ImageHeader(
         shape=sizes + ((components,) if components > 1 else ()),
         dtype=_dtype(source, path),
         components=components,
-        frames=metadata.read_frames(entries, frame, dimension, steps),
-        time_points=metadata.read_time_points(entries, steps),
-        properties=metadata.read_properties(_told(entries), {"ITK.InputFilterName": reader_name}),
+        time_geometry=metadata.time_geometry(entries, frame, sizes),
+        properties=metadata.read_properties(entries, {"ITK.InputFilterName": reader_name}),
         uid=metadata.read_uid(entries),
         reader=f"ITK {reader_name}",
     )
     checks.check_header(path, header)
-    if time_spacing and header.time_points is None and dimension == 4:
+    if time_spacing and dimension == 4:
         return _with_time_spacing(header, source.GetSpacing()[3])
     return header
-
-
-def _told(entries: dict[str, str]) -> dict[str, str]:
-    """Drop what SimpleITK can only name, not print."""
-    return {name: text for name, text in entries.items() if "[UNKNOWN_PRINT_CHARACTERISTICS]" not in text}
 
 
 def _with_time_spacing(header: ImageHeader, seconds: float) -> ImageHeader:
     if header.reader != "ITK NiftiImageIO" or not (math.isfinite(seconds) and seconds > 0):
         return header
-    points = tuple(1000.0 * seconds * step for step in range(header.time_steps + 1))
-    return ImageHeader(**{**vars(header), "time_points": points})
+    times = ProportionalTimeGeometry(0.0, 1000.0 * seconds, header.time_steps)
+    return replace(header, time_geometry=times.for_image(header.time_geometry.geometries))
 
 
 def _dtype(source: Any, path: str) -> np.dtype[Any]:
@@ -172,8 +175,7 @@ def _frame(source: Any, path: str, dimension: int) -> Frame:
     origin[:axes] = source.GetOrigin()[:axes]
     whole = np.array(source.GetDirection(), np.float64).reshape(dimension, dimension)
     direction[:axes, :axes] = whole[:axes, :axes]
-    checks.check_frame(path, spacing, origin, direction)
-    return Frame(tuple(spacing.tolist()), tuple(origin.tolist()), direction + 0.0)
+    return checks.frame(path, spacing, origin, direction)
 
 
 class _Owner:
@@ -205,10 +207,10 @@ def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, ti
     target = Path(path)
     if not format_.detached:
         with atomic_output(target) as temporary:
-            _write(image, temporary, target, compress)
+            _write(image, temporary, target, compress=compress)
         return
     with atomic_folder(_header_path(target)) as header:
-        _write(image, header.with_name(target.name), target, compress)
+        _write(image, header.with_name(target.name), target, compress=compress)
 
 
 def _header_path(target: Path) -> Path:
@@ -220,7 +222,7 @@ def _header_path(target: Path) -> Path:
     return target
 
 
-def _write(image: Any, temporary: Path, target: Path, compress: bool) -> None:
+def _write(image: Any, temporary: Path, target: Path, *, compress: bool) -> None:
     writer = library().ImageFileWriter()
     writer.SetFileName(os.fspath(temporary))
     writer.SetUseCompression(compress)
@@ -244,7 +246,7 @@ def record_to_sitk(record: ImageRecord, *, time_spacing: bool = False) -> Any:
     axes = min(dimension, 3)
     direction = np.eye(dimension)
     direction[:axes, :axes] = frame.direction[:axes, :axes]
-    duration = _seconds_per_step(record) if time_spacing else 1.0
+    duration = _seconds_per_step(record) if time_spacing and dimension == 4 else 1.0
     image.SetSpacing((*frame.spacing[:axes], duration)[:dimension])
     image.SetOrigin((*frame.origin[:axes], 0.0)[:dimension])
     image.SetDirection(direction.ravel().tolist())
@@ -252,8 +254,8 @@ def record_to_sitk(record: ImageRecord, *, time_spacing: bool = False) -> Any:
 
 
 def _seconds_per_step(record: ImageRecord) -> float:
-    points = record.time_points
-    return 1e-3 if points is None else (points[-1] - points[0]) / record.time_steps / 1000.0
+    first, last = record.time_geometry.get_time_bounds()
+    return (last - first) / record.time_steps / 1000.0
 
 
 def sitk_to_record(image: Any, *, copy: bool = True) -> ImageRecord:
@@ -262,11 +264,8 @@ def sitk_to_record(image: Any, *, copy: bool = True) -> ImageRecord:
     array = adopt(image)
     if copy:
         array = array.copy()
-    header = ImageHeader(
-        shape=array.shape,
-        dtype=array.dtype,
-        components=image.GetNumberOfComponentsPerPixel(),
-        frames=(_frame(image, "SimpleITK image", dimension),),
-    )
-    return ImageRecord(**vars(header), array=array)
-
+    components = image.GetNumberOfComponentsPerPixel()
+    lengths = array.shape[:dimension]
+    frame = _frame(image, "SimpleITK image", dimension)
+    header = ImageHeader(array.shape, array.dtype, metadata.time_geometry({}, frame, lengths), components)
+    return ImageRecord.of(header, array)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 __all__ = ["missing_part"]
 
@@ -18,7 +18,7 @@ class _Layout(NamedTuple):
 
     order: str
     pointer: str
-    count: str
+    number: str
 
     @property
     def entry(self) -> str:
@@ -66,7 +66,7 @@ def _start(file: BinaryIO) -> tuple[_Layout, int]:
 def _page(file: BinaryIO, layout: _Layout, position: int) -> tuple[int, int]:
     """Return the byte after the last data of the page, and where the next page begins."""
     file.seek(position)
-    (count,) = _unpack(file, layout.order + layout.count)
+    (count,) = _unpack(file, layout.order + layout.number)
     entries = [_unpack(file, layout.entry) for _ in range(count)]
     (following,) = _unpack(file, layout.order + layout.pointer)
     offsets, lengths = [0], [0]
@@ -87,5 +87,5 @@ def _values(file: BinaryIO, layout: _Layout, kind: int, number: int, value: byte
     return list(struct.unpack_from(f"{layout.order}{number}{code}", value))
 
 
-def _unpack(file: BinaryIO, code: str) -> tuple[int, ...]:
+def _unpack(file: BinaryIO, code: str) -> tuple[Any, ...]:
     return struct.unpack(code, file.read(struct.calcsize(code)))

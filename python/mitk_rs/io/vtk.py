@@ -10,16 +10,18 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_output, full_suffix
 from mitk_rs.io.formats import ALL_TYPES, Format, unreadable
-from mitk_rs.io.record import Frame, ImageHeader, ImageRecord
+from mitk_rs.io.record import ImageHeader, ImageRecord
 from mitk_rs.io.vtk_messages import run_writer, vtk_messages
 
 __all__ = ["image_data_to_record", "read", "read_header", "record_to_image_data", "write"]
@@ -32,8 +34,7 @@ _PACKING_LIMIT = 4096
 
 def read_header(path: str, **_: Any) -> ImageHeader:
     """Describe the image; VTK has to read the whole file for that."""
-    record = read(path)
-    return ImageHeader(**{name: value for name, value in vars(record).items() if name != "array"})
+    return read(path).header
 
 
 def read(path: str, **_: Any) -> ImageRecord:
@@ -116,20 +117,19 @@ def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = ""
     entries = _entries(data)
     components = scalars.GetNumberOfComponents()
     lengths = tuple(reversed(data.GetDimensions()))
-    flat = lengths[0] == 1 and entries.get(_DIMENSION) != "3"
-    shape = (lengths[1:] if flat else lengths) + ((components,) if components > 1 else ())
-    array = _voxels(scalars, path, shape)
-    frames = metadata.read_frames(entries, _frame(data, path), 2 if flat else 3, 1, tolerance=1e-5)
-    entries.pop(_DIMENSION, None)
-    return ImageRecord.of(
-        array,
+    if lengths[0] == 1 and entries.pop(_DIMENSION, None) != "3":
+        lengths = lengths[1:]
+    array = _voxels(scalars, path, lengths + ((components,) if components > 1 else ()))
+    header = ImageHeader(
+        array.shape,
+        array.dtype,
+        metadata.time_geometry(entries, _frame(data, path), lengths, tolerance=1e-5),
         components,
-        frames=frames,
-        time_points=metadata.read_time_points(entries, 1),
-        properties=metadata.read_properties(entries, {}),
-        uid=metadata.read_uid(entries),
-        reader=reader,
+        metadata.read_properties(entries, {}),
+        metadata.read_uid(entries),
+        reader,
     )
+    return ImageRecord.of(header, array)
 
 
 def _scalars(data: Any, path: str) -> Any:
@@ -145,7 +145,7 @@ def _voxels(scalars: Any, path: str, shape: tuple[int, ...]) -> NDArray[Any]:
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     try:
-        array = vtk_to_numpy(scalars)
+        array: NDArray[Any] = vtk_to_numpy(scalars)
     except (TypeError, KeyError, AssertionError, AttributeError) as error:
         raise unreadable(path, f"its array {scalars.GetName()!r} is no array of numbers") from error
     if array.dtype.str[1:] not in ALL_TYPES:
@@ -158,12 +158,9 @@ def _voxels(scalars: Any, path: str, shape: tuple[int, ...]) -> NDArray[Any]:
 def _frame(data: Any, path: str) -> Frame:
     matrix = data.GetDirectionMatrix()
     direction = np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
-    spacing = np.array(data.GetSpacing(), np.float64)
-    checks.check_frame(path, spacing, np.zeros(3), direction)
+    placed = checks.frame(path, data.GetSpacing(), data.GetOrigin(), direction)
     first = np.array(data.GetExtent()[::2], np.float64)
-    origin = np.array(data.GetOrigin()) + direction @ (spacing * first)
-    checks.check_frame(path, spacing, origin, direction)
-    return Frame(tuple(spacing.tolist()), tuple(origin.tolist()), direction)
+    return replace(placed, origin=tuple(placed.points_to_world(first).tolist()))
 
 
 def _entries(data: Any) -> dict[str, str]:
@@ -200,7 +197,7 @@ def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **
     is_xml = _is_xml(path)
     data = record_to_image_data(record)
     _store_entries(data, record, exact=is_xml)
-    writer = _xml_writer(compress) if is_xml else _legacy_writer()
+    writer = _xml_writer(compress=compress) if is_xml else _legacy_writer()
     with atomic_output(path) as temporary:
         run_writer(writer, data, os.fspath(temporary), path)
 
@@ -219,7 +216,7 @@ def _store_entries(data: Any, record: ImageRecord, *, exact: bool) -> None:
     data.GetFieldData().AddArray(stored)
 
 
-def _xml_writer(compress: bool) -> Any:
+def _xml_writer(*, compress: bool) -> Any:
     from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
     writer = vtkXMLImageDataWriter()

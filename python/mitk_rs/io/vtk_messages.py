@@ -31,24 +31,26 @@ class Messages:
 
     def first(self) -> str:
         """Return the first complaint without VTK's source lines and addresses."""
-        told = re.sub(r"\s+", " ", self.text)
-        told = re.sub(r"(ERROR|Warning|Generic Warning): In \S+, line \d+ ?", "", told)
-        told = re.sub(r"vtk\w+ \((0x)?[0-9a-f]+\): ", "", told)
-        return told.strip()[:200]
+        blocks = [block for block in self.text.split("\n\n") if block.strip()]
+        told = re.sub(r"\s+", " ", blocks[0] if blocks else "VTK gives no reason")
+        told = re.sub(r"^\s*(ERROR|Warning|Generic Warning): In \S+, line \d+ ?", "", told)
+        return re.sub(r"vtk\w+ \((0x)?[0-9a-f]+\): ", "", told).strip()[:200]
 
 
 @contextmanager
 def vtk_messages() -> Iterator[Messages]:
     """Collect VTK's errors and warnings of the block instead of printing them."""
-    from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
+    from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 
     with _one_at_a_time:
-        window = vtkStringOutputWindow()
-        before = vtkOutputWindow.GetInstance()
+        window, before = vtkStringOutputWindow(), vtkOutputWindow.GetInstance()
+        verbosity = vtkLogger.GetCurrentVerbosityCutoff()
         vtkOutputWindow.SetInstance(window)
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
         try:
             yield Messages(window)
         finally:
+            vtkLogger.SetStderrVerbosity(verbosity)
             vtkOutputWindow.SetInstance(before)
 
 
