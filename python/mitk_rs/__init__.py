@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mitk_rs.errors import Exception as Exception  # noqa: A004
     from mitk_rs.errors import FileError as FileError
     from mitk_rs.errors import FileMissingError as FileMissingError
+    from mitk_rs.errors import FileWriteError as FileWriteError
     from mitk_rs.errors import GeometryError as GeometryError
     from mitk_rs.errors import InternalError as InternalError
     from mitk_rs.errors import MemoryIsLockedError as MemoryIsLockedError
@@ -76,6 +77,7 @@ _EXPORTS = {
     "Exception": "errors",
     "FileError": "errors",
     "FileMissingError": "errors",
+    "FileWriteError": "errors",
     "FloatProperty": "properties",
     "Geometry3D": "geometry",
     "GeometryError": "errors",
@@ -116,6 +118,7 @@ _MODULES = frozenset(
         "errors",
         "geometry",
         "image",
+        "io",
         "marching",
         "pixel_type",
         "points",

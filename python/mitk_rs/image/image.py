@@ -98,7 +98,7 @@ class Image(Protocols, Display):
             self._fill(array)
 
     def _load(self, path: Path) -> None:
-        from mitk_rs.io import read_image  # type: ignore[import-not-found, unused-ignore]
+        from mitk_rs.io import read_image
 
         loaded = read_image(path)
         self._share_from(loaded)
@@ -167,10 +167,9 @@ class Image(Protocols, Display):
         MemoryIsLockedError
             The calling thread holds a write accessor.
         """
-        from mitk_rs.io import write_image  # type: ignore[import-not-found, unused-ignore]
+        from mitk_rs.io import write_image
 
-        with self.read():
-            write_image(self, path)
+        write_image(self, path)
 
     def initialize(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.io import checks, metadata
 from mitk_rs.io.formats import Format, check_fits, format_of
-from mitk_rs.io.record import ImageHeader, ImageRecord
+from mitk_rs.io.record import ImageHeader, ImageRecord, PathName
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -23,7 +23,7 @@ __all__ = ["read_image", "read_info", "read_record", "write_image", "write_recor
 _log = logging.getLogger(__name__)
 
 
-def read_image(path: str | os.PathLike[str], *, time_spacing: bool = False) -> Image:
+def read_image(path: PathName, *, time_spacing: bool = False) -> Image:
     """Read an image.
 
     Parameters
@@ -63,9 +63,7 @@ def read_image(path: str | os.PathLike[str], *, time_spacing: bool = False) -> I
     return image
 
 
-def write_image(
-    image: Image, path: str | os.PathLike[str], *, compress: bool = True, time_spacing: bool = False
-) -> None:
+def write_image(image: Image, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
     """Write an image; the file is replaced as a whole or not at all.
 
     The image is held by a read accessor until it is written.
@@ -95,7 +93,7 @@ def write_image(
         write_record(record_of(image), path, compress=compress, time_spacing=time_spacing)
 
 
-def read_info(path: str | os.PathLike[str], *, time_spacing: bool = False) -> ImageHeader:
+def read_info(path: PathName, *, time_spacing: bool = False) -> ImageHeader:
     """Read the description of an image without its voxels; parameters and errors as for :func:`read_image`.
 
     Examples
@@ -111,16 +109,14 @@ def read_info(path: str | os.PathLike[str], *, time_spacing: bool = False) -> Im
     return header
 
 
-def read_record(path: str | os.PathLike[str], *, time_spacing: bool = False) -> ImageRecord:
+def read_record(path: PathName, *, time_spacing: bool = False) -> ImageRecord:
     """Read an image as plain arrays and numbers; parameters and errors as for :func:`read_image`."""
     name = checks.check_path(path)
     record: ImageRecord = _adapter(name).read(name, time_spacing=time_spacing)
     return record
 
 
-def write_record(
-    record: ImageRecord, path: str | os.PathLike[str], *, compress: bool = True, time_spacing: bool = False
-) -> None:
+def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
     """Write plain arrays and numbers; parameters and errors as for :func:`write_image`."""
     name = os.fsdecode(path)
     chosen = check_fits(record, name)

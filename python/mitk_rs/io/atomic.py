@@ -18,6 +18,8 @@ from pathlib import Path
 
 from mitk_rs.errors import FileError, FileWriteError
 
+PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
 __all__ = ["atomic_folder", "atomic_output", "full_suffix"]
 
 _REASONS = {
@@ -41,7 +43,7 @@ def full_suffix(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_output(path: PathName) -> Iterator[Path]:
     """Write a file so that ``path`` holds either its old content or all of the new one.
 
     Parameters
@@ -83,7 +85,7 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(path: PathName) -> Iterator[Path]:
     """Write a header file together with the data files that it names.
 
     Parameters
@@ -123,7 +125,7 @@ def _move_all(folder: Path, target: Path) -> None:
     _sync(target.parent)
 
 
-def _checked_target(path: str | os.PathLike[str]) -> Path:
+def _checked_target(path: PathName) -> Path:
     """Follow links and refuse, before any work is done, what the final rename could not do or should not."""
     name = os.fsdecode(path)
     if "\0" in name or not name:

@@ -17,7 +17,7 @@ from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import nifti, tiff
 from mitk_rs.io.atomic import full_suffix
 from mitk_rs.io.formats import unreadable
-from mitk_rs.io.record import ImageHeader
+from mitk_rs.io.record import ImageHeader, PathName
 
 __all__ = [
     "check_header",
@@ -32,7 +32,7 @@ __all__ = [
 _DEFLATE_LIMIT = 1032
 
 
-def check_path(path: str | os.PathLike[str]) -> str:
+def check_path(path: PathName) -> str:
     """Return ``path`` as text if there is something to read.
 
     Raises

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.geometry.frame import Frame
+from mitk_rs.io.atomic import PathName
 from mitk_rs.time_geometry import TimeGeometry
 
-__all__ = ["ImageHeader", "ImageRecord", "PropertyDict", "frames_of", "is_axis_aligned"]
+__all__ = ["ImageHeader", "ImageRecord", "PathName", "PropertyDict", "frames_of", "is_axis_aligned"]
 
 PropertyDict = Mapping[str, Mapping[str, Any]]
 """Property name to ``{"type": class name, "value": ...}``, the layout of ``PropertyList.to_dict``."""
