@@ -1,0 +1,81 @@
+"""The oracle of the bits, and the real CT as a speed image."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mitk_rs import _core
+
+
+class Oracle:
+    """ITK in a process of its own, started with the first question."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            script = Path(__file__).with_name("itk_worker.py")
+            self._process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self._process
+
+    def _ask(self, name: str, *arguments: Any, **options: Any) -> Any:
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        pickle.dump((name, arguments, options), process.stdin)
+        process.stdin.flush()
+        answer = pickle.load(process.stdout)
+        if isinstance(answer, str):
+            raise RuntimeError(answer)
+        return answer
+
+    def march(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """``itk.FastMarchingUpwindGradientImageFilter``: times, gradient, target value."""
+        return self._ask("march", *arguments, **options)
+
+    def collide(self, *arguments: Any, **options: Any) -> NDArray[np.float32]:
+        """``itk.CollidingFrontsImageFilter``."""
+        return self._ask("collide", *arguments, **options)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Oracle]:
+    made = Oracle()
+    yield made
+    made.close()
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A speed image with two ends of a vessel."""
+
+    speed: NDArray[np.float32]
+    spacing: tuple[float, float, float]
+    source: tuple[int, int, int]
+    target: tuple[int, int, int]
+
+
+@pytest.fixture(scope="session")
+def aorta(test_data: Path) -> Scan:
+    """The aorta of the test data: speeds from intensities of at least 700, spacing in single precision as VMTK's."""
+    import SimpleITK as sitk
+
+    image = sitk.ReadImage(str(test_data / "aorta.mha"), sitk.sitkFloat32)
+    speed = _core.speed_image(sitk.GetArrayFromImage(image), 700.0, vmtk=True)
+    x, y, z = (float(np.float32(h)) for h in image.GetSpacing())
+    return Scan(speed, (x, y, z), (71, 213, 16), (58, 78, 22))
