@@ -20,11 +20,19 @@ from numpy.typing import NDArray
 from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_output, full_suffix
-from mitk_rs.io.formats import ALL_TYPES, Format, unreadable
+from mitk_rs.io.formats import ALL_TYPES, Format, check_fits, unreadable
 from mitk_rs.io.record import ImageHeader, ImageRecord
 from mitk_rs.io.vtk_messages import run_writer, vtk_messages
 
-__all__ = ["image_data_to_record", "read", "read_header", "record_to_image_data", "write"]
+__all__ = [
+    "image_data_to_record",
+    "read",
+    "read_header",
+    "read_image_data",
+    "record_to_image_data",
+    "write",
+    "write_image_data",
+]
 
 _ENTRIES = "mitk_rs_entries"
 _DIMENSION = "mitk_rs_dimension"
@@ -45,6 +53,12 @@ def read(path: str, **_: Any) -> ImageRecord:
     FileError
         The file is damaged, or holds no regular grid with numbers at its points.
     """
+    kind = "XMLImageDataReader" if _is_xml(path) else "StructuredPointsReader"
+    return image_data_to_record(read_image_data(path), path, f"VTK {kind}")
+
+
+def read_image_data(path: str) -> Any:
+    """Read a VTK file as ``vtkImageData``, with its extent and all its arrays; errors as for :func:`read`."""
     is_xml = _is_xml(path)
     if is_xml:
         _check_attributes(path)
@@ -57,7 +71,9 @@ def read(path: str, **_: Any) -> ImageRecord:
             reader.Update()
     if messages.text:
         raise unreadable(path, messages.first())
-    return image_data_to_record(reader.GetOutput(), path, f"VTK {type(reader).__name__.removeprefix('vtk')}")
+    data = reader.GetOutput()
+    _scalars(data, path)
+    return data
 
 
 def _is_xml(path: str) -> bool:
@@ -194,10 +210,19 @@ def record_to_image_data(record: ImageRecord) -> Any:
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **_: Any) -> None:
     """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_image`."""
-    is_xml = _is_xml(path)
     data = record_to_image_data(record)
-    _store_entries(data, record, exact=is_xml)
-    writer = _xml_writer(compress=compress) if is_xml else _legacy_writer()
+    _store_entries(data, record, exact=_is_xml(path))
+    _write(data, path, compress=compress)
+
+
+def write_image_data(data: Any, path: str, *, compress: bool = True) -> None:
+    """Write a ``vtkImageData`` with its extent and all its arrays; errors as for :func:`mitk_rs.io.write_image`."""
+    check_fits(image_data_to_record(data), path)
+    _write(data, path, compress=compress)
+
+
+def _write(data: Any, path: str, *, compress: bool) -> None:
+    writer = _xml_writer(compress=compress) if _is_xml(path) else _legacy_writer()
     with atomic_output(path) as temporary:
         run_writer(writer, data, os.fspath(temporary), path)
 

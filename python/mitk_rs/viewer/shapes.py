@@ -1,0 +1,82 @@
+"""Seeds and surfaces in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mitk_rs.viewer.window import ViewerWindow
+
+__all__ = ["SeedMarkers", "SurfaceShape"]
+
+_SEED_COLOUR = (1.0, 0.0, 0.0)
+_SEED_PART = 0.01
+
+
+class SeedMarkers:
+    """Red spheres at seeds, 1 % of the image's diagonal in diameter."""
+
+    def __init__(self, window: ViewerWindow, diagonal: float) -> None:
+        from vtkmodules.vtkCommonDataModel import vtkPolyData
+        from vtkmodules.vtkFiltersCore import vtkGlyph3D
+        from vtkmodules.vtkFiltersSources import vtkSphereSource
+
+        self._window = window
+        self.points: Any = vtkPolyData()
+        glyphs = vtkGlyph3D()
+        glyphs.SetInputData(self.points)
+        glyphs.SetSourceConnection(vtkSphereSource().GetOutputPort())
+        glyphs.SetScaleModeToDataScalingOff()
+        glyphs.SetScaleFactor(diagonal * _SEED_PART)
+        self._actor = _actor(window, glyphs.GetOutputPort(), _SEED_COLOUR)
+        self.show(())
+
+    def show(self, positions: Sequence[Sequence[float]]) -> None:
+        """Show spheres at these positions instead of the ones before."""
+        from vtkmodules.vtkCommonCore import vtkPoints
+
+        points = vtkPoints()
+        for position in positions:
+            points.InsertNextPoint(*position)
+        self.points.SetPoints(points)
+        self.points.Modified()
+
+    def remove(self) -> None:
+        """Take the spheres out of the window."""
+        self._window.renderer.RemoveActor(self._actor)
+
+
+class SurfaceShape:
+    """A surface that may change or be absent."""
+
+    def __init__(self, window: ViewerWindow, colour: tuple[float, float, float], opacity: float) -> None:
+        from vtkmodules.vtkCommonDataModel import vtkPolyData
+        from vtkmodules.vtkCommonExecutionModel import vtkTrivialProducer
+
+        self._window = window
+        self._empty = vtkPolyData()
+        self._producer = vtkTrivialProducer()
+        self._producer.SetOutput(self._empty)
+        self.actor = _actor(window, self._producer.GetOutputPort(), colour)
+        self.actor.GetProperty().SetOpacity(opacity)
+
+    def show(self, surface: Any | None) -> None:
+        """Show another ``vtkPolyData``, or nothing."""
+        self._producer.SetOutput(self._empty if surface is None else surface)
+
+    def remove(self) -> None:
+        """Take the surface out of the window."""
+        self._window.renderer.RemoveActor(self.actor)
+
+
+def _actor(window: ViewerWindow, port: Any, colour: tuple[float, float, float]) -> Any:
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
+
+    mapper = vtkPolyDataMapper()
+    mapper.SetInputConnection(port)
+    mapper.ScalarVisibilityOff()
+    actor = vtkActor()
+    actor.SetMapper(mapper)
+    actor.GetProperty().SetColor(*colour)
+    window.renderer.AddActor(actor)
+    return actor

@@ -1,0 +1,220 @@
+"""A VTK window with key bindings, lines of text in it, and an event loop that ends when told to.
+
+The looks and keys are those of VMTK's renderer: background ``(0.1, 0.1, 0.2)``, ``q`` goes on, ``r`` resets the
+camera, ``x`` writes a screenshot. VTK's own one-letter keys are off. Nothing here knows what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mitk_rs.io.atomic import atomic_output
+from mitk_rs.viewer.display import require_display
+
+__all__ = ["ViewerWindow"]
+
+Callback = Callable[[], object]
+_LEFT, _CENTRED = 0, 1
+
+
+class ViewerWindow:
+    """One window.
+
+    Parameters
+    ----------
+    size
+        Width and height in pixels.
+    background
+        Red, green and blue, 0 to 1.
+    title
+        Name of the window.
+    magnification
+        How much larger than the window a screenshot is.
+
+    Attributes
+    ----------
+    renderer, window, interactor
+        The VTK objects; :attr:`style` is the interactor style.
+    on_key
+        Called with VTK's key symbol and the typed character of every key; returns whether it used the key.
+        Keys that it did not use go to the bindings.
+
+    Raises
+    ------
+    DisplayError
+        There is no display.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int] = (1200, 900),
+        background: tuple[float, float, float] = (0.1, 0.1, 0.2),
+        title: str = "mitk_rs",
+        magnification: int = 4,
+    ) -> None:
+        require_display("the window")
+        vtk = _load_vtk()
+        self.renderer: Any = vtk.vtkRenderer()
+        self.renderer.SetBackground(*background)
+        self.window: Any = vtk.vtkRenderWindow()
+        self.window.AddRenderer(self.renderer)
+        self.window.SetSize(*size)
+        self.window.SetWindowName(title)
+        self.interactor: Any = vtk.vtkRenderWindowInteractor()
+        self.interactor.SetRenderWindow(self.window)
+        self.style: Any = vtk.vtkInteractorStyleTrackballCamera()
+        self.interactor.SetInteractorStyle(self.style)
+        self.magnification = magnification
+        self.on_key: Callable[[str, str], bool] | None = None
+        self.on_close: Callback | None = None
+        self._bindings: dict[str, tuple[str, Callback | None]] = {}
+        self._running = False
+        self._help = self._text(_LEFT, 16, (0.9, 0.9, 0.9))
+        self._prompt = self._text(_CENTRED, 22, (1.0, 1.0, 0.6))
+        self._observe()
+        self._bind_standard_keys()
+
+    def _text(self, justification: int, font_size: int, colour: tuple[float, float, float]) -> Any:
+        from vtkmodules.vtkRenderingCore import vtkTextActor
+
+        actor = vtkTextActor()
+        style = actor.GetTextProperty()
+        style.SetFontSize(font_size)
+        style.SetColor(*colour)
+        style.SetJustification(justification)
+        style.SetVerticalJustificationToBottom()
+        actor.GetPositionCoordinate().SetCoordinateSystemToNormalizedViewport()
+        actor.SetPosition(*((0.01, 0.14) if justification == _LEFT else (0.5, 0.02)))
+        self.renderer.AddActor2D(actor)
+        return actor
+
+    def _observe(self) -> None:
+        # An observer of the style's CharEvent takes the place of VTK's own keys (e, s, p, w, 3, ...).
+        self.style.AddObserver("CharEvent", lambda *_: None)
+        self.interactor.AddObserver("KeyPressEvent", self._key_pressed)
+        self.interactor.AddObserver("ExitEvent", self._closed)
+
+    def _bind_standard_keys(self) -> None:
+        self.bind("q", "quit and proceed", self.stop)
+        self.bind("r", "reset camera", self.reset_camera)
+        self.bind("x", "screenshot", self.screenshot)
+
+    # Keys
+
+    def bind(self, key: str, text: str, callback: Callback | None = None) -> None:
+        """Let a key (VTK's key symbol) call something; ``text`` stands in the window."""
+        self._bindings[key] = (text, callback)
+        self._show_help()
+
+    def unbind(self, key: str) -> None:
+        """Forget a key."""
+        self._bindings.pop(key, None)
+        self._show_help()
+
+    def _show_help(self) -> None:
+        lines = [f"{key}: {text}" for key, (text, _) in sorted(self._bindings.items()) if text]
+        self._help.SetInput("\n".join(lines))
+
+    def _key_pressed(self, *_: object) -> None:
+        symbol, character = self.interactor.GetKeySym() or "", self.interactor.GetKeyCode() or ""
+        if self.on_key is not None and self.on_key(symbol, character):
+            return
+        callback = self._bindings.get(symbol, ("", None))[1]
+        if callback is not None:
+            callback()
+
+    def _closed(self, *_: object) -> None:
+        if self.on_close is not None:
+            self.on_close()
+        self.stop()
+
+    # Showing
+
+    def show_prompt(self, text: str) -> None:
+        """Write lines at the bottom of the window."""
+        self._prompt.SetInput(text)
+
+    def render(self) -> None:
+        """Draw."""
+        self.window.Render()
+
+    def reset_camera(self) -> None:
+        """Show everything, from where the camera is."""
+        self.renderer.ResetCamera()
+        self.render()
+
+    def screenshot(self, path: Path | None = None) -> Path:
+        """Write a PNG of the window and return its name, ``vmtk-screenshot-N.png`` in the current folder by default.
+
+        Raises
+        ------
+        FileWriteError
+            It cannot be written.
+        """
+        target = path if path is not None else _free_name()
+        with atomic_output(target) as temporary:
+            self._write_png(str(temporary))
+        return target
+
+    def _write_png(self, name: str) -> None:
+        from vtkmodules.vtkIOImage import vtkPNGWriter
+        from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
+
+        grab = vtkWindowToImageFilter()
+        grab.SetInput(self.window)
+        grab.SetScale(self.magnification)
+        grab.ReadFrontBufferOff()
+        writer = vtkPNGWriter()
+        writer.SetInputConnection(grab.GetOutputPort())
+        writer.SetFileName(name)
+        writer.Write()
+        self.render()
+
+    # Running
+
+    def run(self) -> None:
+        """Show the window and take events until :meth:`stop`, ``q`` or the closing of the window."""
+        self.interactor.Initialize()
+        self.render()
+        self._running = True
+        self.interactor.Start()
+        self._running = False
+
+    def stop(self) -> None:
+        """End :meth:`run`; the window stays."""
+        self.interactor.TerminateApp()
+
+    def close(self) -> None:
+        """Close the window for good."""
+        self.on_key = self.on_close = None
+        self.window.Finalize()
+        self.interactor.TerminateApp()
+
+
+def _free_name() -> Path:
+    number = 0
+    while Path(f"vmtk-screenshot-{number}.png").exists():
+        number += 1
+    return Path(f"vmtk-screenshot-{number}.png")
+
+
+class _Vtk:
+    """The classes of a window; importing their modules registers the implementations for this machine."""
+
+    def __init__(self) -> None:
+        import vtkmodules.vtkInteractionStyle
+        import vtkmodules.vtkRenderingFreeType
+        import vtkmodules.vtkRenderingOpenGL2
+        from vtkmodules import vtkRenderingCore
+
+        self.vtkRenderer = vtkRenderingCore.vtkRenderer
+        self.vtkRenderWindow = vtkRenderingCore.vtkRenderWindow
+        self.vtkRenderWindowInteractor = vtkRenderingCore.vtkRenderWindowInteractor
+        self.vtkInteractorStyleTrackballCamera = vtkmodules.vtkInteractionStyle.vtkInteractorStyleTrackballCamera
+
+
+def _load_vtk() -> _Vtk:
+    return _Vtk()

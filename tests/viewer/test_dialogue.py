@@ -1,0 +1,280 @@
+"""The dialogue of interactive initialization, without any window or terminal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitk_rs.errors import FileMissingError, RequestError, UsageError
+from mitk_rs.viewer.dialogue import METHOD_DIGITS, Branch, Dialogue, RefusalError, Step
+from mitk_rs.viewer.lines import replay, run_terminal
+
+EXTENT = (0, 19, 4, 10, 0, 9)
+
+
+def dialogue(defaults: Branch | None = None, fails: tuple[str, ...] = ()) -> Dialogue:
+    def compute(branch: Branch) -> Any:
+        if branch.method in fails:
+            raise RequestError("no way through")
+        return {branch}
+
+    return Dialogue(EXTENT, compute, lambda one, other: one | other, defaults or Branch())
+
+
+def say(session: Dialogue, *answers: str) -> None:
+    for answer in answers:
+        session.answer(answer)
+
+
+def test_the_digits_are_those_of_vmtk() -> None:
+    assert METHOD_DIGITS == (
+        "collidingfronts",
+        "multiplecollidingfronts",
+        "fastmarching",
+        "threshold",
+        "isosurface",
+        "seeds",
+    )
+
+
+def test_two_branches_are_merged() -> None:
+    session = dialogue()
+    say(session, "0", "10", "n")
+    session.add_seed((1, 5, 2))
+    session.add_seed((3, 6, 2))
+    session.seeds_done()
+    say(session, "y", "y", "2", "n", "20")
+    session.add_seed((1, 5, 2))
+    session.seeds_done()
+    session.add_seed((9, 9, 9))
+    session.seeds_done()
+    say(session, "y", "n")
+    assert session.step is Step.DONE
+    assert session.merged == {
+        Branch("collidingfronts", 10.0, None, None, ((1, 5, 2),), ((3, 6, 2),)),
+        Branch("fastmarching", None, 20.0, None, ((1, 5, 2),), ((9, 9, 9),)),
+    }
+
+
+def test_a_rejected_result_is_not_merged() -> None:
+    session = dialogue()
+    say(session, "4", "50", "n", "n")
+    assert session.step is Step.DONE
+    assert session.merged is None
+
+
+@pytest.mark.parametrize("answer", ["", "7", "x", "-1", "²", "0 0"])
+def test_a_wrong_method_is_asked_again(answer: str) -> None:
+    session = dialogue()
+    with pytest.raises(RefusalError, match="not a method"):
+        session.answer(answer)
+    assert session.step is Step.METHOD
+
+
+@pytest.mark.parametrize("answer", ["", "x", "nan", "1,5"])
+def test_a_wrong_number_is_asked_again(answer: str) -> None:
+    session = dialogue()
+    session.answer("0")
+    with pytest.raises(RefusalError, match="not a number or n"):
+        session.answer(answer)
+    assert session.step is Step.LOWER
+
+
+def test_isosurface_needs_a_number_where_vmtk_crashes() -> None:
+    session = dialogue()
+    session.answer("4")
+    with pytest.raises(RefusalError, match="'n' is not a number"):
+        session.answer("n")
+
+
+def test_crossed_and_missing_thresholds_are_told() -> None:
+    session = dialogue()
+    say(session, "3", "5")
+    with pytest.raises(RefusalError, match="nothing lies between"):
+        session.answer("4")
+    session = dialogue()
+    say(session, "3", "n")
+    with pytest.raises(RefusalError, match="needs a lower or an upper"):
+        session.answer("n")
+
+
+def test_colliding_fronts_want_exactly_two_seeds() -> None:
+    session = dialogue()
+    say(session, "0", "n", "n")
+    session.add_seed((1, 5, 2))
+    with pytest.raises(RefusalError, match="exactly 2 seeds are needed, 1 were placed"):
+        session.seeds_done()
+    assert session.seeds == []
+
+
+def test_pairs_are_sources_and_targets_in_turn() -> None:
+    session = dialogue()
+    say(session, "1", "n", "n")
+    for i in range(4):
+        session.add_seed((i, 5, 0))
+    session.seeds_done()
+    assert (session.branch.sources, session.branch.targets) == (((0, 5, 0), (2, 5, 0)), ((1, 5, 0), (3, 5, 0)))
+
+
+def test_an_odd_seed_is_not_dropped_silently() -> None:
+    session = dialogue()
+    say(session, "1", "n", "n")
+    session.add_seed((0, 5, 0))
+    with pytest.raises(RefusalError, match="pairs, 1 were placed"):
+        session.seeds_done()
+
+
+def test_seeds_are_counted_as_in_the_extent() -> None:
+    session = dialogue()
+    session.answer("5")
+    session.add_seed((0, 4, 0))
+    with pytest.raises(RefusalError, match="j goes from 4 to 10"):
+        session.add_seed((0, 3, 0))
+
+
+def test_the_last_seed_can_be_taken_back() -> None:
+    session = dialogue()
+    session.answer("5")
+    session.add_seed((0, 4, 0))
+    session.add_seed((1, 4, 0))
+    session.undo_seed()
+    assert session.seeds == [(0, 4, 0)]
+    session.undo_seed()
+    with pytest.raises(RefusalError, match="no seed"):
+        session.undo_seed()
+
+
+def test_what_the_line_says_is_the_default() -> None:
+    session = dialogue(Branch("fastmarching", 10.0, None, None, ((1, 5, 2),), ((3, 6, 2),)))
+    assert session.prompt.endswith("[2]")
+    session.answer("")
+    assert session.prompt.endswith("[10]")
+    say(session, "", "n")
+    assert session.seeds == [(1, 5, 2)]
+    session.seeds_done()
+    session.seeds_done()
+    assert session.step is Step.ACCEPT
+
+
+def test_points_of_the_line_are_for_the_first_branch_and_thresholds_stay() -> None:
+    session = dialogue(Branch("seeds", None, None, None, ((1, 5, 2),), ()))
+    session.answer("")
+    session.seeds_done()
+    say(session, "y", "y", "5")
+    assert session.seeds == []
+    session = dialogue()
+    say(session, "3", "7", "n", "y", "y", "3")
+    assert session.default == "7"
+
+
+def test_looking_at_the_image_keeps_the_question() -> None:
+    session = dialogue()
+    say(session, "0", "i")
+    assert (session.looking, session.step) == (True, Step.LOWER)
+    session.looking = False
+    session.answer("5")
+    assert session.step is Step.UPPER
+
+
+def test_the_preview_follows_what_is_typed() -> None:
+    session = dialogue()
+    assert session.interval_with("5") is None
+    session.answer("0")
+    assert session.interval_with("12") == (12.0, float("inf"))
+    assert session.interval_with("12x") is None
+    session.answer("12")
+    assert session.interval_with("20") == (12.0, 20.0)
+
+
+def test_a_failed_computation_starts_the_branch_again() -> None:
+    session = dialogue(fails=("isosurface",))
+    say(session, "4", "3")
+    assert (session.step, session.message) == (Step.METHOD, "no way through")
+
+
+def test_cancel_gives_nothing() -> None:
+    session = dialogue()
+    say(session, "4", "3", "y")
+    session.cancel()
+    assert session.finished
+    assert session.merged is None
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from([*"0123456", "n", "y", "i", "", "seed", "undo", "done", "-3.5", "x"]), max_size=40))
+def test_no_order_of_answers_breaks_it(moves: list[str]) -> None:
+    session = dialogue(fails=("seeds",))
+    for move in moves:
+        before = session.step
+        try:
+            if move == "seed":
+                session.add_seed((0, 4, 0))
+            elif move == "undo":
+                session.undo_seed()
+            elif move == "done":
+                session.seeds_done()
+            else:
+                session.answer(move)
+        except RefusalError:
+            assert session.step is before
+    assert session.prompt or session.finished
+
+
+# Lines: the terminal and replay
+
+
+def no_picture(_: Dialogue, path: Path) -> None:
+    path.write_text("picture")
+
+
+def script(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "answers.txt"
+    path.write_text(text)
+    return path
+
+
+def test_a_script_file_leads_the_dialogue(tmp_path: Path) -> None:
+    session = dialogue()
+    lines = "0   # colliding fronts\n10\nn\n\n1 5 2\n3, 6, 2\n9 9 9\nundo\ndone\nshow {}\ny\nn\n"
+    replay(session, no_picture, script(tmp_path, lines.format(tmp_path / "p.png")), lambda _: None)
+    assert session.merged == {Branch("collidingfronts", 10.0, None, None, ((1, 5, 2),), ((3, 6, 2),))}
+    assert (tmp_path / "p.png").read_text() == "picture"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("9\n", ":1: '9' is not a method"),
+        ("0\n\nn\nn\n1 2\n", ":5: '1 2' is not a voxel"),
+        ("0\nn\n", "ends after line 2 while this is asked: Upper threshold"),
+        ("4\n3\ny\nn\nmore\n", ":5: the dialogue has ended before this line"),
+        ("", "ends after line 0"),
+    ],
+)
+def test_a_script_file_that_does_not_fit_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        replay(dialogue(), no_picture, script(tmp_path, text), lambda _: None)
+    assert message in str(caught.value)
+
+
+def test_a_missing_script_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileMissingError):
+        replay(dialogue(), no_picture, tmp_path / "none", lambda _: None)
+
+
+def test_a_terminal_asks_again_and_shows_what_is_wrong() -> None:
+    session, said = dialogue(), io.StringIO()
+    run_terminal(session, no_picture, io.StringIO("x\n4\n50\ny\nn\n"), said.write)
+    assert session.merged == {Branch("isosurface", isovalue=50.0)}
+    assert "'x' is not a method" in said.getvalue()
+
+
+def test_the_end_of_input_cancels() -> None:
+    session = dialogue()
+    run_terminal(session, no_picture, io.StringIO("0\n"), lambda _: None)
+    assert session.step is Step.CANCELLED
