@@ -73,8 +73,8 @@ lint-python: .make/build .make/test
 	$(PY) -m mypy.stubtest --concise --allowlist tools/stubtest_allowed.txt mitk_rs._core
 
 test-rust: .make/venv
-	cargo test --locked --quiet --no-default-features 2>&1 | tee .make/rust-core.log
-	bash tools/rust_python_tests.sh 2>&1 | tee .make/rust-python.log
+	cargo test --locked --no-default-features 2>&1 | tee .make/rust-core.log | grep -v ' \.\.\. ok$$'
+	bash tools/rust_python_tests.sh 2>&1 | tee .make/rust-python.log | grep -v ' \.\.\. ok$$'
 
 test-python: .make/build .make/test
 	$(PY) -m pytest -n 2 --dist loadfile --junitxml=.make/pytest.xml -q
