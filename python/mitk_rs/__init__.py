@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
     from mitk_rs.image import Image as Image
+    from mitk_rs.levelset import LevelSetReport as LevelSetReport
+    from mitk_rs.levelset import LevelSetResult as LevelSetResult
+    from mitk_rs.levelset import initialize_level_set as initialize_level_set
     from mitk_rs.marching import Arrival as Arrival
     from mitk_rs.marching import colliding_fronts as colliding_fronts
     from mitk_rs.marching import fast_marching as fast_marching
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
     from mitk_rs.properties import TemporoSpatialStringProperty as TemporoSpatialStringProperty
     from mitk_rs.properties import find_indexed_properties as find_indexed_properties
     from mitk_rs.properties import property_from_dict as property_from_dict
+    from mitk_rs.surface import extract_surface as extract_surface
+    from mitk_rs.surface import write_surface as write_surface
     from mitk_rs.time_geometry import ArbitraryTimeGeometry as ArbitraryTimeGeometry
     from mitk_rs.time_geometry import ProportionalTimeGeometry as ProportionalTimeGeometry
     from mitk_rs.time_geometry import TimeGeometry as TimeGeometry
@@ -84,6 +89,8 @@ _EXPORTS = {
     "Image": "image",
     "IntProperty": "properties",
     "InternalError": "errors",
+    "LevelSetReport": "levelset",
+    "LevelSetResult": "levelset",
     "MemoryIsLockedError": "errors",
     "MemoryLimitError": "errors",
     "PixelType": "pixel_type",
@@ -105,10 +112,13 @@ _EXPORTS = {
     "Vector3D": "points",
     "__version__": "_version",
     "colliding_fronts": "marching",
+    "extract_surface": "surface",
     "fast_marching": "marching",
     "find_indexed_properties": "properties",
+    "initialize_level_set": "levelset",
     "make_pixel_type": "pixel_type",
     "property_from_dict": "properties",
+    "write_surface": "surface",
 }
 
 # Modules that users reach as attributes of the package.
@@ -119,11 +129,13 @@ _MODULES = frozenset(
         "geometry",
         "image",
         "io",
+        "levelset",
         "marching",
         "pixel_type",
         "points",
         "properties",
         "property_view",
+        "surface",
         "time_geometry",
     }
 )

@@ -9,6 +9,7 @@ mod error;
 mod leases;
 mod levelset;
 mod march;
+mod regions;
 mod store;
 mod views;
 
@@ -26,12 +27,20 @@ fn default_threads() -> PyResult<usize> {
     Ok(crate::task::resolve_threads(None)?)
 }
 
+/// Vector extensions of this processor.
+#[pyfunction]
+fn cpu_features() -> Vec<&'static str> {
+    crate::cpu::features()
+}
+
 /// `mitk_rs._core`.
 #[pymodule(gil_used = false)]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(version, m)?)?;
     m.add_function(wrap_pyfunction!(default_threads, m)?)?;
+    m.add_function(wrap_pyfunction!(cpu_features, m)?)?;
     levelset::register(m)?;
     march::register(m)?;
+    regions::register(m)?;
     store::register(m)
 }

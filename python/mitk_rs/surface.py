@@ -1,0 +1,236 @@
+"""Surfaces of level sets, in world coordinates.
+
+The surface of an image at a level is cut by VTK's flying edges (``vtkFlyingEdges3D``) on the voxel grid and then
+carried to the world by the image's whole affine map, ``x = origin + direction * diag(spacing) * index``: VTK's own
+filters know no oblique or left-handed axes. Triangles are turned so that their normals point from values below the
+level to values above it, outwards for a level set that is negative inside, whatever the handedness of the axes.
+
+The surface is open where the inside touches the border of the image, as VTK and VMTK leave it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mitk_rs._volumes import Volume
+from mitk_rs.errors import FileWriteError, RequestError
+from mitk_rs.io.atomic import atomic_output
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
+
+    from mitk_rs.image import Image
+
+__all__ = ["SURFACE_SUFFIXES", "extract_surface", "write_surface"]
+
+SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
+
+
+def extract_surface(level_set: Image, level: float = 0.0, *, time_step: int | None = None) -> vtkPolyData:
+    """Triangulate the surface where an image takes the value ``level``.
+
+    Parameters
+    ----------
+    level_set
+        Scalar 3-D image with at least two voxels along every axis; other than a level set, any image will do.
+    level
+        The value of the surface.
+    time_step
+        Which frame of an image with several time steps; it may be left out where there is only one.
+
+    Returns
+    -------
+    vtkPolyData
+        Triangles in LPS world millimetres (points are float64), normals pointing towards larger values; without
+        any triangle where the image does not cross the level.
+
+    Raises
+    ------
+    RequestError
+        The image is flat (2-D or one voxel thin), has several components, or ``level`` is not finite.
+
+    Examples
+    --------
+    >>> import numpy, mitk_rs
+    >>> z, y, x = numpy.mgrid[:9, :9, :9] - 4.0
+    >>> ball = mitk_rs.Image((numpy.sqrt(x**2 + y**2 + z**2) - 3).astype("float32"), spacing=(1.0, 1.0, 2.0))
+    >>> [round(value, 3) for value in extract_surface(ball).GetBounds()]
+    [1.0, 7.0, 1.0, 7.0, 2.0, 14.0]
+    """
+    if not math.isfinite(level):
+        raise RequestError(f"level is {level}: it must be a finite number")
+    volume = Volume(level_set, "image", time_step=time_step)
+    surface = volume.read(lambda frame: _cut(_checked(frame), float(level)))
+    geometry = level_set.get_geometry(time_step or 0)
+    affine = geometry.affine()
+    _carry_to_world(surface, affine[:3, :3], affine[:3, 3])
+    return surface
+
+
+def _checked(frame: NDArray[Any]) -> NDArray[Any]:
+    if frame.ndim != 3 or min(frame.shape) < 2:
+        size = " x ".join(str(n) for n in reversed(frame.shape))
+        raise RequestError(f"the image has {size} voxels: a surface needs at least two along x, y and z")
+    return np.ascontiguousarray(frame)
+
+
+def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
+    """The surface in index coordinates, its triangles as flying edges leaves them."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
+
+    grid = vtkImageData()
+    grid.SetDimensions(*frame.shape[::-1])
+    # `values` shares memory with `frame`, so both live until the filter has run.
+    values = numpy_to_vtk(frame.reshape(-1), deep=False)
+    grid.GetPointData().SetScalars(values)
+    cutter = vtkFlyingEdges3D()
+    cutter.SetInputData(grid)
+    cutter.SetValue(0, level)
+    cutter.ComputeNormalsOff()
+    cutter.ComputeGradientsOff()
+    cutter.ComputeScalarsOff()
+    cutter.Update()
+    return _without_degenerate_triangles(cutter.GetOutput())
+
+
+def _without_degenerate_triangles(surface: vtkPolyData) -> vtkPolyData:
+    """Merge points that coincide (voxels exactly at the level make them) and drop triangles without area."""
+    from vtkmodules.vtkFiltersCore import vtkCleanPolyData
+
+    cleaner = vtkCleanPolyData()
+    cleaner.SetInputData(surface)
+    cleaner.SetTolerance(0.0)
+    cleaner.ConvertPolysToLinesOff()
+    cleaner.ConvertLinesToPointsOff()
+    cleaner.Update()
+    clean: vtkPolyData = cleaner.GetOutput()
+    return clean
+
+
+def _carry_to_world(surface: vtkPolyData, affine: NDArray[np.float64], origin: NDArray[np.float64]) -> None:
+    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkPoints
+
+    if surface.GetNumberOfPoints() == 0:
+        return
+    index = vtk_to_numpy(surface.GetPoints().GetData()).astype(np.float64)
+    points = vtkPoints()
+    points.SetData(numpy_to_vtk(index @ affine.T + origin, deep=True))
+    surface.SetPoints(points)
+    # On right-handed axes flying edges turns triangles towards falling values.
+    if np.linalg.det(affine) > 0:
+        _reverse_triangles(surface)
+
+
+def _reverse_triangles(surface: vtkPolyData) -> None:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    corners = vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    corners[:, [1, 2]] = corners[:, [2, 1]]
+    surface.GetPolys().Modified()
+
+
+def write_surface(surface: vtkPolyData, path: str | os.PathLike[str]) -> None:
+    """Write a surface to a file whose ending names the format: .stl, .vtp, .ply, .obj or .vtk.
+
+    STL and PLY are binary, VTP is compressed, VTK is binary legacy. The file is whole or absent: an old one stays
+    until the new one is complete. Coordinates are written as they are; STL says ``SPACE=LPS`` in its header.
+
+    Parameters
+    ----------
+    surface
+        A ``vtkPolyData`` with at least one point.
+    path
+        File to make or to replace.
+
+    Raises
+    ------
+    FileWriteError
+        Unknown ending, an empty surface, a folder that is missing or not writable, a full disk.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from vtkmodules.vtkFiltersSources import vtkSphereSource
+    >>> ball = vtkSphereSource()
+    >>> _ = ball.Update()
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "ball.stl")
+    >>> write_surface(ball.GetOutput(), file)
+    >>> file.stat().st_size
+    4884
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SURFACE_SUFFIXES:
+        raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
+    if surface.GetNumberOfPoints() == 0:
+        raise FileWriteError(f"cannot write {path}: the surface is empty")
+    with atomic_output(path) as temporary:
+        writer = _WRITERS[suffix]()
+        writer.SetInputData(surface)
+        writer.SetFileName(str(temporary))
+        _run(writer, path)
+
+
+def _run(writer: Any, path: str | os.PathLike[str]) -> None:
+    """Run a VTK writer that reports failure by return value, error code and text on stderr."""
+    heard: list[int] = []
+    # An observer also keeps VTK from printing the error itself.
+    writer.AddObserver("ErrorEvent", lambda *_: heard.append(1))
+    if not writer.Write() or writer.GetErrorCode() or heard:
+        from vtkmodules.vtkCommonMisc import vtkErrorCode
+
+        reason = vtkErrorCode.GetStringFromErrorCode(writer.GetErrorCode())
+        raise FileWriteError(f"cannot write {path}: {reason}")
+
+
+def _stl_writer() -> Any:
+    from vtkmodules.vtkIOGeometry import vtkSTLWriter
+
+    writer = vtkSTLWriter()
+    writer.SetFileTypeToBinary()
+    writer.SetHeader("mitk_rs SPACE=LPS")
+    return writer
+
+
+def _vtp_writer() -> Any:
+    from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
+
+    return vtkXMLPolyDataWriter()
+
+
+def _ply_writer() -> Any:
+    from vtkmodules.vtkIOPLY import vtkPLYWriter
+
+    return vtkPLYWriter()
+
+
+def _obj_writer() -> Any:
+    from vtkmodules.vtkIOGeometry import vtkOBJWriter
+
+    return vtkOBJWriter()
+
+
+def _vtk_writer() -> Any:
+    from vtkmodules.vtkIOLegacy import vtkPolyDataWriter
+
+    writer = vtkPolyDataWriter()
+    writer.SetFileTypeToBinary()
+    return writer
+
+
+_WRITERS: dict[str, Callable[[], Any]] = {
+    ".stl": _stl_writer,
+    ".vtp": _vtp_writer,
+    ".ply": _ply_writer,
+    ".obj": _obj_writer,
+    ".vtk": _vtk_writer,
+}

@@ -1,0 +1,28 @@
+//! Binding of [`crate::regions`].
+
+use super::arrays::InputArray;
+use super::doorway::{CallOptions, EnterCore};
+use crate::regions;
+use pyo3::prelude::*;
+
+/// Number of negative voxels, of their pieces, and first and last index along x, y, z.
+type Measured = (u64, u64, Option<[[usize; 2]; 3]>);
+
+#[pyfunction]
+#[pyo3(signature = (level_set, *, cancel=None))]
+fn measure_inside<'py>(
+    py: Python<'py>,
+    level_set: &Bound<'py, PyAny>,
+    cancel: Option<Bound<'py, PyAny>>,
+) -> PyResult<Measured> {
+    let input = InputArray::new(level_set, "level_set")?;
+    let voxels = input.voxels()?;
+    // The work is one pass from row to row; more threads would wait.
+    let options = CallOptions { threads: Some(1), cancel, ..Default::default() };
+    let found = py.enter_core(&options, move |task| regions::inside(&voxels, task.control))?;
+    Ok((found.voxels, found.components, found.bounds))
+}
+
+pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(measure_inside, m)?)
+}
