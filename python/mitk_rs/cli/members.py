@@ -42,8 +42,8 @@ _FALSE = frozenset({"0", "no", "false", "off"})
 class Member:
     """One option.
 
-    ``length`` is the number of values, -1 for any number. ``range`` is VMTK's text (empty where there is none);
-    what is really accepted are ``choices`` (``str``) and values of at least ``minimum`` (numbers).
+    ``length`` is the number of values, -1 for any number. ``range`` is VMTK's text (empty where there is
+    none); what is really accepted are ``choices`` (``str``) and values of at least ``minimum`` (numbers).
     """
 
     attribute: str
@@ -189,7 +189,7 @@ INIT = MemberTable(
             default=0,
             doc="negate image values before initializing",
             flags=("--negate",),
-            help="replace each value v by min + max - v first; thresholds and --isosurface apply to the result",
+            help="replace each value v by min + max - v first; thresholds apply to the result",
         ),
         Member(
             attribute="Interactive",

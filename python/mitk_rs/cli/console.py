@@ -1,0 +1,105 @@
+"""What commands say: results on stdout, notes, warnings and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["Console"]
+
+# Work that ends sooner than this shows no bar.
+_PATIENCE_SECONDS = 1.0
+
+
+class Console:
+    """Voice of one command. ``quiet`` leaves errors only, ``as_json`` one object on stdout and warnings."""
+
+    def __init__(self, command: str, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.command, self.quiet, self.as_json = command, quiet, as_json
+
+    def note(self, text: str) -> None:
+        """Tell what was done, on stderr."""
+        if not self.as_json:
+            self._to_stderr(text)
+
+    def warning(self, text: str) -> None:
+        """Tell what looks wrong, on stderr."""
+        self._to_stderr(f"warning: {text}")
+
+    def _to_stderr(self, text: str) -> None:
+        if not self.quiet and sys.stderr is not None:
+            sys.stderr.write(f"{self.command}: {text}\n")
+            sys.stderr.flush()
+
+    def result(self, text: str) -> None:
+        """Print what was asked for, on stdout."""
+        if sys.stdout is not None:
+            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+    def result_json(self, value: Mapping[str, Any]) -> None:
+        """Print one JSON object on stdout. Infinite numbers and NaN become text: JSON has none."""
+        self.result(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False))
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Callable[[float], None] | None]:
+        """A function that takes the done fraction; ``None`` where nobody watches a terminal."""
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
+            yield None
+            return
+        bar = _Bar(label)
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+
+class _Bar:
+    """A progress bar that appears once the work has taken a second."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._start = time.monotonic()
+        self._progress: Progress | None = None
+
+    def __call__(self, fraction: float) -> None:
+        if self._progress is None:
+            if time.monotonic() - self._start < _PATIENCE_SECONDS:
+                return
+            self._progress = self._open()
+        self._progress.update(self._progress.task_ids[0], completed=fraction)
+
+    def _open(self) -> Progress:
+        from rich.console import Console as Terminal
+        from rich.progress import Progress
+
+        progress = Progress(console=Terminal(stderr=True), transient=True)
+        progress.add_task(self._label, total=1.0)
+        progress.start()
+        return progress
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _plain(value: Any) -> Any:
+    """``value`` of JSON's own types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (str, bool, type(None))):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value if isinstance(value, int) else str(value)

@@ -1,0 +1,94 @@
+"""``mitk-rs convert``: an image in another format or pixel type."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from mitk_rs.cli.console import Console
+from mitk_rs.cli.files import all_image_suffixes, check_inputs, check_outputs
+from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, one_of
+from mitk_rs.errors import RequestError
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+
+__all__ = ["PIXEL_TYPES", "add_parser", "run"]
+
+PIXEL_TYPES = (
+    "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64",
+)  # fmt: skip
+
+_DESCRIPTION = """Write an image in the format that the ending of OUT names; voxels, geometry and time steps are kept.
+
+  mitk-rs convert dicom-folder scan.mha
+  mitk-rs convert scan.nii.gz scan.nrrd --pixel-type float32
+
+What a format cannot hold is refused, and so is a pixel type that would change a value."""
+
+
+def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
+    """Add the command to the program's."""
+    parser = subparsers.add_parser("convert", help="write an image in another format", description=_DESCRIPTION)
+    parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
+    parser.add_argument("output", metavar="OUT", help="image to write; its ending names the format")
+    parser.add_argument(
+        "--pixel-type", type=one_of(PIXEL_TYPES), metavar="TYPE", help=f"one of {', '.join(PIXEL_TYPES)}"
+    )
+    parser.add_argument("--round", action="store_true", help="let --pixel-type round and clip values")
+    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="write this frame only")
+    add_common(parser)
+    return parser
+
+
+def run(args: Namespace) -> None:
+    """Check everything, read, convert, write."""
+    check_inputs(args.input)
+    check_outputs([(args.output, all_image_suffixes())], inputs=[args.input], force=args.force)
+    from mitk_rs.io import read_image, write_image
+
+    start = time.perf_counter()
+    image = read_image(args.input)
+    if args.time_step is not None:
+        image = frame(image, args.time_step)
+    if args.pixel_type is not None:
+        image = cast(image, args.pixel_type, rounded=args.round)
+    write_image(image, args.output)
+    seconds = time.perf_counter() - start
+    console = Console("mitk-rs convert", quiet=args.quiet, as_json=args.json)
+    size = " x ".join(str(image.get_dimension(axis)) for axis in range(image.ndim))
+    if args.json:
+        written = {"size": size, "pixel_type": image.dtype.name, "seconds": seconds}
+        console.result_json({"command": "convert", "input": args.input, "output": args.output, **written})
+    else:
+        console.note(f"wrote {args.output}: {size} {image.dtype.name}, {seconds:.2f} s")
+
+
+def frame(image: Image, time_step: int) -> Image:
+    """One time step as an image of its own."""
+    from mitk_rs.image import Image
+
+    place = image.get_spacing(time_step), image.get_origin(time_step), image.get_direction(time_step)
+    voxels = image.as_numpy(writeable=False, time_step=time_step)
+    return Image(voxels, *place, components=image.components > 1)
+
+
+def cast(image: Image, pixel_type: str, *, rounded: bool) -> Image:
+    """The image with another pixel type; every value must survive unless ``rounded``."""
+    import numpy as np
+
+    from mitk_rs.image import Image
+
+    kind = np.dtype(pixel_type)
+    voxels = image.as_numpy(writeable=False)
+    if rounded and kind.kind in "iu":
+        limits = np.iinfo(kind)
+        voxels = np.clip(np.rint(np.nan_to_num(voxels)), limits.min, limits.max)
+    with np.errstate(invalid="ignore", over="ignore"):
+        made = voxels.astype(kind)
+    if not rounded and not np.array_equal(made.astype(voxels.dtype), voxels, equal_nan=voxels.dtype.kind == "f"):
+        raise RequestError(f"{pixel_type} cannot hold every value of the image; --round rounds and clips them")
+    converted = Image(made, components=image.components > 1)
+    converted.time_geometry = image.time_geometry
+    return converted

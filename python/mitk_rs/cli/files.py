@@ -1,0 +1,129 @@
+"""Checks on the files of a line, all of them before anything is written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mitk_rs.errors import FileError, FileMissingError, FileWriteError
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+
+__all__ = ["IMAGE_SUFFIXES", "SURFACE_SUFFIXES", "all_image_suffixes", "check_fits", "check_inputs", "check_outputs"]
+
+IMAGE_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz", ".vti", ".vtk")
+SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
+
+
+def check_inputs(*paths: str) -> None:
+    """Refuse inputs that are not there, cannot be read or are empty, before a library is loaded to say so.
+
+    Raises
+    ------
+    FileMissingError, FileError
+        Naming the file and the reason. Folders pass: they may hold a DICOM series.
+    """
+    for path in paths:
+        if "\0" in path or not path:
+            raise FileMissingError(f"cannot read {path!r}: not a file name")
+        try:
+            status = os.stat(path)  # noqa: PTH116 - Path.stat would turn "a/" into "a"
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if not os.access(path, os.R_OK):
+            raise FileError(f"cannot read {path}: no permission")
+        if Path(path).is_file() and status.st_size == 0:
+            raise FileError(f"cannot read {path}: the file is empty")
+
+
+def _unreadable(path: str, error: OSError) -> FileError:
+    if error.errno == errno.ENOENT:
+        return FileMissingError(f"cannot read {path}: no such file")
+    return FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}")
+
+
+def check_outputs(
+    outputs: Sequence[tuple[str, Collection[str]]], *, inputs: Sequence[str] = (), force: bool = False
+) -> None:
+    """Refuse outputs that could not be written or would destroy something.
+
+    Parameters
+    ----------
+    outputs
+        Names of the files with the endings that their kind may have.
+    inputs
+        Files that no output may replace, not even with ``force``.
+    force
+        Whether existing files may be replaced.
+
+    Raises
+    ------
+    FileWriteError
+        Naming the file, the reason and what would do.
+    """
+    for number, (path, suffixes) in enumerate(outputs):
+        _check_name(path, suffixes)
+        _check_folder(path)
+        for other in inputs:
+            if _same_file(path, other):
+                raise FileWriteError(f"cannot write {path}: it is the input")
+        if any(_same_file(path, earlier) for earlier, _ in outputs[:number]):
+            raise FileWriteError(f"cannot write {path}: it is given for two outputs")
+        _check_existing(path, force=force)
+
+
+def _check_name(path: str, suffixes: Collection[str]) -> None:
+    if "\0" in path or not path:
+        raise FileWriteError(f"cannot write {path!r}: not a file name")
+    if not any(path.lower().endswith(suffix) for suffix in suffixes):
+        raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(suffixes)}")
+
+
+def _check_folder(path: str) -> None:
+    folder = Path(path).parent
+    if not folder.exists():
+        raise FileWriteError(f"cannot write {path}: the folder {folder} does not exist")
+    if not folder.is_dir():
+        raise FileWriteError(f"cannot write {path}: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileWriteError(f"cannot write {path}: no permission to write in the folder {folder}")
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _check_existing(path: str, *, force: bool) -> None:
+    if Path(path).is_dir():
+        raise FileWriteError(f"cannot write {path}: it is a folder")
+    if Path(path).exists() and not force:
+        raise FileWriteError(f"cannot write {path}: it exists; --force replaces it")
+
+
+def check_fits(image: Image, path: str, dtype: str, *, time_step: int = 0) -> None:
+    """Refuse a format that cannot hold a scalar result of this type on the image's grid, before it is computed.
+
+    Raises
+    ------
+    FileWriteError
+        Naming what does not fit and formats that would do.
+    """
+    import numpy as np
+
+    from mitk_rs.io import formats, record
+    from mitk_rs.time_geometry import ProportionalTimeGeometry
+
+    times = ProportionalTimeGeometry(steps=1, geometry=image.get_geometry(time_step))
+    spatial = image.shape[: image.ndim][-3:] if image.ndim > 2 else image.shape[:2]
+    formats.check_fits(record.ImageHeader(shape=spatial, dtype=np.dtype(dtype), time_geometry=times), path)
+
+
+def all_image_suffixes() -> tuple[str, ...]:
+    """Endings of every image format that can be written, pictures included."""
+    from mitk_rs.io.formats import FORMATS
+
+    return tuple(suffix for format_ in FORMATS for suffix in format_.suffixes)

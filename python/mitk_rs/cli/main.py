@@ -1,0 +1,95 @@
+"""The program ``mitk-rs``: finds the command, runs it, and turns whatever happens into an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mitk_rs.cli.parser import CommandParser
+
+__all__ = ["COMMANDS", "build_parsers", "main"]
+
+# Name of the command and of its module in this package; each module has `add_parser` and `run`.
+COMMANDS = ("init", "surface", "info", "convert", "crop", "doctor", "completion")
+
+_DESCRIPTION = """Level-set initialization and maximum intensity projection for vessel segmentation.
+
+Exit status: 0 success, 1 something unexpected, 2 the line cannot be understood, 3 an input is missing or
+unreadable, 4 the request does not fit the data, 5 an output cannot be written, 6 a display is needed."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``mitk-rs`` with these words (default: those of the process) and return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words == ["--version"]:
+            _print_version()
+        else:
+            _dispatch(words)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    except BrokenPipeError:
+        _stop_writing()
+    except BaseException as error:
+        from mitk_rs.cli.errors import report
+
+        return int(report(_name(words), error))
+    return 0
+
+
+def _print_version() -> None:
+    # Nothing else is imported on this path: it has to be quick.
+    from mitk_rs import _core
+
+    sys.stdout.write(f"mitk-rs {_core.version()}\n")
+
+
+def _name(words: list[str]) -> str:
+    return f"mitk-rs {words[0]}" if words and words[0] in COMMANDS else "mitk-rs"
+
+
+def _stop_writing() -> None:
+    """The reader of our output has gone; keep Python from complaining about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _dispatch(words: list[str]) -> None:
+    from mitk_rs.cli.words import nearest
+    from mitk_rs.errors import UsageError
+
+    parser, commands = build_parsers()
+    if not words or words[0] not in commands:
+        rest = parser.parse_args(words[:1] if words and words[0].startswith("-") else [])
+        if rest.version:
+            return _print_version()
+        if not words:
+            raise UsageError(f"missing command: one of {', '.join(COMMANDS)}")
+        raise UsageError(f"unknown command {words[0]}{nearest(words[0], COMMANDS)}")
+    options = commands[words[0]].parse_args(words[1:])
+    options.words = words[1:]
+    options.run(options)
+    return None
+
+
+def build_parsers() -> tuple[CommandParser, dict[str, CommandParser]]:
+    """The parser of the program, for its help and for completion, and the one of each command."""
+    from importlib import import_module
+
+    from mitk_rs.cli.parser import CommandParser
+
+    parser = CommandParser(prog="mitk-rs", description=_DESCRIPTION)
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name in COMMANDS:
+        module = import_module(f"mitk_rs.cli.{name}")
+        module.add_parser(subparsers).set_defaults(run=module.run)
+    return parser, dict(subparsers.choices)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
