@@ -1,0 +1,302 @@
+"""Copies, snapshots, pickles, comparison, representations, weak references, subclasses."""
+
+import copy
+import gc
+import html.parser
+import io
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import mitk_rs as mitk
+from mitk_rs.image import protocols
+
+
+@pytest.fixture
+def image():
+    voxels = np.arange(3 * 4 * 5 * 6, dtype=np.float32).reshape(3, 4, 5, 6)
+    made = mitk.Image(voxels, spacing=(0.5, 0.7, 1.1), origin=(1, 2, 3), direction=np.diag([-1, -1, 1]))
+    made.time_geometry = mitk.ArbitraryTimeGeometry.from_time_points([0, 10, 30, 60])
+    made.set_spacing((9, 8, 7), time_step=1)
+    made.set_property("patient", "nobody")
+    return made
+
+
+class Labelled(mitk.Image):
+    """A subclass with a constructor and an attribute of its own."""
+
+    def __init__(self, label, *args, **options):
+        super().__init__(*args, **options)
+        self.label = label
+
+
+def same(one, other):
+    assert type(one) is type(other)
+    assert np.array_equal(one.array, other.array)
+    assert one.time_geometry == other.time_geometry
+    assert dict(one.properties.items()) == dict(other.properties.items())
+    return True
+
+
+COPIES = {
+    "copy.copy": copy.copy,
+    "copy.deepcopy": copy.deepcopy,
+    "copy": lambda i: i.copy(),
+    "clone": lambda i: i.clone(),
+    "snapshot": lambda i: i.snapshot(),
+    **{f"pickle {p}": lambda i, p=p: pickle.loads(pickle.dumps(i, p)) for p in range(pickle.HIGHEST_PROTOCOL + 1)},
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_are_equal_and_independent(image, name):
+    made = COPIES[name](image)
+    assert same(made, image)
+    before = image.array.copy()
+    image[:] = -1
+    image.spacing = (3, 3, 3)
+    image.set_property("patient", "somebody")
+    assert np.array_equal(made.array, before)
+    assert made.spacing == (0.5, 0.7, 1.1)
+    assert made.get_property("patient") == "nobody"
+    if name != "snapshot":
+        made[:] = 5
+        assert (image.array == -1).all()
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_empty_images_and_subclasses_can_be_copied(name):
+    if name != "snapshot":
+        empty = COPIES[name](mitk.Image())
+        empty.initialize("uint8", [2, 2])
+    labelled = Labelled("left", np.zeros((2, 3)), spacing=(1, 2, 3))
+    made = COPIES[name](labelled)
+    assert (type(made), made.label, made.shape, made.spacing) == (Labelled, "left", (2, 3), (1, 2, 3))
+
+
+def test_shallow_copies_share_voxels_until_one_is_written(image):
+    made = copy.copy(image)
+    assert np.shares_memory(made.array, image.array)
+    old = image.array
+    image.as_numpy()[0] = -1
+    assert not np.shares_memory(made.array, image.array)
+    assert np.shares_memory(old, made.array), "views taken before keep showing the shared voxels"
+    assert not np.shares_memory(image.copy().array, image.array)
+
+
+def test_a_writeable_view_makes_a_snapshot_copy_at_once(image):
+    view = image.as_numpy()
+    snapshot = image.snapshot()
+    view[:] = -1
+    assert snapshot.array.min() == 0
+    del view
+    again = image.snapshot()
+    assert np.shares_memory(again.array, image.array)
+
+
+def test_a_snapshot_of_an_adopted_array_is_a_copy():
+    array = np.zeros((3, 3))
+    snapshot = mitk.Image(array, copy=None).snapshot()
+    array[:] = 1
+    assert not snapshot.array.any()
+
+
+def test_a_snapshot_never_changes(image):
+    snapshot = image.snapshot()
+    assert snapshot.is_snapshot
+    assert not image.is_snapshot
+    attempts = [
+        lambda: snapshot.as_numpy(),
+        lambda: snapshot.as_numpy(use_accessor=True),
+        lambda: snapshot.write().__enter__(),
+        lambda: snapshot.__setitem__(0, 1),
+        lambda: snapshot.initialize("uint8", [2, 2]),
+        lambda: snapshot.set_spacing((1, 1, 1)),
+        lambda: snapshot.set_origin((1, 1, 1), time_step=None),
+        lambda: setattr(snapshot, "direction", np.eye(3)),
+        lambda: setattr(snapshot, "time_geometry", snapshot.time_geometry),
+    ]
+    for attempt in attempts:
+        with pytest.raises(mitk.RequestError, match="snapshot"):
+            attempt()
+    with snapshot.read() as voxels:
+        assert np.array_equal(voxels, image.array)
+    assert same(snapshot, image)
+    writable = snapshot.copy()
+    writable[:] = 0
+    assert snapshot.array.max() > 0
+
+
+def test_no_snapshot_while_this_thread_writes(image):
+    held = image.as_numpy(use_accessor=True)
+    for attempt in (image.snapshot, image.copy, lambda: pickle.dumps(image), lambda: copy.copy(image)):
+        with pytest.raises(mitk.MemoryIsLockedError):
+            attempt()
+    assert held.shape == image.shape
+
+
+def test_pickles_send_voxels_out_of_band_one_buffer_a_step(image):
+    buffers = []
+    text = pickle.dumps(image, 5, buffer_callback=buffers.append)
+    assert len(text) < 3000
+    assert [buffer.raw().nbytes for buffer in buffers] == [480] * 3
+    # No copy on the way out.
+    assert np.shares_memory(np.frombuffer(buffers[1], np.float32), image.array[1])
+    # And what is written afterwards does not show.
+    before = image.array.copy()
+    image[:] = 0
+    restored = pickle.loads(text, buffers=[bytes(buffer) for buffer in buffers])
+    assert np.array_equal(restored.array, before)
+    restored[:] = 3
+
+
+def test_a_pickle_of_a_newer_version_is_refused_politely(image, monkeypatch):
+    monkeypatch.setattr(protocols, "PICKLE_FORMAT", 2)
+    text = pickle.dumps(image)
+    monkeypatch.undo()
+    with pytest.raises(mitk.RequestError, match="format 2, this version of mitk_rs knows 1: update mitk_rs"):
+        pickle.loads(text)
+
+
+def test_a_damaged_pickle_is_refused(image):
+    make, (cls, state, steps) = image.__reduce_ex__(5)
+    with pytest.raises(mitk.RequestError, match="2 time steps instead of 3"):
+        make(cls, state, steps[:2])
+    with pytest.raises(ValueError, match="buffer size"):
+        make(cls, state, [*steps[:2], b"123"])
+
+
+def test_equality_is_identity_and_equals_compares(image):
+    other = image.copy()
+    assert image == image
+    assert image != other
+    assert len({image, other}) == 2
+    assert image.equals(other)
+    other.as_numpy()[0, 0, 0, 0] += 0.01
+    assert not image.equals(other)
+    assert image.equals(other, atol=0.02)
+    assert not image.equals(mitk.Image(image.array.astype(np.float64)))
+    assert not image.equals(image.array)
+    assert not image.equals(None)
+    assert mitk.Image().equals(mitk.Image())
+    moved = image.copy()
+    moved.set_origin((0, 0, 0), time_step=2)
+    assert not image.equals(moved)
+    assert image.equals(moved, geometry=False)
+    nan = mitk.Image(np.full((2, 2), np.nan))
+    assert nan.equals(nan.copy())
+
+
+def test_crop_keeps_the_place_in_the_world(image):
+    part = image.crop((1, 2, 3), (5, 4, 4))
+    assert part.shape == (3, 1, 2, 4)
+    assert np.array_equal(part.array, image.array[:, 3:4, 2:4, 1:5])
+    for step in range(3):
+        here, there = part.index_to_world((0, 0, 0), step), image.index_to_world((1, 2, 3), step)
+        assert np.allclose(tuple(here), tuple(there), atol=1e-12)
+        assert part.get_spacing(step) == image.get_spacing(step)
+    assert part.time_geometry.time_points == image.time_geometry.time_points
+    colour = mitk.Image(np.zeros((5, 6, 3), np.uint8), components=True).crop((1, 2), (3, 5))
+    assert (colour.shape, colour.origin) == ((3, 2, 3), (1, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"), [((0, 0, 0), (7, 1, 1)), ((-1, 0, 0), (1, 1, 1)), ((2, 0, 0), (2, 1, 1)), ((0, 0), (1, 1))]
+)
+def test_crop_outside_is_refused(image, lower, upper):
+    with pytest.raises(mitk.RequestError, match="lower"):
+        image.crop(lower, upper)
+    with pytest.raises(TypeError, match="whole numbers"):
+        image.crop((0.5, 0, 0), (1, 1, 1))
+
+
+def test_dlpack_is_read_only_or_refused(image):
+    view = np.from_dlpack(image)
+    assert np.shares_memory(view, image.array)
+    assert not view.flags.writeable
+    assert image.__dlpack_device__() == (1, 0)
+    with pytest.raises(BufferError, match="readonly"):
+        image.__dlpack__()
+    del image
+    gc.collect()
+    assert view[2, 3, 4, 5] == 359
+
+
+def test_repr_is_one_line_with_units(image):
+    assert repr(mitk.Image()) == "Image(empty)"
+    text = repr(mitk.Image(np.zeros((128, 256, 256), np.int16), spacing=(0.5, 0.6, 0.7)))
+    size = "256×256×128 voxels"  # noqa: RUF001
+    assert text == (
+        f"Image(int16, {size}, 1 step, spacing 0.5×0.6×0.7 mm, origin (0, 0, 0) mm, "  # noqa: RUF001
+        "direction LPS, 16.8 MB, loaded)"
+    )
+    assert "3 steps" in repr(image)
+    assert "direction RAS" in repr(image)
+    assert "snapshot" in repr(image.snapshot())
+    assert repr(Labelled("x", np.zeros((2, 2)))).startswith("Labelled(")
+    turned = mitk.Image(np.zeros((2, 2)), direction=[[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+    assert "direction LPS oblique" in repr(turned)
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+def test_html_is_a_table_and_three_pictures(image):
+    page = Page(image._repr_html_())
+    pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert len(pictures) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
+    assert not any(tag == "script" for tag, _ in page.tags)
+    assert sum(tag == "tr" for tag, _ in page.tags) == 8
+    assert "Image(empty)" in mitk.Image()._repr_html_()
+    evil = type("<script>", (mitk.Image,), {})()
+    assert "<script>" not in evil._repr_html_()
+
+
+def test_png_is_the_middle_slice_true_to_scale():
+    voxels = np.zeros((5, 20, 10), np.float32)
+    voxels[2, :10] = 1
+    voxels[2, 0, 0] = np.nan
+    picture = np.asarray(Pillow.open(io.BytesIO(mitk.Image(voxels, spacing=(2, 1, 1))._repr_png_())))
+    assert picture.shape == (256, 256)
+    assert (picture[20:120] == 255).all()
+    assert (picture[136:] == 0).all()
+    assert mitk.Image()._repr_png_() is None
+    assert mitk.Image(np.full((3, 3), np.nan))._repr_png_()[:4] == b"\x89PNG"
+    colour = mitk.Image(np.full((4, 4, 3), (255, 0, 7), np.uint8), components=True)
+    assert np.asarray(Pillow.open(io.BytesIO(colour._repr_png_())))[0, 0].tolist() == [255, 0, 7]
+
+
+def test_weak_references(image):
+    reference = weakref.ref(image)
+    assert reference() is image
+    view = image.array
+    del image
+    gc.collect()
+    assert reference() is None
+    assert view[0, 0, 0, 1] == 1
+
+
+def test_subclassing():
+    assert type(mitk.Image()) is mitk.Image
+    assert mitk.Image.__module__ == "mitk_rs"
+    labelled = Labelled("left", np.ones((2, 3)))
+    assert isinstance(labelled, mitk.Image)
+    assert labelled.array.shape == (2, 3)
+    with pytest.raises(TypeError, match="bogus"):
+        Labelled("left", np.ones((2, 3)), bogus=1)
+
+
+def test_uid_is_an_object_s_own(image):
+    assert image.uid == image.uid
+    assert len({image.uid, image.copy().uid, mitk.Image().uid}) == 3
