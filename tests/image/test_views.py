@@ -126,7 +126,7 @@ def test_writing_by_index(ramp):
     ramp[1, :, 0] = 9
     ramp[..., 1] = 1
     assert np.array_equal(image.array, ramp)
-    with pytest.raises(TypeError, match="image.array"):
+    with pytest.raises(TypeError, match=r"image\.array"):
         image[0]
     with pytest.raises(TypeError, match="not iterable"):
         iter(image)

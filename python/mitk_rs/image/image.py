@@ -59,10 +59,12 @@ class Image(Protocols, Display):
 
     __module__ = "mitk_rs"
     _times: TimeGeometry | None
+    _uid: str | None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         made = super().__new__(cls, *args, **options)
         made._times = None
+        made._uid = None
         PropertyOwner.__init__(made)
         return made
 
@@ -103,7 +105,7 @@ class Image(Protocols, Display):
         loaded = read_image(path)
         self._share_from(loaded)
         self._times = loaded.time_geometry
-        self._uid = loaded.uid
+        self._uid = loaded._uid
         self._copy_properties_from(loaded)
 
     @classmethod
@@ -117,8 +119,13 @@ class Image(Protocols, Display):
 
     @property
     def uid(self) -> str:
-        """Identifier of this object, made when first asked for; kept in files that can hold it."""
-        return self.__dict__.setdefault("_uid", str(uuid.uuid4()))  # type: ignore[no-any-return]
+        """Identifier of this object, made when first asked for.
+
+        Files that can hold it keep it from then on. (MITK makes one for every image; then no two files would be equal.)
+        """
+        with self._property_lock:
+            self._uid = self._uid or str(uuid.uuid4())
+            return self._uid
 
     @staticmethod
     def from_numpy(
