@@ -13,6 +13,7 @@ Comput 46(11), 2008; ``itk::FastMarchingUpwindGradientImageFilter`` and ``itk::C
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -152,7 +153,7 @@ def fast_marching(
     starts = indices(seeds, "seeds", volume.shape)
     goals = indices(targets, "targets", volume.shape, needed=False)
     options: dict[str, Any] = {
-        "seed_times": None if seed_times is None else [float(t) for t in seed_times],
+        "seed_times": _seed_times(seed_times, len(starts)),
         "targets": goals,
         "target_mode": _target_mode(target_mode, goals),
         "target_offset": target_offset,
@@ -241,6 +242,18 @@ def colliding_fronts(
     return volume.wrap(
         volume.read(lambda voxels: _core.colliding_fronts(voxels, volume.spacing, first, second, **options))
     )
+
+
+def _seed_times(times: Iterable[float] | None, seeds: int) -> list[float] | None:
+    if times is None:
+        return None
+    given = [float(t) for t in times]
+    if len(given) != seeds:
+        raise RequestError(f"seed_times has {len(given)} entries, there are {seeds} seeds: one for each is needed")
+    for number, time in enumerate(given):
+        if not math.isfinite(time):
+            raise RequestError(f"seed_times[{number}] is {time}: every time must be finite")
+    return given
 
 
 def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int:
