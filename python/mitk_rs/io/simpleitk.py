@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from mitk_rs.errors import FileError, FileWriteError, MemoryLimitError
 from mitk_rs.geometry.frame import Frame
-from mitk_rs.io import checks, metadata
+from mitk_rs.io import checks, metadata, nifti
 from mitk_rs.io.atomic import atomic_folder, atomic_output
-from mitk_rs.io.formats import Format, unreadable
-from mitk_rs.io.nifti import unambiguous
+from mitk_rs.io.formats import FORMATS, Format, format_of, unreadable
 from mitk_rs.io.quiet import native_output
 from mitk_rs.io.record import ImageHeader, ImageRecord
 from mitk_rs.time_geometry import ProportionalTimeGeometry
 
 __all__ = ["read", "read_header", "readers", "sitk_to_record", "write"]
 
+_NIFTI = [one for one in FORMATS if one.reader == "ITK NiftiImageIO"]
 _TYPES = {
     "8-bit unsigned integer": "u1",
     "8-bit signed integer": "i1",
@@ -96,7 +96,7 @@ def _opened(path: str, reader: str) -> Iterator[Any]:
     if reader:
         source.SetImageIO(reader)
     try:
-        with printed, unambiguous(path) as name:
+        with printed, nifti.unambiguous(path) as name:
             source.SetFileName(name)
             source.ReadImageInformation()
             yield source
@@ -200,7 +200,7 @@ def adopt(image: Any) -> NDArray[Any]:
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, time_spacing: bool) -> None:
     """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_image`."""
-    image = record_to_sitk(record, time_spacing=time_spacing and format_.name.startswith("NIfTI"))
+    image = record_to_sitk(record, time_spacing=time_spacing and format_ in _NIFTI)
     if format_.metadata:
         for key, value in metadata.entries_of(record).items():
             image.SetMetaData(key, value)
@@ -229,8 +229,21 @@ def _write(image: Any, temporary: Path, target: Path, *, compress: bool) -> None
     try:
         with native_output():
             writer.Execute(image)
+            _check_written(temporary)
     except RuntimeError as error:
         raise FileWriteError(f"cannot write {target}: {_write_reason(error, temporary)}") from error
+
+
+def _check_written(temporary: Path) -> None:
+    """Doubt ITK's NIfTI writer, which reports success on a full disk."""
+    if format_of(temporary) not in _NIFTI:
+        return
+    reader = library().ImageFileReader()
+    reader.SetFileName(os.fspath(temporary))
+    reader.ReadImageInformation()
+    lost = nifti.missing_bytes(os.fspath(temporary), _entries(reader))
+    if lost:
+        raise RuntimeError(f"ITK wrote only a part: {lost}")
 
 
 def _write_reason(error: RuntimeError, temporary: Path) -> str:

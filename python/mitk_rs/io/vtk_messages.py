@@ -68,5 +68,5 @@ def run_writer(writer: Any, data: Any, temporary: str, target: str) -> None:
         done = writer.Write()
     if done and not messages.text:
         return
-    full = disk_is_full(Path(temporary).parent)
+    full = "disk space" in messages.text or disk_is_full(Path(temporary).parent)
     raise FileWriteError(f"cannot write {target}: {'the disk is full' if full else messages.first()}")
