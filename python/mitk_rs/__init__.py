@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mitk_rs.errors import Cancelled as Cancelled
+    from mitk_rs.errors import DicomSeriesWarning as DicomSeriesWarning
     from mitk_rs.errors import DisplayError as DisplayError
     from mitk_rs.errors import Exception as Exception  # noqa: A004
     from mitk_rs.errors import FileError as FileError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
     from mitk_rs.image import Image as Image
+    from mitk_rs.io.ioutil import IOUtil as IOUtil
     from mitk_rs.levelset import LevelSetReport as LevelSetReport
     from mitk_rs.levelset import LevelSetResult as LevelSetResult
     from mitk_rs.levelset import initialize_level_set as initialize_level_set
@@ -77,6 +79,7 @@ _EXPORTS = {
     "ColorProperty": "properties",
     "DICOMTag": "properties",
     "DICOMTagPath": "properties",
+    "DicomSeriesWarning": "errors",
     "DisplayError": "errors",
     "DoubleProperty": "properties",
     "Exception": "errors",
@@ -86,6 +89,7 @@ _EXPORTS = {
     "FloatProperty": "properties",
     "Geometry3D": "geometry",
     "GeometryError": "errors",
+    "IOUtil": "io.ioutil",
     "Image": "image",
     "IntProperty": "properties",
     "InternalError": "errors",

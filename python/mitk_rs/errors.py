@@ -10,6 +10,7 @@ import builtins
 
 __all__ = [
     "Cancelled",
+    "DicomSeriesWarning",
     "DisplayError",
     "Exception",
     "FileError",
@@ -72,6 +73,10 @@ class MemoryLimitError(Exception, MemoryError):
 
 class PropertyNotOwnedError(AttributeError):
     """A provided property was written or removed through an object that does not own it."""
+
+
+class DicomSeriesWarning(UserWarning):
+    """A DICOM series is not a regular stack: slices missing, unequally spaced, shifted, or left out."""
 
 
 class Cancelled(Exception):

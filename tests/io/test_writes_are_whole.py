@@ -26,7 +26,14 @@ def contents(folder):
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [("a.mha", ".mha"), ("a.b.mha", ".mha"), ("a.nii.gz", ".nii.gz"), ("v1.2.NII.GZ", ".NII.GZ"), ("a", ""), (".x", "")],
+    [
+        ("a.mha", ".mha"),
+        ("a.b.mha", ".mha"),
+        ("a.nii.gz", ".nii.gz"),
+        ("v1.2.NII.GZ", ".NII.GZ"),
+        ("a", ""),
+        (".x", ""),
+    ],
 )
 def test_the_ending_that_names_the_format(name, ending):
     assert full_suffix(name) == ending
@@ -42,13 +49,17 @@ def test_the_temporary_file_is_a_neighbour_with_the_same_ending(tmp_path):
     assert contents(tmp_path) == {"a.nii.gz": b"new"}
 
 
+def fail_after_writing(temporary, failure):
+    temporary.write_text("new")
+    raise failure
+
+
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
 def test_an_exception_leaves_the_old_file(tmp_path, failure):
     target = tmp_path / "a.txt"
     target.write_text("old")
     with pytest.raises(failure), atomic_output(target) as temporary:
-        temporary.write_text("new")
-        raise failure
+        fail_after_writing(temporary, failure)
     assert contents(tmp_path) == {"a.txt": b"old"}
 
 

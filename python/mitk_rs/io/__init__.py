@@ -126,10 +126,11 @@ def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, 
 
 
 def _adapter(path: str) -> Any:
-    if os.path.isdir(path):  # noqa: PTH112
-        return import_module("mitk_rs.io.dicom")
     chosen = format_of(path)
-    return import_module(f"mitk_rs.io.{chosen.adapter if chosen else 'simpleitk'}")
+    if chosen and not os.path.isdir(path):  # noqa: PTH112
+        return import_module(f"mitk_rs.io.{chosen.adapter}")
+    dicom = import_module("mitk_rs.io.dicom")
+    return dicom if dicom.is_dicom(path) else import_module("mitk_rs.io.simpleitk")
 
 
 def _tell_losses(record: ImageRecord, path: str, chosen: Format) -> None:

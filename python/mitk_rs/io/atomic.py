@@ -20,7 +20,7 @@ from mitk_rs.errors import FileError, FileWriteError
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-__all__ = ["atomic_folder", "atomic_output", "full_suffix"]
+__all__ = ["atomic_folder", "atomic_output", "disk_is_full", "full_suffix"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -79,9 +79,12 @@ def atomic_output(path: PathName) -> Iterator[Path]:
             yield temporary
             _replace(temporary, target)
             _sync(target.parent)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno is None and disk_is_full(target.parent):
+                error.errno = errno.ENOSPC
             raise
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -171,6 +174,11 @@ def _write_errors(target: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise FileWriteError(f"cannot write {target}: {_reason(error)}") from error
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Return True where the file system has no room left, which writers do not always tell from other failures."""
+    return os.statvfs(folder).f_bavail == 0
 
 
 def _reason(error: OSError) -> str:

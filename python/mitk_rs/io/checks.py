@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,15 +22,18 @@ from mitk_rs.io.record import ImageHeader, PathName
 
 __all__ = [
     "check_header",
+    "check_numbers",
     "check_path",
     "check_printed",
     "check_whole",
-    "disk_is_full",
     "frame",
 ]
 
 # Deflate packs 1032 bytes into one at best, so no file can hold more voxels than this many times its size.
 _DEFLATE_LIMIT = 1032
+_META_NUMBERS = re.compile(
+    rb"^(Offset|Position|Origin|ElementSpacing|TransformMatrix|Rotation|Orientation|DimSize)[ \t]*=(.*)$", re.MULTILINE
+)
 
 
 def check_path(path: PathName) -> str:
@@ -81,6 +85,27 @@ def frame(path: str, spacing: ArrayLike, origin: ArrayLike, direction: ArrayLike
         raise unreadable(path, f"field {error}") from error
 
 
+def check_numbers(path: str, fields: Iterable[tuple[str, bytes]]) -> None:
+    """Refuse header fields that are no finite numbers and that a reader would silently take for something else.
+
+    Raises
+    ------
+    FileError
+        Naming the field.
+    """
+    for name, text in fields:
+        if not all(_is_finite(word) for word in text.split()):
+            shown = text.decode(errors="replace").strip()[:80]
+            raise unreadable(path, f"field {name} is {shown!r}, which is not a list of finite numbers")
+
+
+def _is_finite(word: bytes) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
+
+
 def check_header(path: str, header: ImageHeader) -> None:
     """Refuse sizes that the file cannot hold, before anything is allocated.
 
@@ -93,6 +118,8 @@ def check_header(path: str, header: ImageHeader) -> None:
         raise unreadable(path, f"field size is {_size(header)}, every axis must have at least one voxel")
     if header.reader == "ITK NiftiImageIO":
         _check_nifti_spacing(path)
+    elif header.reader == "ITK MetaImageIO":
+        check_numbers(path, _meta_fields(path))
     available = _bytes_on_disk(Path(path))
     if header.byte_count > available * _DEFLATE_LIMIT:
         raise unreadable(
@@ -100,6 +127,13 @@ def check_header(path: str, header: ImageHeader) -> None:
             f"field size is {_size(header)} {header.dtype.name}, {header.byte_count} bytes, "
             f"but there are only {available} bytes of data",
         )
+
+
+def _meta_fields(path: str) -> list[tuple[str, bytes]]:
+    """The fields of a MetaImage header that are numbers; MetaIO takes a word among them for 0."""
+    with Path(path).open("rb") as file:
+        beginning = file.read(1 << 16).split(b"ElementDataFile", 1)[0]
+    return [(name.decode(), text) for name, text in _META_NUMBERS.findall(beginning)]
 
 
 def _size(header: ImageHeader) -> str:
@@ -152,12 +186,6 @@ def check_printed(path: str, printed: str) -> None:
     for line in printed.splitlines():
         if any(sign in line for sign in ("not read completely", "IO error", "Read error", "did not read")):
             raise unreadable(path, f"the file is damaged: {line.strip()[:200]}")
-
-
-def disk_is_full(folder: Path) -> bool:
-    """True where the file system of ``folder`` has no room left, which C++ writers do not always tell apart."""
-    room: Any = os.statvfs(folder)
-    return bool(room.f_bavail == 0)
 
 
 def as_file_error(path: str, error: Exception) -> FileError:

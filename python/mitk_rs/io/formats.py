@@ -42,6 +42,8 @@ class Format:
         True where the voxels are in a file of their own.
     lossy
         True where the voxels come back changed.
+    other_readers
+        Readers that can be preferred to ``reader``.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Format:
     metadata: bool = False
     detached: bool = False
     lossy: bool = False
+    other_readers: tuple[str, ...] = ()
 
 
 _BYTES = frozenset({"u1"})
@@ -82,6 +85,7 @@ FORMATS: tuple[Format, ...] = (
         frozenset({2, 3}),
         geometry="aligned",
         metadata=True,
+        other_readers=("ITK VTKImageIO",),
     ),
     Format(
         "TIFF",
@@ -112,8 +116,19 @@ FORMATS: tuple[Format, ...] = (
         frozenset({1, 3}),
         geometry="none",
         lossy=True,
+        other_readers=("ITK JPEGImageIO",),
     ),
-    Format("BMP", (".bmp",), "Pillow BMP", "pillow", _FLAT, _BYTES, frozenset({1, 3}), geometry="none"),
+    Format(
+        "BMP",
+        (".bmp",),
+        "Pillow BMP",
+        "pillow",
+        _FLAT,
+        _BYTES,
+        frozenset({1, 3}),
+        geometry="none",
+        other_readers=("ITK BMPImageIO",),
+    ),
     Format("NumPy", (".npy",), "NumPy npy", "npy", components=frozenset({1}), geometry="none"),
 )
 _BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mitk_rs.errors import FileError, FileWriteError, MemoryLimitError
 from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import checks, metadata, nifti
-from mitk_rs.io.atomic import atomic_folder, atomic_output
+from mitk_rs.io.atomic import atomic_folder, atomic_output, disk_is_full
 from mitk_rs.io.formats import FORMATS, Format, format_of, unreadable
 from mitk_rs.io.quiet import native_output
 from mitk_rs.io.record import ImageHeader, ImageRecord
@@ -42,6 +42,7 @@ _TYPES = {
     "32-bit float": "f4",
     "64-bit float": "f8",
 }
+TYPE_CODES = frozenset(_TYPES.values())
 
 
 @cache
@@ -60,8 +61,8 @@ def readers() -> tuple[str, ...]:
 
 def read_header(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageHeader:
     """Read what the file says about its image, without the voxels; parameters as for :func:`read`."""
-    with _opened(path, reader) as source:
-        return _header(source, path, time_spacing=time_spacing)
+    with opened(path, reader) as source:
+        return header_of(source, path, time_spacing=time_spacing)
 
 
 def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRecord:
@@ -82,15 +83,15 @@ def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRec
     FileError
         The file is damaged, or holds what no image here can be.
     """
-    with _opened(path, reader) as source:
-        header = _header(source, path, time_spacing=time_spacing)
-        checks.check_whole(path, header, _entries(source))
+    with opened(path, reader) as source:
+        header = header_of(source, path, time_spacing=time_spacing)
+        checks.check_whole(path, header, entries(source))
         voxels = adopt(source.Execute())
     return ImageRecord.of(header, voxels.reshape(header.shape))
 
 
 @contextmanager
-def _opened(path: str, reader: str) -> Iterator[Any]:
+def opened(path: str, reader: str = "") -> Iterator[Any]:
     """Give ITK's reader with the header read, and turn ITK's exceptions into ours, without its source lines."""
     source, printed = library().ImageFileReader(), native_output()
     if reader:
@@ -123,18 +124,19 @@ def _itk_reason(message: str, printed: str = "") -> str:
     return told.removeprefix("ITK ERROR: ").split("): ", 1)[-1][:300] or "ITK gives no reason"
 
 
-def _entries(source: Any) -> dict[str, str]:
-    """The texts of the header, without what SimpleITK can only name, not print."""
-    entries = {key: source.GetMetaData(key) for key in source.GetMetaDataKeys()}
-    return {name: text for name, text in entries.items() if "[UNKNOWN_PRINT_CHARACTERISTICS]" not in text}
+def entries(source: Any) -> dict[str, str]:
+    """Return the texts of the header, without what SimpleITK can only name, not print."""
+    told = {key: source.GetMetaData(key) for key in source.GetMetaDataKeys()}
+    return {name: text for name, text in told.items() if "[UNKNOWN_PRINT_CHARACTERISTICS]" not in text}
 
 
-def _header(source: Any, path: str, *, time_spacing: bool) -> ImageHeader:
+def header_of(source: Any, path: str, *, time_spacing: bool = False) -> ImageHeader:
+    """Describe the image whose header an ITK reader has read; raises what :func:`read` raises."""
     dimension = source.GetDimension()
     if not 2 <= dimension <= 4:
         raise unreadable(path, f"it has {dimension} dimensions, 2 to 4 are possible")
     components = source.GetNumberOfComponents()
-    entries = _entries(source)
+    told = entries(source)
     sizes = tuple(reversed(source.GetSize()))
     reader_name = source.GetImageIO() or source.GetImageIOFromFileName(source.GetFileName())
     frame = _frame(source, path, dimension)
@@ -142,9 +144,9 @@ def _header(source: Any, path: str, *, time_spacing: bool) -> ImageHeader:
         shape=sizes + ((components,) if components > 1 else ()),
         dtype=_dtype(source, path),
         components=components,
-        time_geometry=metadata.time_geometry(entries, frame, sizes),
-        properties=metadata.read_properties(entries, {"ITK.InputFilterName": reader_name}),
-        uid=metadata.read_uid(entries),
+        time_geometry=metadata.time_geometry(told, frame, sizes),
+        properties=metadata.read_properties(told, {"ITK.InputFilterName": reader_name}),
+        uid=metadata.read_uid(told),
         reader=f"ITK {reader_name}",
     )
     checks.check_header(path, header)
@@ -241,13 +243,13 @@ def _check_written(temporary: Path) -> None:
     reader = library().ImageFileReader()
     reader.SetFileName(os.fspath(temporary))
     reader.ReadImageInformation()
-    lost = nifti.missing_bytes(os.fspath(temporary), _entries(reader))
+    lost = nifti.missing_bytes(os.fspath(temporary), entries(reader))
     if lost:
         raise RuntimeError(f"ITK wrote only a part: {lost}")
 
 
 def _write_reason(error: RuntimeError, temporary: Path) -> str:
-    if checks.disk_is_full(temporary.parent):
+    if disk_is_full(temporary.parent):
         return "the disk is full"
     return _itk_reason(str(error)).replace(temporary.name, "the file")
 

@@ -38,6 +38,7 @@ _ENTRIES = "mitk_rs_entries"
 _DIMENSION = "mitk_rs_dimension"
 # VTK packs blocks of 32 kB, each with a length of 8 bytes: no file can hold more bytes than this many times its size.
 _PACKING_LIMIT = 4096
+_ATTRIBUTES = re.compile(rb"\b(Spacing|Origin|Direction|WholeExtent)\s*=\s*[\"']([^\"']*)")
 
 
 def read_header(path: str, **_: Any) -> ImageHeader:
@@ -61,7 +62,7 @@ def read_image_data(path: str) -> Any:
     """Read a VTK file as ``vtkImageData``, with its extent and all its arrays; errors as for :func:`read`."""
     is_xml = _is_xml(path)
     if is_xml:
-        _check_attributes(path)
+        _check_xml(path)
     reader = _xml_reader() if is_xml else _legacy_reader()
     reader.SetFileName(path)
     with vtk_messages() as messages:
@@ -95,22 +96,16 @@ def _legacy_reader() -> Any:
     return reader
 
 
-def _check_attributes(path: str) -> None:
-    """Refuse numbers that VTK would silently replace by its defaults."""
+def _check_xml(path: str) -> None:
+    """Refuse numbers that VTK would silently replace by its defaults, and a missing end that it would not miss."""
     with Path(path).open("rb") as file:
         element = re.search(rb"<ImageData\b[^>]*>", file.read(65536))
-    for name, count in ((b"Spacing", 3), (b"Origin", 3), (b"Direction", 9)):
-        found = element and re.search(rb"\b" + name + rb"\s*=\s*[\"']([^\"']*)", element[0])
-        if found and not _are_numbers(found[1].split(), count):
-            text = found[1].decode(errors="replace")[:80]
-            raise unreadable(path, f"field {name.decode()} is {text!r}, it must be {count} finite numbers")
-
-
-def _are_numbers(words: list[bytes], count: int) -> bool:
-    try:
-        return len(words) == count and all(math.isfinite(float(word)) for word in words)
-    except ValueError:
-        return False
+        file.seek(max(0, Path(path).stat().st_size - 256))
+        ending = file.read()
+    fields = _ATTRIBUTES.findall(element[0]) if element else []
+    checks.check_numbers(path, [(name.decode(), text) for name, text in fields])
+    if element and b"</VTKFile>" not in ending:
+        raise unreadable(path, "the file is truncated: its last element is missing")
 
 
 def _check_extent(reader: Any, path: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mitk_rs.errors import FileWriteError
-from mitk_rs.io.checks import disk_is_full
+from mitk_rs.io.atomic import disk_is_full
 
 __all__ = ["Messages", "run_writer", "vtk_messages"]
 
