@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from mitk_rs.image import Image
 
-__all__ = ["SURFACE_SUFFIXES", "extract_surface", "write_surface"]
+__all__ = ["SURFACE_SUFFIXES", "extract_surface", "surface_output", "write_surface"]
 
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
@@ -168,28 +169,53 @@ def write_surface(surface: vtkPolyData, path: str | os.PathLike[str]) -> None:
     >>> file.stat().st_size
     4884
     """
+    with surface_output(surface, path):
+        pass
+
+
+@contextmanager
+def surface_output(surface: vtkPolyData, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Write a surface to a temporary file beside ``path``, which takes its name only if the block ends well.
+
+    So further files can be written in the block: either all are there in the end, or none.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in SURFACE_SUFFIXES:
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
     if surface.GetNumberOfPoints() == 0:
         raise FileWriteError(f"cannot write {path}: the surface is empty")
+    from mitk_rs.io.vtk_messages import run_writer
+
     with atomic_output(path) as temporary:
-        writer = _WRITERS[suffix]()
-        writer.SetInputData(surface)
-        writer.SetFileName(str(temporary))
-        _run(writer, path)
+        run_writer(_WRITERS[suffix](), surface, str(temporary), str(path))
+        _check_written(surface, temporary, path)
+        yield
 
 
-def _run(writer: Any, path: str | os.PathLike[str]) -> None:
-    """Run a VTK writer that reports failure by return value, error code and text on stderr."""
-    heard: list[int] = []
-    # An observer also keeps VTK from printing the error itself.
-    writer.AddObserver("ErrorEvent", lambda *_: heard.append(1))
-    if not writer.Write() or writer.GetErrorCode() or heard:
-        from vtkmodules.vtkCommonMisc import vtkErrorCode
+def _check_written(surface: vtkPolyData, temporary: Path, path: str | os.PathLike[str]) -> None:
+    """Look whether PLY and OBJ files are whole: VTK's writers for them do not notice a full disk."""
+    is_whole = _IS_WHOLE.get(temporary.suffix.lower())
+    if is_whole is not None and not is_whole(surface, temporary.read_bytes()):
+        raise FileWriteError(f"cannot write {path}: it was cut short; the disk is full or a limit was reached")
 
-        reason = vtkErrorCode.GetStringFromErrorCode(writer.GetErrorCode())
-        raise FileWriteError(f"cannot write {path}: {reason}")
+
+def _is_whole_ply(surface: vtkPolyData, content: bytes) -> bool:
+    """Binary PLY: the header tells how many bytes a vertex has; a face has a count and its corners."""
+    header, end, body = content.partition(b"end_header\n")
+    vertex = header.partition(b"element face")[0]
+    vertex_bytes = 4 * vertex.count(b"property float") + vertex.count(b"property uchar")
+    faces = surface.GetPolys()
+    face_bytes = faces.GetNumberOfCells() + 4 * faces.GetNumberOfConnectivityIds()
+    return bool(end) and len(body) == surface.GetNumberOfPoints() * vertex_bytes + face_bytes
+
+
+def _is_whole_obj(surface: vtkPolyData, content: bytes) -> bool:
+    """OBJ: a line for each point, then one for each face."""
+    faces = content.count(b"\nf ")
+    return content.endswith(b"\n") and faces == surface.GetNumberOfPolys()
+
+
+_IS_WHOLE: dict[str, Callable[[vtkPolyData, bytes], bool]] = {".ply": _is_whole_ply, ".obj": _is_whole_obj}
 
 
 def _stl_writer() -> Any:

@@ -18,6 +18,12 @@ def environment():
 
 
 @pytest.fixture
+def program():
+    """The command as the words that start it."""
+    return [str(PROGRAM)]
+
+
+@pytest.fixture
 def run(tmp_path):
     """Run ``mitk-rs`` in the temporary folder, with words or with one line as a shell would split it."""
 
@@ -85,12 +91,3 @@ def voxels(tmp_path):
         return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / name)))
 
     return voxels
-
-
-@pytest.fixture
-def test_data():
-    """Folder with the public CT and VMTK's results on it."""
-    folder = os.environ.get("MITK_RS_TEST_DATA")
-    if not folder:
-        pytest.skip("MITK_RS_TEST_DATA does not name the folder with aorta.mha and VMTK's reference files")
-    return Path(folder)

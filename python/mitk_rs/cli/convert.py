@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import all_image_suffixes, check_inputs, check_outputs
+from mitk_rs.cli.files import all_image_suffixes, check_inputs, check_outputs, check_time_step
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, one_of
 from mitk_rs.errors import RequestError
 
@@ -51,6 +51,7 @@ def run(args: Namespace) -> None:
     start = time.perf_counter()
     image = read_image(args.input)
     if args.time_step is not None:
+        check_time_step(image, args.input, args.time_step)
         image = frame(image, args.time_step)
     if args.pixel_type is not None:
         image = cast(image, args.pixel_type, rounded=args.round)

@@ -8,12 +8,20 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitk_rs.errors import FileError, FileMissingError, FileWriteError
+from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["IMAGE_SUFFIXES", "SURFACE_SUFFIXES", "all_image_suffixes", "check_fits", "check_inputs", "check_outputs"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "SURFACE_SUFFIXES",
+    "all_image_suffixes",
+    "check_fits",
+    "check_inputs",
+    "check_outputs",
+    "check_time_step",
+]
 
 IMAGE_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz", ".vti", ".vtk")
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
@@ -120,6 +128,21 @@ def check_fits(image: Image, path: str, dtype: str, *, time_step: int = 0) -> No
     times = ProportionalTimeGeometry(steps=1, geometry=image.get_geometry(time_step))
     spatial = image.shape[: image.ndim][-3:] if image.ndim > 2 else image.shape[:2]
     formats.check_fits(record.ImageHeader(shape=spatial, dtype=np.dtype(dtype), time_geometry=times), path)
+
+
+def check_time_step(image: Image, path: str, time_step: int | None) -> None:
+    """Refuse a frame that the image does not have, and to guess one of several.
+
+    Raises
+    ------
+    RequestError
+        Naming the frames to choose from.
+    """
+    steps = image.time_steps
+    if time_step is None and steps > 1:
+        raise RequestError(f"{path} has {steps} time steps: choose one with --time-step 0..{steps - 1}")
+    if time_step is not None and time_step >= steps:
+        raise RequestError(f"--time-step {time_step} does not exist: {path} has 0..{steps - 1}")
 
 
 def all_image_suffixes() -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs
+from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
 from mitk_rs.cli.members import INIT, Member, parse_bool, parse_float
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, converter, integer, number, one_of
 from mitk_rs.cli.words import repeated
@@ -155,6 +155,7 @@ def _run_headless(args: Namespace, source: str, console: Console) -> None:
     clock = _Clock()
     image = read_image(source)
     clock.lap("read")
+    check_time_step(image, source, args.time_step)
     if args.olevelsetsfile:
         check_fits(image, args.olevelsetsfile, "float32", time_step=args.time_step or 0)
     with console.progress(f"{args.method} of {Path(source).name}") as progress:
@@ -237,12 +238,9 @@ def _surface(result: LevelSetResult) -> Any:
 def _write(result: LevelSetResult, surface: Any, args: Namespace) -> None:
     """Write both files or none: the finished surface gets its name only once the level set is there."""
     from mitk_rs.io import write_image
-    from mitk_rs.io.atomic import atomic_output
-    from mitk_rs.surface import write_surface
+    from mitk_rs.surface import surface_output
 
-    with ExitStack() as stack:
-        if surface is not None:
-            write_surface(surface, stack.enter_context(atomic_output(args.osurfacefile)))
+    with nullcontext() if surface is None else surface_output(surface, args.osurfacefile):
         if args.olevelsetsfile:
             write_image(result.level_set, args.olevelsetsfile)
 

@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import SURFACE_SUFFIXES, check_inputs, check_outputs
+from mitk_rs.cli.files import SURFACE_SUFFIXES, check_inputs, check_outputs, check_time_step
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number
 from mitk_rs.errors import RequestError
 
@@ -43,6 +43,7 @@ def run(args: Namespace) -> None:
 
     start = time.perf_counter()
     image = read_image(args.input)
+    check_time_step(image, args.input, args.time_step)
     surface = extract_surface(image, args.level, time_step=args.time_step)
     triangles, points = surface.GetNumberOfCells(), surface.GetNumberOfPoints()
     if triangles == 0:
