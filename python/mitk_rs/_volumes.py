@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import reprlib
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -116,7 +117,12 @@ class Volume:
         if self._step is None:
             return compute(self._source)
         with self._source.read(self._step) as voxels:
-            return compute(voxels)
+            try:
+                return compute(voxels)
+            except BaseException as error:
+                # Else the locals in the traceback would keep the voxels locked for as long as the error lives.
+                traceback.clear_frames(error.__traceback__)
+                raise
 
     def wrap(self, array: Array, *, components: bool = False) -> Any:
         """A result of this shape as what the source was: the array, or an image that takes over its memory."""
