@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -75,3 +76,18 @@ def test_figures_have_three_digits(table: ModuleType) -> None:
     ]
     assert table.format_ratio(26.4, 1.0) == "26x"
     assert table.format_ratio(2.64, 1.0) == "2.6x"
+
+
+def test_a_short_run_against_peers_writes_its_table(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "benches" / "peers.py"
+    results = tmp_path / "RESULTS.md"
+    results.write_text("# Results\n\n## Other\n\nstays\n")
+    options = ["--size", "12", "--cases", "constant", "tube", "--peers", "SimpleITK", "scikit-fmm", "--no-plots"]
+    command = [sys.executable, str(script), *options, "--threads", "1", "2", "--repeats", "1", "--output", str(results)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert run.returncode == 0, run.stderr
+    written = results.read_text()
+    assert written.startswith("# Results\n\n## Other\n\nstays\n\n## Fronts\n\nTaken 20")
+    rows = [line for line in written.splitlines() if line.startswith(("| march 12", "| colliding fronts, tube 12"))]
+    assert [row.split(" | ")[3] for row in rows] == ["SimpleITK", "scikit-fmm", "SimpleITK"]
+    assert all("x / " in row for row in rows)
