@@ -140,7 +140,14 @@ def _reverse_triangles(surface: vtkPolyData) -> None:
     surface.GetPolys().Modified()
 
 
-def write_surface(surface: vtkPolyData, path: str | os.PathLike[str]) -> None:
+def write_surface(
+    surface: vtkPolyData,
+    path: str | os.PathLike[str],
+    *,
+    suffix: str = "",
+    binary: bool = True,
+    space: str = "LPS",
+) -> None:
     """Write a surface to a file whose ending names the format: .stl, .vtp, .ply, .obj or .vtk.
 
     STL and PLY are binary, VTP is compressed, VTK is binary legacy. The file is whole or absent: an old one stays
@@ -152,6 +159,12 @@ def write_surface(surface: vtkPolyData, path: str | os.PathLike[str]) -> None:
         A ``vtkPolyData`` with at least one point.
     path
         File to make or to replace.
+    suffix
+        Write in the format of this ending whatever ``path`` ends with.
+    binary
+        Numbers as bytes; as text otherwise (OBJ always is text).
+    space
+        Name of the coordinate system in the header of STL, empty for one without a name.
 
     Raises
     ------
@@ -169,17 +182,25 @@ def write_surface(surface: vtkPolyData, path: str | os.PathLike[str]) -> None:
     >>> file.stat().st_size
     4884
     """
-    with surface_output(surface, path):
+    with surface_output(surface, path, suffix=suffix, binary=binary, space=space):
         pass
 
 
 @contextmanager
-def surface_output(surface: vtkPolyData, path: str | os.PathLike[str]) -> Iterator[None]:
+def surface_output(
+    surface: vtkPolyData,
+    path: str | os.PathLike[str],
+    *,
+    suffix: str = "",
+    binary: bool = True,
+    space: str = "LPS",
+) -> Iterator[None]:
     """Write a surface to a temporary file beside ``path``, which takes its name only if the block ends well.
 
-    So further files can be written in the block: either all are there in the end, or none.
+    So further files can be written in the block: either all are there in the end, or none. Parameters as for
+    :func:`write_surface`.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = (suffix or Path(path).suffix).lower()
     if suffix not in SURFACE_SUFFIXES:
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
     if surface.GetNumberOfPoints() == 0:
@@ -187,14 +208,25 @@ def surface_output(surface: vtkPolyData, path: str | os.PathLike[str]) -> Iterat
     from mitk_rs.io.vtk_messages import run_writer
 
     with atomic_output(path) as temporary:
-        run_writer(_WRITERS[suffix](), surface, str(temporary), str(path))
-        _check_written(surface, temporary, path)
+        run_writer(_writer(suffix, binary=binary, space=space), surface, str(temporary), str(path))
+        if binary or suffix == ".obj":
+            _check_written(surface, temporary, path, suffix)
         yield
 
 
-def _check_written(surface: vtkPolyData, temporary: Path, path: str | os.PathLike[str]) -> None:
+def _writer(suffix: str, *, binary: bool, space: str) -> Any:
+    writer = _WRITERS[suffix]()
+    if suffix == ".stl":
+        writer.SetHeader(f"mitk_rs SPACE={space}" if space else "mitk_rs")
+    for name in ("SetFileTypeToASCII", "SetDataModeToAscii"):
+        if not binary and hasattr(writer, name):
+            getattr(writer, name)()
+    return writer
+
+
+def _check_written(surface: vtkPolyData, temporary: Path, path: str | os.PathLike[str], suffix: str) -> None:
     """Look whether PLY and OBJ files are whole: VTK's writers for them do not notice a full disk."""
-    is_whole = _IS_WHOLE.get(temporary.suffix.lower())
+    is_whole = _IS_WHOLE.get(suffix)
     if is_whole is not None and not is_whole(surface, temporary.read_bytes()):
         raise FileWriteError(f"cannot write {path}: it was cut short; the disk is full or a limit was reached")
 
@@ -223,7 +255,6 @@ def _stl_writer() -> Any:
 
     writer = vtkSTLWriter()
     writer.SetFileTypeToBinary()
-    writer.SetHeader("mitk_rs SPACE=LPS")
     return writer
 
 

@@ -24,9 +24,12 @@ unreadable, 4 the request does not fit the data, 5 an output cannot be written, 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``mitk-rs`` with these words (default: those of the process) and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    status = 0
     try:
         if words == ["--version"]:
             _print_version()
+        elif _is_vmtk(words):
+            status = _run_vmtk(words)
         else:
             _dispatch(words)
         if sys.stdout is not None:
@@ -39,7 +42,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         from mitk_rs.cli.errors import report
 
         return int(report(_name(words), error))
-    return 0
+    return status
+
+
+def _is_vmtk(words: list[str]) -> bool:
+    """Whether the first word is one of the commands with VMTK's grammar; see :mod:`mitk_rs.cli.vmtk_names`."""
+    from mitk_rs.vmtk.registry import COMMANDS as VMTK_COMMANDS
+
+    return bool(words) and words[0] in VMTK_COMMANDS
+
+
+def _run_vmtk(words: list[str]) -> int:
+    from mitk_rs.cli.vmtk_names import run
+
+    return run(words)
 
 
 def _print_version() -> None:

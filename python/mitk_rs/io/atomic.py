@@ -20,7 +20,7 @@ from mitk_rs.errors import FileError, FileWriteError
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-__all__ = ["atomic_folder", "atomic_output", "disk_is_full", "full_suffix"]
+__all__ = ["atomic_folder", "atomic_output", "check_writable", "disk_is_full", "full_suffix"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -117,6 +117,17 @@ def atomic_folder(path: PathName) -> Iterator[Path]:
             _move_all(folder, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_writable(path: PathName) -> None:
+    """Refuse now what :func:`atomic_output` would refuse later.
+
+    Raises
+    ------
+    FileWriteError
+        The folder is missing or not writable, or ``path`` is a folder or a device.
+    """
+    _checked_target(path)
 
 
 def _move_all(folder: Path, target: Path) -> None:

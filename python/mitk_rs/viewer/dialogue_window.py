@@ -7,6 +7,7 @@ page keys move the slices, F12 writes a screenshot, Escape cancels.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["DialogueWindow"]
 _RESULT = ((0.9, 0.3, 0.2), 0.5)
 _MERGED = ((0.3, 0.8, 0.4), 0.5)
 _RETURN = ("Return", "KP_Enter")
+_COLUMNS = 72
 
 
 class DialogueWindow:
@@ -181,7 +183,7 @@ class DialogueWindow:
         elif dialogue.looking:
             question = "Looking at the image, q brings the question back"
         else:
-            question = f"{dialogue.prompt}: {self._typed}_"
+            question = textwrap.fill(f"{dialogue.prompt}: {self._typed}_", _COLUMNS)
         return f"{dialogue.message}\n{question}" if dialogue.message else question
 
     def _position(self, index: Index) -> list[float]:

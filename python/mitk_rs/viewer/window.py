@@ -88,7 +88,7 @@ class ViewerWindow:
         style.SetVerticalJustificationToBottom()
         actor.GetPositionCoordinate().SetCoordinateSystemToNormalizedViewport()
         actor.SetPosition(*((0.01, 0.14) if justification == _LEFT else (0.5, 0.02)))
-        self.renderer.AddActor2D(actor)
+        self.renderer.AddViewProp(actor)
         return actor
 
     def _observe(self) -> None:

@@ -1,0 +1,306 @@
+"""Running a pype: scripts one after the other, each fed by the ones before."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mitk_rs.cli.members import parse_int
+from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.vmtk.piping import Source, automatic_source, label, resolve_reference, transfer
+from mitk_rs.vmtk.registry import make_script
+from mitk_rs.vmtk.script import pypeScript
+from mitk_rs.vmtk.words import HELP_FLAGS, split_segments, split_text
+
+__all__ = ["Pype", "PypeRun", "pypeMain", "read_lines"]
+
+_USAGE = (
+    "Usage: mitk-rs pype [--nolog] [--noauto] [--json] [--threads N] SCRIPT -option value ... "
+    "--pipe SCRIPT -option @SCRIPT.option -id ID --pipe SCRIPT -option @SCRIPT-ID.option"
+)
+
+
+class Pype:
+    """A line of scripts.
+
+    Attributes
+    ----------
+    Arguments
+        The words of the line.
+    ScriptList
+        ``[name, words]`` of each script, after :meth:`ParseArguments`.
+    ScriptObjectList
+        The scripts that have run.
+    AutoPipe, LogOn
+        0 switches automatic pipes or the log off.
+    CurrentScriptName
+        The script that is at work, or was when an exception came.
+    Seconds
+        Time that each script of ``ScriptObjectList`` took.
+    """
+
+    def __init__(self) -> None:
+        self.Arguments: list[Any] = []
+        self.ScriptList: list[list[Any]] = []
+        self.ScriptObjectList: list[pypeScript] = []
+        self.ScriptName = "pype"
+        self.CurrentScriptName = "pype"
+        self.AutoPipe = 1
+        self.LogOn = 1
+        self.ExitOnError = 1
+        self.InputStream: Any = sys.stdin
+        self.OutputStream: Any = sys.stdout
+        self.Threads: int | None = None
+        self.Seconds: list[float] = []
+
+    def GetUsageString(self) -> str:
+        """One line that shows the form of a pype."""
+        return _USAGE
+
+    def SetOutputStreamToNull(self) -> None:
+        """Discard the log."""
+        self.OutputStream = _Null()
+
+    def PrintLog(self, logMessage: str, indent: int = 0) -> None:
+        """Write a line to the log, unless ``LogOn`` is 0."""
+        if self.LogOn:
+            self.OutputStream.write("    " * indent + logMessage + "\n")
+
+    def PrintError(self, errorMessage: str) -> None:
+        """Raise a :class:`mitk_rs.errors.RequestError`."""
+        raise RequestError(errorMessage.removeprefix("Error: "))
+
+    def SetArgumentsString(self, argumentsString: str, **kwargs: Any) -> None:
+        """Cut a line into words; ``{name}`` is replaced by the keyword argument of that name."""
+        self.Arguments = split_text(argumentsString, kwargs or None)
+
+    def ParseArguments(self) -> None:
+        """Take the flags of the line out and cut the rest into scripts.
+
+        Raises
+        ------
+        UsageError
+            No script name, an empty part, a placeholder for a dialog, or a bad number of threads.
+        """
+        words = self._without_flags(list(self.Arguments))
+        self.ScriptList = [[segment.name, list(segment.words)] for segment in split_segments(words)]
+
+    def _without_flags(self, words: list[Any]) -> list[Any]:
+        kept: list[Any] = []
+        remaining = iter(words)
+        for word in remaining:
+            if _is(word, "--nolog"):
+                self.LogOn = 0
+            elif _is(word, "--noauto"):
+                self.AutoPipe = 0
+            elif _is(word, "--threads"):
+                self.Threads = _threads(next(remaining, ""))
+            else:
+                kept.append(word)
+        return kept
+
+    def GetScriptObject(self, scriptName: str, scriptId: str = "0") -> pypeScript | None:
+        """The script of this name and id that has run, ``None`` where there is none."""
+        for script in self.ScriptObjectList:
+            if script.ScriptName == scriptName and str(script.Id) == str(scriptId):
+                return script
+        return None
+
+    def Execute(self) -> None:
+        """Check every script's words, then run the scripts in turn.
+
+        Raises
+        ------
+        mitk_rs.errors.Exception
+            What the line or a script found wrong. Nothing has run when it is a :class:`UsageError` of the line.
+        """
+        self.ScriptObjectList = []
+        self.Seconds = []
+        scripts = self._checked_scripts()
+        try:
+            for position, script in enumerate(scripts):
+                script.ConsumedMembers = _consumed(script, scripts[position + 1 :], bool(self.AutoPipe))
+                self.CurrentScriptName = script.ScriptName
+                if not self._run(script):
+                    return
+        finally:
+            for script in self.ScriptObjectList:
+                script.Deallocate()
+
+    def _checked_scripts(self) -> list[pypeScript]:
+        scripts: list[pypeScript] = []
+        for name, words in self.ScriptList:
+            self.CurrentScriptName = name
+            script = self._make(name, words)
+            scripts.append(script)
+            if any(flag in HELP_FLAGS for flag in script.read_words().flags):
+                break
+            _check_references(script, scripts[:-1])
+        return scripts
+
+    def _make(self, name: str, words: Sequence[Any]) -> pypeScript:
+        script = make_script(name)
+        script.Arguments = list(words)
+        script.LogOn = self.LogOn
+        script.InputStream = self.InputStream or script.InputStream
+        script.OutputStream = self.OutputStream or script.OutputStream
+        script.ExitOnError = self.ExitOnError
+        script.Threads = self.Threads
+        return script
+
+    def _run(self, script: pypeScript) -> bool:
+        """Run one script; ``False`` when it printed its help instead."""
+        started = time.perf_counter()
+        self.PrintLog("")
+        sources = self.AutoPipeScriptObject(script) if self.AutoPipe else {}
+        self.PrintLog(f"Parsing options {script.ScriptName}")
+        if not script.ParseArguments():
+            return False
+        if script.Disabled:
+            self.PrintLog(f"\n{script.ScriptName} is disabled. Bypassing it.")
+            return True
+        transfer(script, self.ScriptObjectList, sources)
+        self._work(script)
+        self.ScriptObjectList.append(script)
+        self.Seconds.append(time.perf_counter() - started)
+        return True
+
+    def _work(self, script: pypeScript) -> None:
+        script.PrintInputMembers()
+        script.CheckOutputs()
+        script.IORead()
+        self.PrintLog(f"Executing {script.ScriptName} ...")
+        script.Execute()
+        self.PrintLog(f"Done executing {script.ScriptName}.")
+        script.IOWrite()
+        script.PrintOutputMembers()
+
+    def AutoPipeScriptObject(self, scriptObject: pypeScript) -> dict[str, Source]:
+        """Find and log the earlier outputs that fit the inputs of a script, by attribute name."""
+        self.PrintLog(f"Automatic piping {scriptObject.ScriptName}")
+        sources: dict[str, Source] = {}
+        for member in scriptObject.InputMembers:
+            source = automatic_source(member, self.ScriptObjectList)
+            if source is not None:
+                sources[member.MemberName] = source
+                self.PrintLog(f"{member.MemberName} = {label(source)}", 1)
+        return sources
+
+
+def _is(word: Any, text: str) -> bool:
+    return isinstance(word, str) and word == text
+
+
+def _threads(word: Any) -> int:
+    try:
+        count = parse_int(str(word))
+    except ValueError as error:
+        raise UsageError(f"--threads {error}") from None
+    if count < 1:
+        raise UsageError(f"--threads needs a number of at least 1, got {word}")
+    return count
+
+
+def _given_ids(script: pypeScript) -> None:
+    """Set the id early: references of later scripts are checked before anything runs."""
+    option = script.read_words().options.get("id")
+    if option is not None and option.values:
+        script.Id = str(option.values[-1])
+
+
+def _check_references(script: pypeScript, earlier: list[pypeScript]) -> None:
+    _given_ids(script)
+    visible = [other for other in earlier if not _disabled(other)]
+    for option in script.read_words().options.values():
+        for value in option.values:
+            if isinstance(value, str) and value.startswith("@") and value != "@":
+                resolve_reference(value[1:], visible)
+
+
+def _disabled(script: pypeScript) -> bool:
+    option = script.read_words().options.get("disabled")
+    member = script.input_member("disabled")
+    return option is not None and member is not None and bool(member.value_of(option.values))
+
+
+def _consumed(script: pypeScript, later: Sequence[pypeScript], automatic: bool) -> frozenset[str]:  # noqa: FBT001
+    """Names of the script's outputs that later scripts take: by reference, or automatically."""
+    taken: set[str] = set()
+    for member in script.OutputMembers:
+        if any(_takes(other, script, member.MemberName, member.OptionName, automatic) for other in later):
+            taken.add(member.MemberName)
+    return frozenset(taken)
+
+
+def _takes(other: pypeScript, script: pypeScript, attribute: str, option: str, automatic: bool) -> bool:  # noqa: FBT001
+    ending = f".{option}"
+    for given in other.read_words().options.values():
+        for value in given.values:
+            if isinstance(value, str) and value.startswith("@") and value.endswith(ending):
+                name = value[1 : -len(ending)].partition("-")[0]
+                if name in ("", script.ScriptName):
+                    return True
+    return automatic and any(member.MemberName == attribute and member.AutoPipe for member in other.InputMembers)
+
+
+class _Null:
+    """A stream that forgets."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def PypeRun(arguments: str, **kwargs: Any) -> Pype:
+    """Run a pype given as one line and return it, so that results can be read from its scripts.
+
+    Parameters
+    ----------
+    arguments
+        The line, e.g. ``"vmtkimagereader -ifile a.mha --pipe vmtkimagewriter -ofile b.vti"``.
+    kwargs
+        Objects for words ``{name}`` of the line.
+
+    Raises
+    ------
+    mitk_rs.errors.Exception
+        A ``RuntimeError`` that says what is wrong; never ``SystemExit``.
+
+    Examples
+    --------
+    >>> from mitk_rs.vmtk import pypes
+    >>> pypes.PypeRun("vmtkimageinitialization -interactive 0 --nolog")
+    Traceback (most recent call last):
+    mitk_rs.errors.RequestError: no Image.
+    """
+    pype = Pype()
+    pype.ExitOnError = 0
+    pype.SetArgumentsString(arguments, **kwargs)
+    pype.ParseArguments()
+    pype.Execute()
+    return pype
+
+
+class pypeMain:
+    """Runs the words of a command line (VMTK's ``pypeMain``)."""
+
+    def __init__(self) -> None:
+        self.Arguments: Sequence[str] = ()
+
+    def Execute(self) -> None:
+        """Run the pype; exceptions go to the caller."""
+        pype = Pype()
+        pype.Arguments = list(self.Arguments)
+        pype.ParseArguments()
+        pype.Execute()
+
+
+def read_lines(text: str) -> list[str]:
+    """The pypes of a file: one a line, ``#`` lines and blank ones skipped, a trailing backslash joins lines."""
+    joined = text.replace("\\\r\n", " ").replace("\\\n", " ")
+    lines = (line.strip() for line in joined.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,348 @@
+"""The base class of all scripts, with VMTK's attribute and method names.
+
+A script is constructed without arguments, gets its inputs as attributes (or from the words of a pype line),
+is executed, and keeps its outputs as attributes. Members declare what the line, the help and the pipes know of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from mitk_rs.cli.members import MemberTable
+from mitk_rs.errors import UsageError
+from mitk_rs.vmtk.member import BUILTIN_TYPES, from_row, from_table, pypeMember
+from mitk_rs.vmtk.talking import Talking
+from mitk_rs.vmtk.usage import html_usage, text_usage
+from mitk_rs.vmtk.words import HELP_FLAGS, Option, Words, read_options
+
+__all__ = ["UnknownAttributeWarning", "pypeScript"]
+
+
+class UnknownAttributeWarning(UserWarning):
+    """An attribute that the script does not have was set; VMTK would ignore it silently."""
+
+
+class _SealedType(type):
+    """Marks scripts of this package as complete after construction, so that a misspelt attribute is noticed."""
+
+    def __call__(cls, *arguments: Any, **options: Any) -> Any:
+        script = super().__call__(*arguments, **options)
+        script.__dict__["_sealed"] = cls.__module__.startswith("mitk_rs.")
+        return script
+
+
+class pypeScript(Talking, metaclass=_SealedType):
+    """Base of all scripts (VMTK's ``pypeScript``).
+
+    Attributes
+    ----------
+    InputMembers, OutputMembers
+        Lists of :class:`pypeMember`.
+    ExtensionMembers
+        Input members that VMTK does not have; their values are printed only when they were given.
+    Arguments
+        The words of the script on a pype line.
+    ExitOnError
+        Kept for VMTK's sake and without effect: errors are always exceptions.
+
+    Examples
+    --------
+    >>> from mitk_rs.vmtk import vmtkscripts
+    >>> script = vmtkscripts.vmtkImageInitialization()
+    >>> script.Method, script.IsoSurfaceValue
+    ('collidingfronts', 0.0)
+    """
+
+    Summary = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.BuiltinOptionTypes = list(BUILTIN_TYPES)
+        self.ScriptDoc = ""
+        self.Arguments: list[Any] = []
+        self.InputMembers: list[pypeMember] = []
+        self.OutputMembers: list[pypeMember] = []
+        self.ExtensionMembers: list[pypeMember] = []
+        self.Id = "0"
+        self.Self = self
+        self.Disabled = 0
+        self.ExitOnError = 1
+        self.Threads: int | None = None
+        self.ConsumedMembers: frozenset[str] = frozenset()
+        self._words: Words | None = None
+        self._add_common_members()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.__dict__.get("_sealed") and not name.startswith("_") and not hasattr(self, name):
+            self._warn_unknown(name)
+        super().__setattr__(name, value)
+
+    def _warn_unknown(self, name: str) -> None:
+        near = difflib.get_close_matches(name, self.__dict__, n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        text = f"{type(self).__name__} has no attribute {name}{hint}"
+        warnings.warn(text, UnknownAttributeWarning, stacklevel=3)
+
+    def _add_common_members(self) -> None:
+        for name, option, kind, doc in (
+            ("Id", "id", "str", "script id"),
+            ("Self", "handle", "self", "handle to self"),
+            ("Disabled", "disabled", "bool", "disable execution and piping"),
+        ):
+            member = pypeMember(name, option, kind, 1, "", doc)
+            member.AutoPipe = 0
+            self._declare(self.InputMembers, member)
+            if name != "Disabled":
+                self.OutputMembers.append(member)
+
+    # Declaration
+
+    def SetScriptName(self, scriptName: str) -> None:
+        """Set the name under which pypes know the script."""
+        self.ScriptName = scriptName
+
+    def SetScriptDoc(self, scriptDoc: str) -> None:
+        """Set the description."""
+        self.ScriptDoc = scriptDoc
+
+    def SetInputMembers(self, membersToAppend: Sequence[Any]) -> None:
+        """Declare inputs, each a :class:`pypeMember` or VMTK's list of up to seven entries.
+
+        A member with a reader gets a file option of its own: ``Image`` with option ``i`` gets ``-ifile``.
+        """
+        for row in membersToAppend:
+            member = from_row(row)
+            self._declare(self.InputMembers, member)
+            if member.MemberIO:
+                self._declare_file(member, "Input", "reader")
+
+    def SetOutputMembers(self, membersToAppend: Sequence[Any]) -> None:
+        """Declare outputs; a member with a writer gets a file option among the inputs."""
+        for row in membersToAppend:
+            member = from_row(row)
+            self._declare(self.OutputMembers, member)
+            if member.MemberIO:
+                self._declare_file(member, "Output", "writer")
+
+    def SetExtensionMembers(self, membersToAppend: Sequence[Any]) -> None:
+        """Declare options that VMTK does not have; the help lists them apart."""
+        for row in membersToAppend:
+            member = from_row(row)
+            member.Extension = True
+            member.AutoPipe = 0
+            self._declare(self.ExtensionMembers, member)
+
+    def SetMembersFromTable(self, table: MemberTable) -> None:
+        """Declare everything from the table shared with the native commands, and set the defaults."""
+        self.SetScriptName(table.script)
+        self.SetScriptDoc(table.doc)
+        for row in (*table.inputs, *table.outputs):
+            default = list(row.default) if isinstance(row.default, list | tuple) else row.default
+            setattr(self, row.attribute, default)
+        self.SetInputMembers([from_table(row) for row in table.inputs])
+        self.SetOutputMembers([from_table(row) for row in table.outputs])
+
+    def _declare(self, members: list[pypeMember], member: pypeMember) -> None:
+        member.Default = getattr(self, member.MemberName, None)
+        if not hasattr(self, member.MemberName):
+            setattr(self, member.MemberName, None)
+        members.append(member)
+
+    def _declare_file(self, member: pypeMember, direction: str, role: str) -> None:
+        attribute = f"{member.MemberName}{direction}FileName"
+        setattr(self, attribute, "")
+        doc = f"filename for the default {member.MemberName} {role}"
+        self._declare(self.InputMembers, pypeMember(attribute, f"{member.OptionName}file", "str", 1, "", doc))
+
+    # Reading words
+
+    def input_member(self, option: str) -> pypeMember | None:
+        """The input or extension member with this option name."""
+        members = self.InputMembers + self.ExtensionMembers
+        return next((member for member in members if member.OptionName == option), None)
+
+    def read_words(self) -> Words:
+        """Sort and check the script's words without changing any attribute.
+
+        Raises
+        ------
+        UsageError
+            Unknown option, wrong count, type or range. Not when help is asked for.
+        """
+        if self._words is None:
+            words = read_options(
+                self.Arguments,
+                is_number=self._is_number,
+                long_options=[member.OptionName for member in self.ExtensionMembers],
+            )
+            if not any(flag in HELP_FLAGS for flag in words.flags):
+                self._check(words)
+            self._words = words
+        return self._words
+
+    def _is_number(self, option: str) -> bool:
+        member = self.input_member(option)
+        return member is not None and member.MemberType == "float"
+
+    def _check(self, words: Words) -> None:
+        for option in words.options.values():
+            member = self.input_member(option.name)
+            if member is None:
+                raise UsageError(f"unknown option -{option.name}{self._near(option.name)}")
+            if not _reference(option):
+                member.value_of(option.values)
+
+    def _near(self, name: str) -> str:
+        known = [member.OptionName for member in self.InputMembers + self.ExtensionMembers]
+        near = difflib.get_close_matches(name, known, n=1)
+        return f", did you mean -{near[0]}?" if near else f"; {self.ScriptName} --help lists the options"
+
+    def ParseArguments(self) -> int:
+        """Take the words over into the attributes; 0 when help was asked for and printed instead, else 1."""
+        words = self.read_words()
+        for flag in words.flags:
+            if flag in HELP_FLAGS:
+                self._print_help(flag)
+                return 0
+        self._warn_ignored(words)
+        for member in self.InputMembers + self.ExtensionMembers:
+            if member.OptionName in words.options:
+                self._take(member, words.options[member.OptionName])
+        return 1
+
+    def _print_help(self, flag: str) -> None:
+        texts = {"--help": self.GetUsageString, "--html": self.GetHTMLUsageString}
+        self.OutputText("\n" + texts.get(flag, self.GetScriptDocString)() + "\n")
+
+    def _warn_ignored(self, words: Words) -> None:
+        for name in words.repeated:
+            self.PrintWarning(f"-{name} is given more than once; the last one counts")
+        for flag in words.flags:
+            self.PrintWarning(f"{flag} is not known and ignored")
+        for stray in words.strays:
+            self.PrintWarning(f"{stray!r} belongs to no option and is ignored")
+
+    def _take(self, member: pypeMember, option: Option) -> None:
+        member.Pushed = int(option.pushed)
+        member.Given = True
+        reference = _reference(option)
+        if reference:
+            member.ExplicitPipe = reference[1:] or "None"
+            self.PrintLog(f"{member.MemberName} = {reference if reference != '@' else '@None'}", 1)
+            return
+        value = member.value_of(option.values)
+        if member.MemberLength == -1 and not option.values:
+            value = getattr(self, member.MemberName)
+        else:
+            member.MemberValue = value
+            setattr(self, member.MemberName, value)
+        self.PrintLog(f"{member.MemberName} = {_shown(member, value)}", 1)
+
+    # Files
+
+    def IORead(self) -> None:
+        """Read the files named by the ``-*file`` options of the inputs into their members."""
+        for member in self.InputMembers:
+            name = getattr(self, f"{member.MemberName}InputFileName", "") if member.MemberIO else ""
+            if name:
+                reader = self._helper(member)
+                reader.InputFileName = name
+                reader.Execute()
+                setattr(self, member.MemberName, reader.Output)
+
+    def CheckOutputs(self) -> None:
+        """Refuse output files that could not be written, before anything is read or computed.
+
+        Raises
+        ------
+        FileWriteError
+            A folder is missing or not writable, or an ending names no known format.
+        """
+        for writer in self._writers():
+            writer.CheckOutputs()
+
+    def IOWrite(self) -> None:
+        """Write the outputs whose ``-*file`` options were given."""
+        for writer in self._writers():
+            writer.Execute()
+
+    def _writers(self) -> list[Any]:
+        """A writer for every output whose file option was given."""
+        writers = []
+        for member in self.OutputMembers:
+            name = getattr(self, f"{member.MemberName}OutputFileName", "") if member.MemberIO else ""
+            if name:
+                writer = self._helper(member)
+                writer.Input = getattr(self, member.MemberName)
+                writer.OutputFileName = name
+                writers.append(writer)
+        return writers
+
+    def _helper(self, member: pypeMember) -> Any:
+        from mitk_rs.vmtk.registry import make_script
+
+        helper = make_script(member.MemberIO)
+        helper.LogOn = self.LogOn
+        helper.InputStream = self.InputStream
+        helper.OutputStream = self.OutputStream
+        if hasattr(helper, "Geometry"):
+            helper.Geometry = getattr(self, "Geometry", "")
+        return helper
+
+    # What a script does
+
+    def Execute(self) -> None:
+        """Do the work; scripts override this."""
+
+    def Deallocate(self) -> None:
+        """Give resources back at the end of a pype."""
+
+    # Log
+
+    def PrintInputMembers(self) -> None:
+        """Log the inputs with their values."""
+        self.PrintLog(f"Input {self.ScriptName} members:")
+        given = [member for member in self.ExtensionMembers if member.Given]
+        self._print_members(self.InputMembers + given)
+
+    def PrintOutputMembers(self) -> None:
+        """Log the outputs with their values."""
+        self.PrintLog(f"Output {self.ScriptName} members:")
+        self._print_members(self.OutputMembers)
+
+    def _print_members(self, members: list[pypeMember]) -> None:
+        for member in members:
+            if member.MemberName != "Self":
+                value = getattr(self, member.MemberName)
+                self.PrintLog(f"{member.MemberName} = {_shown(member, value)}", 1)
+
+    # Help
+
+    def GetUsageString(self) -> str:
+        """The help as text."""
+        return text_usage(self)
+
+    def GetHTMLUsageString(self) -> str:
+        """The help as VMTK's HTML page."""
+        return html_usage(self)
+
+    def GetScriptDocString(self) -> str:
+        """The description alone."""
+        return self.ScriptDoc or self.Summary
+
+
+def _reference(option: Option) -> str:
+    """The ``@`` reference among the values, empty where there is none."""
+    found = [value for value in option.values if isinstance(value, str) and value.startswith("@")]
+    return found[-1] if found else ""
+
+
+def _shown(member: pypeMember, value: Any) -> str:
+    if member.MemberLength == 0:
+        return "on" if value else "off"
+    if member.is_builtin or member.MemberType == "list" or value is None:
+        return str(value)
+    return member.MemberType

@@ -1,0 +1,270 @@
+"""``vmtkimageinitialization``: an initial level set from an image, headless or in a dialogue.
+
+Negative inside, float32, on the grid of the image. The numbers are VMTK's (``compat="vmtk"`` of
+:func:`mitk_rs.initialize_level_set`); what VMTK does silently wrong is an error or a warning here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitk_rs.cli.members import INIT
+from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.vmtk import points
+from mitk_rs.vmtk.extensions import geometry_member, physical_points_member
+from mitk_rs.vmtk.flavours import as_image, as_working, fresh_like, give_back
+from mitk_rs.vmtk.frames import attach, frame_of
+from mitk_rs.vmtk.script import pypeScript
+
+__all__ = ["vmtkImageInitialization"]
+
+_TITLES = {
+    "collidingfronts": "Colliding fronts",
+    "multiplecollidingfronts": "Multiple colliding fronts",
+    "fastmarching": "Fast marching",
+    "threshold": "Threshold",
+    "isosurface": "Isosurface",
+    "seeds": "Seed",
+}
+
+
+class vmtkImageInitialization(pypeScript):
+    """Make an initial level set (VMTK's ``vmtkImageInitialization``).
+
+    Attributes
+    ----------
+    Image
+        ``vtkImageData``, :class:`mitk_rs.Image`, SimpleITK image or NumPy array; it is not changed.
+    Method
+        ``isosurface``, ``threshold``, ``collidingfronts``, ``fastmarching``, ``seeds``, ``multiplecollidingfronts``.
+    SourcePoints, TargetPoints
+        Flat lists of voxel indices i, j, k, counted as in the extent of the image.
+    LowerThreshold, UpperThreshold, IsoSurfaceValue
+        In the values of the image, after negation.
+    InitialLevelSets
+        The result, in the flavour of ``Image``, float32, negative inside.
+    Surface
+        Its zero level: after a dialogue, and where a file or a later script wants it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mitk_rs.vmtk import vmtkscripts
+    >>> script = vmtkscripts.vmtkImageInitialization()
+    >>> script.Image = np.arange(27, dtype=np.int16).reshape(3, 3, 3)
+    >>> script.Interactive, script.Method, script.LowerThreshold, script.LogOn = 0, "threshold", 20, 0
+    >>> script.Execute()
+    >>> int((script.InitialLevelSets < 0).sum())
+    7
+    """
+
+    Summary = (
+        "make an initial level set, negative inside, from an image: by isosurface, threshold, seeds, fast marching, "
+        "or fronts that collide between seeds"
+    )
+
+    Image: Any
+    Method: str
+    SourcePoints: list[int]
+    TargetPoints: list[int]
+    LowerThreshold: float | None
+    UpperThreshold: float | None
+    IsoSurfaceValue: float
+    NegateImage: int
+    Interactive: int
+    InitialLevelSets: Any
+    Surface: Any
+    vmtkRenderer: Any
+    InitialLevelSetsOutputFileName: str
+    SurfaceOutputFileName: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.OwnRenderer = 0
+        self.ImageSeeder: Any = None
+        self.SurfaceViewer: Any = None
+        self.MergedInitialLevelSets: Any = None
+        self.NumSeedsSelected = 0
+        self.Geometry = ""
+        self.Combine = "minimum"
+        self.FarValue: float | None = None
+        self.FailEmpty = 0
+        self.DialogueFileName = ""
+        self.SourcePointsPhysical: list[float] = []
+        self.TargetPointsPhysical: list[float] = []
+        self.Report: Any = None
+        self.SetMembersFromTable(INIT)
+        self._declare_extensions()
+
+    def _declare_extensions(self) -> None:
+        for member in self.InputMembers:
+            member.Multiple = 3 if member.OptionName in ("sourcepoints", "targetpoints") else 1
+        self.SetExtensionMembers(
+            [
+                physical_points_member("SourcePointsPhysical", "sourcepointsphysical", "source"),
+                physical_points_member("TargetPointsPhysical", "targetpointsphysical", "target"),
+                ["Combine", "combine", "str", 1, '["minimum","sum"]', "how pairs of fronts are merged; VMTK: sum"],
+                ["FarValue", "farvalue", "float", 1, "", "value where no front came, instead of VMTK's 1.7014117e38"],
+                ["FailEmpty", "failempty", "bool", 1, "", "treat an empty result as an error"],
+                ["DialogueFileName", "script", "str", 1, "", "file with the answers of the interactive dialogue"],
+                geometry_member(),
+            ]
+        )
+
+    # Running
+
+    def Execute(self) -> None:
+        """Make the level set.
+
+        Raises
+        ------
+        RequestError
+            No image, or a request that does not fit it.
+        UsageError
+            Points that are not in triples.
+        DisplayError
+            The dialogue is wanted and there is neither a display nor a terminal.
+        """
+        if self.Image is None:
+            self.PrintError("Error: no Image.")
+        self._check_triples()
+        image = as_working(self.Image)
+        points.add_physical(self, image)
+        if not self._converse(image):
+            self._initialize(self.Method)
+        self._finish()
+
+    def _check_triples(self) -> None:
+        for name in ("SourcePoints", "TargetPoints"):
+            count = len(getattr(self, name))
+            if count % 3:
+                raise UsageError(f"{name} has {count} values, need a multiple of 3")
+
+    def _converse(self, image: Any) -> bool:
+        """Lead the dialogue if one is wanted; ``False`` when the run has to be headless."""
+        if not self.Interactive:
+            return False
+        from mitk_rs.vmtk import session
+
+        return session.converse(self, image)
+
+    def _finish(self) -> None:
+        if self.SurfaceOutputFileName or "Surface" in self.ConsumedMembers:
+            self.Surface = self.surface_of(self.InitialLevelSets)
+            if self.SurfaceOutputFileName and self.Surface.GetNumberOfPoints() == 0:
+                raise RequestError(f"{self.SurfaceOutputFileName} would be empty: the level set has no surface")
+        stored = self.InitialLevelSetsOutputFileName or self.SurfaceOutputFileName or self.ConsumedMembers
+        if self._words is not None and not stored:
+            self.PrintWarning("the result is not stored; -olevelsetsfile FILE stores it")
+
+    def _initialize(self, method: str) -> None:
+        self.PrintLog(f"{_TITLES.get(method, method)} initialization.")
+        image = as_working(self.Image)
+        made = self.compute(image, method)
+        self.InitialLevelSets = give_back(made, self.Image)
+        self.IsoSurfaceValue = 0.0
+
+    def compute(self, image: Any, method: str) -> Any:
+        """The level set of a working image as ``vtkImageData``, from the present attributes."""
+        from mitk_rs.levelset import initialize_level_set
+
+        shift = points.speed_shift(image, method, self.LowerThreshold, self.UpperThreshold)
+        result = initialize_level_set(
+            points.shifted(image, shift),
+            method=method,
+            sources=points.inside(image, self.SourcePoints),
+            targets=points.inside(image, self.TargetPoints),
+            lower_threshold=None if self.LowerThreshold is None else self.LowerThreshold + shift,
+            upper_threshold=None if self.UpperThreshold is None else self.UpperThreshold + shift,
+            isosurface=self.IsoSurfaceValue,
+            negate=bool(self.NegateImage),
+            combine=self.Combine,
+            far_value=self.FarValue,
+            compat="vmtk",
+            threads=self.Threads,
+        )
+        self._judge(result.report)
+        return fresh_like(image, result.level_set)
+
+    def _judge(self, report: Any) -> None:
+        """Keep the report, show its warnings, and refuse an empty result where that was asked for."""
+        self.Report = report
+        for warning in report.warnings:
+            self.PrintWarning(warning)
+        if self.FailEmpty and report.inside == 0:
+            raise RequestError("the level set is empty: no voxel is inside")
+
+    def surface_of(self, level_sets: Any) -> Any:
+        """The zero level of a level set as ``vtkPolyData`` in VMTK's frame."""
+        from mitk_rs.surface import extract_surface
+
+        image = as_working(level_sets)
+        surface = extract_surface(as_image(image), level=0.0)
+        attach(surface, frame_of(image))
+        return surface
+
+    # VMTK's methods for embedding programs
+
+    def CollidingFrontsInitialize(self) -> None:
+        """Set ``InitialLevelSets`` by colliding fronts."""
+        self._initialize("collidingfronts")
+
+    def MultipleCollidingFrontsInitialize(self) -> None:
+        """Set ``InitialLevelSets`` by fronts between pairs of points."""
+        self._initialize("multiplecollidingfronts")
+
+    def FastMarchingInitialize(self) -> None:
+        """Set ``InitialLevelSets`` by fast marching."""
+        self._initialize("fastmarching")
+
+    def ThresholdInitialize(self) -> None:
+        """Set ``InitialLevelSets`` by thresholds."""
+        self._initialize("threshold")
+
+    def IsosurfaceInitialize(self) -> None:
+        """Set ``InitialLevelSets`` by an isosurface."""
+        self._initialize("isosurface")
+
+    def SeedInitialize(self) -> None:
+        """Set ``InitialLevelSets`` by marking the points."""
+        self._initialize("seeds")
+
+    def MergeLevelSets(self) -> None:
+        """Merge ``InitialLevelSets`` into ``MergedInitialLevelSets`` by the voxelwise minimum."""
+        new = as_working(self.InitialLevelSets)
+        merged = new if self.MergedInitialLevelSets is None else self.merge(self.MergedInitialLevelSets, new)
+        self.MergedInitialLevelSets = give_back(merged, self.InitialLevelSets)
+
+    def merge(self, one: Any, other: Any) -> Any:
+        """The voxelwise minimum of two level sets as ``vtkImageData``."""
+        import numpy as np
+
+        from mitk_rs.image import Image
+
+        first, second = as_working(one), as_working(other)
+        arrays = [as_image(image).as_numpy(time_step=0) for image in (first, second)]
+        return fresh_like(first, Image(np.minimum(*arrays)))
+
+    def DisplayLevelSetSurface(self, levelSets: Any, value: float = 0.0) -> None:
+        """Show the surface of a level set in the renderer, half transparent."""
+        from mitk_rs.vmtk import session
+
+        session.display_surface(self, as_working(levelSets), value)
+
+    def SeedInput(self, queryString: str, numberOfSeeds: int) -> Any:
+        """Let the user place seeds in the window; ``vtkPolyData`` of their positions."""
+        from mitk_rs.vmtk import session
+
+        return session.ask_seeds(self, queryString, numberOfSeeds)
+
+    def ThresholdInput(self, queryString: str) -> float | None:
+        """Ask for a number; ``n`` is none."""
+        text = self.InputText(queryString, _is_threshold)
+        return None if text == "n" else float(text)
+
+
+def _is_threshold(text: str) -> bool:
+    try:
+        return text == "n" or bool(float(text) == float(text))
+    except ValueError:
+        return False

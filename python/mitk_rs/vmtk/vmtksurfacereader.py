@@ -1,0 +1,83 @@
+"""``vmtksurfacereader``: a surface from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mitk_rs.errors import FileError, FileMissingError, RequestError
+from mitk_rs.vmtk.script import pypeScript
+
+__all__ = ["vmtkSurfaceReader"]
+
+_FORMATS = {".vtp": "vtkxml", ".vtkxml": "vtkxml", ".vtk": "vtk", ".stl": "stl", ".ply": "ply", ".obj": "wavefront"}
+
+
+class vmtkSurfaceReader(pypeScript):
+    """Read a surface (VMTK's ``vmtkSurfaceReader``); points are taken as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.Format = ""
+        self.GuessFormat = 1
+        self.InputFileName = ""
+        self.Surface: Any = None
+        self.Output: Any = None
+        self.SetScriptName("vmtksurfacereader")
+        self.SetScriptDoc("read a surface")
+        self.SetInputMembers(
+            [
+                ["Format", "f", "str", 1, '["vtkxml","vtk","stl","ply","wavefront"]', "file format"],
+                ["GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending"],
+                ["Surface", "i", "vtkPolyData", 1, "", "the input surface"],
+                ["InputFileName", "ifile", "str", 1, "", "input file name"],
+            ]
+        )
+        self.SetOutputMembers([["Surface", "o", "vtkPolyData", 1, "", "the output surface", "vmtksurfacewriter"]])
+
+    def Execute(self) -> None:
+        """Read the surface.
+
+        Raises
+        ------
+        FileMissingError, FileError
+            The file is missing, damaged, or of no known format.
+        """
+        if not self.InputFileName:
+            self.PrintError("Error: no InputFileName.")
+        guessed = _FORMATS.get(Path(self.InputFileName).suffix.lower(), "") if self.GuessFormat else ""
+        chosen = self.Format or guessed
+        if not chosen:
+            raise RequestError(f"cannot tell the format of {self.InputFileName}; known: {' '.join(_FORMATS)}")
+        self.Surface = self.Output = _read(self.InputFileName, chosen)
+
+
+def _read(name: str, chosen: str) -> Any:
+    from mitk_rs.io.vtk_messages import vtk_messages
+
+    path = Path(name)
+    if not path.exists():
+        raise FileMissingError(f"no such file: {name}")
+    if not path.is_file():
+        raise FileError(f"cannot read {name}: it is not a file")
+    reader = _reader(chosen)
+    reader.SetFileName(name)
+    with vtk_messages() as messages:
+        reader.Update()
+    surface = reader.GetOutput()
+    if messages.text or surface is None or surface.GetNumberOfPoints() == 0:
+        reason = messages.first() if messages.text else "it holds no surface"
+        raise FileError(f"cannot read {name}: {reason}")
+    return surface
+
+
+def _reader(chosen: str) -> Any:
+    from vtkmodules import vtkIOGeometry, vtkIOLegacy, vtkIOPLY, vtkIOXML
+
+    return {
+        "vtkxml": vtkIOXML.vtkXMLPolyDataReader,
+        "vtk": vtkIOLegacy.vtkPolyDataReader,
+        "stl": vtkIOGeometry.vtkSTLReader,
+        "ply": vtkIOPLY.vtkPLYReader,
+        "wavefront": vtkIOGeometry.vtkOBJReader,
+    }[chosen]()
