@@ -31,7 +31,11 @@ MODES = {"none": "NoTargets", "one": "OneTarget", "some": "SomeTargets", "all": 
 
 def image(speed: NDArray[Any], spacing: Sequence[float]) -> Any:
     """The speed as an ITK image of floats."""
-    made = itk.image_from_array(np.ascontiguousarray(speed, np.float32))
+    made = itk.Image[itk.F, 3].New()
+    made.SetRegions([int(n) for n in speed.shape[::-1]])
+    made.Allocate()
+    # `image_from_array` would take a column (n, 1, 1), which is in Fortran order too, for a row.
+    itk.array_view_from_image(made)[:] = speed
     made.SetSpacing([float(h) for h in spacing])
     return made
 

@@ -149,6 +149,28 @@ def test_seeds_with_start_times(oracle: Any) -> None:
     assert same_bits(ours.gradient, theirs["gradient"])
 
 
+THIN = [
+    *[tuple(n if a == axis else 37 + a for a in range(3)) for axis in range(3) for n in range(1, 9)],
+    *[tuple(50 if a == axis else 1 for a in range(3)) for axis in range(3)],
+    (1, 1, 1),
+]
+
+
+@pytest.mark.parametrize("shape", THIN, ids=str)
+def test_thin_volumes(oracle: Any, shape: Any) -> None:
+    """One to eight slices along each axis, lines along each axis, a single voxel."""
+    spacing, last = (0.7, 1.3, 2.9), tuple(n - 1 for n in shape[::-1])
+    for kind in ("smooth", "binary"):
+        speed = speed_volume(kind, shape, seed=13)
+        theirs = oracle.march(speed, spacing, [(0, 0, 0)], gradient=True)
+        ours = mitk.fast_marching(speed, spacing=spacing, seeds=[(0, 0, 0)], gradient=True)
+        assert same_bits(ours.arrival_time, theirs["times"])
+        assert same_bits(ours.gradient, theirs["gradient"])
+        ends: dict[str, Any] = {"seeds1": [(0, 0, 0)], "seeds2": [last]}
+        fronts = oracle.collide(speed, spacing, [(0, 0, 0)], [last])
+        assert same_bits(mitk.colliding_fronts(speed, spacing=spacing, **ends), fronts)
+
+
 @pytest.mark.parametrize("block", range(10))
 def test_two_hundred_generated_marches(oracle: Any, block: int) -> None:
     """Twenty cases a block, most of them small, one of each block up to 96 voxels a side."""
