@@ -117,21 +117,21 @@ impl<T: Number, O: Order<T>> Chunk<'_, T, O> {
 unsafe fn search<T: Number, O: Order<T>, R: Run<T>>(line: R, n: usize) -> usize {
     // SAFETY: the caller's promise.
     let best = unsafe { Extreme::<O>::line(line, n, ()) };
-    let mut start = 0;
-    while start + BLOCK <= n {
-        let mut hit = false;
-        for i in start..start + BLOCK {
+    let block = BLOCK.min(n);
+    for start in (0..n).step_by(block) {
+        let end = n.min(start + block);
+        let mut hit = 0u8;
+        for i in start..end {
             // The whole block is compared, without leaving early, so that it can be done in vectors.
             // SAFETY: `i < n`.
-            hit |= unsafe { line.get(i) } == best;
+            hit |= u8::from(unsafe { line.get(i) } == best);
         }
-        if hit {
-            break;
+        if hit > 0 {
+            // SAFETY: `i < n`.
+            return (start..end).find(|&i| unsafe { line.get(i) == best }).unwrap_or(0);
         }
-        start += BLOCK;
     }
-    // SAFETY: `i < n`.
-    (start..n).find(|&i| unsafe { line.get(i) == best }).unwrap_or(0)
+    0
 }
 
 /// Voxels of a line that are compared at once.

@@ -5,8 +5,8 @@
 //! is contiguous (axis x), each line is folded in vector lanes. The output is split over threads, a line never.
 
 use super::Extremum;
-use super::fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, Total};
-use super::lines::{Dense, Lines, Run, Slab, Strided};
+use super::fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
+use super::lines::{Dense, Lines, Piece, Run, Slab, Strided};
 use super::number::{Number, Summand};
 use super::simd::{Kernel, dispatch};
 use crate::error::{Error, Result};
@@ -126,22 +126,20 @@ impl<T: Number, F: Fold<T>> Kernel for Chunk<'_, T, F> {
 const PASS: usize = 4;
 
 impl<T: Number, F: Fold<T>> Chunk<'_, T, F> {
-    /// Folds line after line.
+    /// Folds line after line, those of the quarters of the chunk side by side.
     #[inline(always)]
     fn fold_along(self) {
         let Self { lines, params, first, out } = self;
         for (piece, out) in lines.pieces(first, out) {
-            for (i, o) in out.iter_mut().enumerate() {
-                let param = params.get(piece.first + i);
-                // SAFETY: the piece's pixels lie inside the output; `fold_line` reads the voxels of its line.
-                unsafe {
-                    let line = lines.along(piece.row, piece.pixel + i);
-                    *o = if line.is_dense() {
-                        fold_line::<T, F, _>(line.dense(), lines.depth, param)
-                    } else {
-                        fold_line::<T, F, _>(line, lines.depth, param)
-                    };
-                }
+            let quarter = out.len() / STREAMS;
+            for i in 0..quarter {
+                // SAFETY: the piece's pixels lie inside the output.
+                let done = unsafe { fold_lines::<T, F, STREAMS>(lines, params, piece, i, quarter) };
+                done.into_iter().enumerate().for_each(|(k, acc)| out[i + k * quarter] = acc);
+            }
+            for (i, o) in out.iter_mut().enumerate().skip(quarter * STREAMS) {
+                // SAFETY: as above.
+                [*o] = unsafe { fold_lines::<T, F, 1>(lines, params, piece, i, 0) };
             }
         }
     }
@@ -167,12 +165,43 @@ impl<T: Number, F: Fold<T>> Chunk<'_, T, F> {
     }
 }
 
+/// Folds the lines `first`, `first + apart`, ... of the piece, `N` in all.
+///
 /// # Safety
-/// `line` must have `n` voxels.
+/// The lines must lie inside the piece.
 #[inline(always)]
-unsafe fn fold_line<T: Number, F: Fold<T>, R: Run<T>>(line: R, n: usize, param: F::Param) -> F::Acc {
+unsafe fn fold_lines<T: Number, F: Fold<T>, const N: usize>(
+    lines: Lines<'_, T>,
+    params: Params<'_, F::Param>,
+    piece: Piece,
+    first: usize,
+    apart: usize,
+) -> [F::Acc; N] {
+    // SAFETY: the caller's promise; `finish_lines` reads the voxels of these lines.
+    unsafe {
+        let runs: [Strided<T>; N] = std::array::from_fn(|k| lines.along(piece.row, piece.pixel + first + k * apart));
+        let params = std::array::from_fn(|k| params.get(piece.first + first + k * apart));
+        if runs[0].is_dense() {
+            finish_lines::<T, F, _, N>(runs.map(Strided::dense), lines.depth, params)
+        } else {
+            finish_lines::<T, F, _, N>(runs, lines.depth, params)
+        }
+    }
+}
+
+/// # Safety
+/// Each run must have `n` voxels.
+#[inline(always)]
+unsafe fn finish_lines<T: Number, F: Fold<T>, R: Run<T>, const N: usize>(
+    runs: [R; N],
+    n: usize,
+    params: [F::Param; N],
+) -> [F::Acc; N] {
     // SAFETY: the caller's promise.
-    unsafe { F::finish(F::line(line, n, param), || line, n) }
+    unsafe {
+        let folded = F::lines(runs, n, params);
+        std::array::from_fn(|k| F::finish(folded[k], || runs[k], n))
+    }
 }
 
 /// Takes the voxels `depth .. depth + N` of each line of the chunk.

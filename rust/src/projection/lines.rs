@@ -1,5 +1,6 @@
 //! Where the lines of a projection lie in memory.
 
+use super::fold::STREAMS;
 use super::number::Number;
 use crate::error::{Error, Result};
 use crate::voxels::Voxels;
@@ -147,8 +148,8 @@ impl<'a, T: Number> Lines<'a, T> {
     }
 
     /// Output pixels that one thread works on: few enough for the second-level cache (a quarter of a common one),
-    /// enough chunks for every thread; a part of one row or some whole rows. Rows whose lines are nearer to each
-    /// other than the rows are (axis y) go one by one, so that memory is read from front to back.
+    /// enough chunks for every thread; a part of one row or some whole rows. Of rows whose lines are nearer to
+    /// each other than the rows are (axis y) a few go together: as many as memory is read in at a time.
     pub(super) fn chunk<A>(&self) -> usize {
         let shares = (self.rows * self.width).div_ceil(4 * rayon::current_num_threads());
         let pixels = shares.clamp(1024, CHUNK_BYTES / size_of::<A>());
@@ -156,7 +157,7 @@ impl<'a, T: Number> Lines<'a, T> {
             return pixels;
         }
         let by_row = self.depth_step.unsigned_abs() < self.row_step.unsigned_abs() && !self.run_along_memory();
-        self.width * if by_row { 1 } else { (pixels / self.width).max(1) }
+        self.width * if by_row { STREAMS.min(self.rows) } else { (pixels / self.width).max(1) }
     }
 
     /// Cuts a chunk of output that starts at pixel `first` into rows.

@@ -14,17 +14,26 @@
 mod all_axes;
 mod arg;
 mod axis;
+mod bricks;
 mod fold;
+mod gather;
+#[cfg(target_arch = "x86_64")]
+mod gather_x86;
 mod lines;
 mod number;
+mod raycast;
+mod rays;
 mod simd;
 mod sliding;
 
 pub use all_axes::extremum_all_axes;
 pub use arg::arg_extremum;
 pub use axis::{extremum, mean, std, sum};
+pub use bricks::Bricks;
 pub use lines::{Axis, Slab};
 pub use number::Number;
+pub use raycast::{NOTHING, NOWHERE, Shot, render, render_plain};
+pub use rays::{Beam, Camera};
 pub use sliding::sliding_extremum;
 
 /// Which end of the range an extremum looks for.
@@ -36,5 +45,7 @@ pub enum Extremum {
     Min,
 }
 
+#[cfg(test)]
+mod oblique_tests;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod error;
 mod leases;
 mod levelset;
 mod march;
+mod projection;
 mod regions;
 mod store;
 mod views;
@@ -42,5 +43,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     levelset::register(m)?;
     march::register(m)?;
     regions::register(m)?;
+    projection::register(m)?;
     store::register(m)
 }

@@ -1,0 +1,276 @@
+//! Rays through a volume, in fixed point, and the value of the volume at a point.
+//!
+//! Sample `k` of a ray lies at `base + k * step`, in voxel indices with 32 binary places, so positions are exact
+//! however they are computed. A ray's samples are all `k` whose position lies between the outermost voxel centres
+//! (along an axis of one voxel: within that voxel). The value is linear along x, then y, then z, in `f32`, with the
+//! position between two voxels cut to 24 binary places.
+
+use super::number::Number;
+use crate::error::{Error, Result};
+use crate::voxels::Voxels;
+use std::marker::PhantomData;
+use std::ops::RangeInclusive;
+
+/// Binary places of a position.
+pub(super) const PLACES: u32 = 32;
+
+/// Positions beyond this many voxels are refused, so that no sum of positions overflows.
+const FARTHEST: f64 = (1u64 << 27) as f64;
+
+/// Most samples along a ray.
+const MOST_SAMPLES: i64 = 1 << 20;
+
+/// A position or step in voxel indices `(x, y, z)`, fixed point.
+pub(super) type Fixed3 = [i64; 3];
+
+/// How rays leave the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Beam {
+    /// All in the same direction: `step` is one sample distance, in voxel indices.
+    Parallel {
+        /// From one sample to the next.
+        step: [f64; 3],
+    },
+    /// All from `eye` (voxel indices) through the points of the picture, `distance` mm from sample to sample.
+    Perspective {
+        /// Where the rays start.
+        eye: [f64; 3],
+        /// Sample distance in mm.
+        distance: f64,
+        /// Index to world without the origin; its columns are mm.
+        matrix: [[f64; 3]; 3],
+    },
+}
+
+/// A picture of rays: pixel `(i, j)` sees the point `corner + i * column + j * row`, in voxel indices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Camera {
+    /// Pixels `(width, height)`.
+    pub size: [usize; 2],
+    /// Point of pixel `(0, 0)`; for parallel rays its sample 0.
+    pub corner: [f64; 3],
+    /// From one column of pixels to the next.
+    pub column: [f64; 3],
+    /// From one row of pixels to the next.
+    pub row: [f64; 3],
+    /// The rays.
+    pub beam: Beam,
+}
+
+/// One ray.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ray {
+    pub(super) base: Fixed3,
+    pub(super) step: Fixed3,
+}
+
+impl Ray {
+    #[inline(always)]
+    pub(super) fn at(&self, k: i64) -> Fixed3 {
+        std::array::from_fn(|a| self.base[a] + k * self.step[a])
+    }
+}
+
+impl Camera {
+    /// Refuses numbers that are not finite or too large, and empty pictures.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`].
+    pub fn check(&self) -> Result<()> {
+        if self.size.iter().any(|&n| n == 0 || n > 1 << 16) {
+            let got = format!("{} x {}", self.size[0], self.size[1]);
+            return Err(Error::BadArgument { name: "size", got, allowed: "1 to 65536 pixels along each side" });
+        }
+        let reach = |a: usize| {
+            self.corner[a].abs() + self.size[0] as f64 * self.column[a].abs() + self.size[1] as f64 * self.row[a].abs()
+        };
+        let beam = match self.beam {
+            Beam::Parallel { step } => step,
+            Beam::Perspective { eye, .. } => eye,
+        };
+        // Not `>`: NaN must be refused, too.
+        if (0..3).all(|a| reach(a) < FARTHEST && beam[a].abs() < FARTHEST) {
+            return Ok(());
+        }
+        let got = format!("a view of {:?} voxels at {beam:?}", [0, 1, 2].map(reach));
+        Err(Error::BadArgument { name: "camera", got, allowed: "finite, at most 134 million voxels away" })
+    }
+
+    /// The ray of a pixel.
+    pub(super) fn ray(&self, i: usize, j: usize) -> Ray {
+        let point: [f64; 3] =
+            std::array::from_fn(|a| self.corner[a] + i as f64 * self.column[a] + j as f64 * self.row[a]);
+        match self.beam {
+            Beam::Parallel { step } => Ray { base: point.map(to_fixed), step: step.map(to_fixed) },
+            Beam::Perspective { eye, distance, matrix } => {
+                let toward: [f64; 3] = std::array::from_fn(|a| point[a] - eye[a]);
+                let mm: [f64; 3] = std::array::from_fn(|a| (0..3).map(|b| matrix[a][b] * toward[b]).sum());
+                let scale = distance / mm.iter().map(|v| v * v).sum::<f64>().sqrt();
+                Ray { base: eye.map(to_fixed), step: toward.map(|t| to_fixed(t * scale)) }
+            }
+        }
+    }
+
+    /// First sample that a ray may take: nothing behind the eye is seen.
+    pub(super) fn first_sample(&self) -> i64 {
+        if matches!(self.beam, Beam::Parallel { .. }) { i64::MIN } else { 0 }
+    }
+}
+
+fn to_fixed(value: f64) -> i64 {
+    (value * (1u64 << PLACES) as f64).round() as i64
+}
+
+/// The voxels of a volume, to be sampled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid<'a, T> {
+    pub(super) base: *const u8,
+    pub(super) size: [usize; 3],
+    pub(super) strides: [isize; 3],
+    lifetime: PhantomData<&'a T>,
+}
+
+// SAFETY: only reads what the `Voxels<'a>` that it is made from promises to keep readable.
+unsafe impl<T> Send for Grid<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Grid<'_, T> {}
+
+impl<'a, T: Number> Grid<'a, T> {
+    /// The voxels, which must be of type `T`.
+    pub(super) fn new(voxels: &Voxels<'a>) -> Self {
+        assert_eq!(voxels.pixel(), T::TYPE);
+        let (base, size, strides) = (voxels.as_ptr(), voxels.size().array(), voxels.strides());
+        Self { base, size, strides, lifetime: PhantomData }
+    }
+
+    /// Lowest and highest position along an axis that a sample may have.
+    pub(super) fn ends(&self, axis: usize) -> (i64, i64) {
+        match self.size[axis] {
+            1 => (-(1 << (PLACES - 1)), 1 << (PLACES - 1)),
+            n => (0, (n as i64 - 1) << PLACES),
+        }
+    }
+
+    /// The samples of a ray; empty where it misses.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] where there would be more than a million.
+    pub(super) fn samples(&self, ray: &Ray, first: i64) -> Result<RangeInclusive<i64>> {
+        let (mut from, mut to) = (first, i64::MAX);
+        for axis in 0..3 {
+            let (low, high) = self.ends(axis);
+            let (base, step) = (ray.base[axis], ray.step[axis]);
+            let (near, far) = if step < 0 { (high, low) } else { (low, high) };
+            if step != 0 {
+                from = from.max(div_ceil(near - base, step));
+                to = to.min((far - base).div_euclid(step) - i64::from(step < 0 && (far - base) % step != 0));
+            } else if base < low || base > high {
+                to = i64::MIN;
+            }
+        }
+        if to.saturating_sub(from) >= MOST_SAMPLES {
+            let allowed = "large enough for at most a million samples along a ray";
+            return Err(Error::BadArgument { name: "sample_distance", got: format!("{:?}", ray.step), allowed });
+        }
+        Ok(from..=to)
+    }
+
+    /// The value at a position, which must lie between the [`Grid::ends`].
+    #[inline(always)]
+    pub(super) fn value(&self, position: Fixed3) -> f32 {
+        let mut near = 0isize;
+        let mut next = [0isize; 3];
+        let mut part = [0f32; 3];
+        for a in 0..3 {
+            let p = position[a].max(0);
+            let cell = (p >> PLACES) as usize;
+            assert!(cell < self.size[a]);
+            near += cell as isize * self.strides[a];
+            next[a] = if cell + 1 < self.size[a] { self.strides[a] } else { 0 };
+            part[a] = fraction(if self.size[a] == 1 { 0 } else { p as u32 });
+        }
+        let at = |x: isize, y: isize, z: isize| {
+            // SAFETY: `near` is a voxel, asserted above, and `next` leads to its neighbours or nowhere.
+            unsafe { self.base.offset(near + x + y + z).cast::<T>().read_unaligned() }.to_f32()
+        };
+        let [x, y, z] = next;
+        let row = |y, z| lerp(at(0, y, z), at(x, y, z), part[0]);
+        lerp(lerp(row(0, 0), row(y, 0), part[1]), lerp(row(0, z), row(y, z), part[1]), part[2])
+    }
+}
+
+/// `a / b` rounded up.
+fn div_ceil(a: i64, b: i64) -> i64 {
+    a / b + i64::from(a % b != 0 && (a < 0) == (b < 0))
+}
+
+/// The lower 32 bits of a position as a number below 1, cut to what an `f32` holds exactly.
+#[inline(always)]
+fn fraction(low: u32) -> f32 {
+    (low >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32)
+}
+
+#[inline(always)]
+fn lerp(a: f32, b: f32, part: f32) -> f32 {
+    a + (b - a) * part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::Size3;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn samples_are_those_inside(
+            base in prop::array::uniform3(-40i64..40),
+            step in prop::array::uniform3(-9i64..9),
+            size in prop::array::uniform3(1usize..12),
+        ) {
+            let data = vec![0u8; size.iter().product()];
+            let voxels = Voxels::from_slice(&data, Size3::new(size).unwrap()).unwrap();
+            let grid = Grid::<u8>::new(&voxels);
+            let quarter = 1i64 << (PLACES - 2);
+            let ray = Ray { base: base.map(|b| b * quarter), step: step.map(|s| s * quarter) };
+            let inside = |k: &i64| (0..3).all(|a| {
+                let (low, high) = grid.ends(a);
+                (low..=high).contains(&ray.at(*k)[a])
+            });
+            let plain: Vec<i64> = (-200..=200).filter(inside).collect();
+            if step == [0; 3] {
+                prop_assert!(plain.is_empty() || grid.samples(&ray, -200).is_err());
+            } else {
+                let found: Vec<i64> = grid.samples(&ray, i64::MIN).unwrap().collect();
+                prop_assert_eq!(found, plain);
+            }
+        }
+    }
+
+    #[test]
+    fn values_at_voxels_are_the_voxels_and_between_them_linear() {
+        let data: Vec<i16> = vec![0, 10, 20, 30, 40, 50, 60, 70];
+        let voxels = Voxels::from_slice(&data, Size3::new([2, 2, 2]).unwrap()).unwrap();
+        let grid = Grid::<i16>::new(&voxels);
+        let one = 1i64 << PLACES;
+        assert_eq!(grid.value([one, one, one]), 70.0);
+        assert_eq!(grid.value([one / 2, 0, one]), 45.0);
+        assert_eq!(grid.value([one / 4, one / 2, one / 2]), 32.5);
+    }
+
+    #[test]
+    fn cameras_that_see_nothing_sensible_are_refused() {
+        let camera = Camera {
+            size: [4, 4],
+            corner: [0.0; 3],
+            column: [1.0, 0.0, 0.0],
+            row: [0.0, 1.0, 0.0],
+            beam: Beam::Parallel { step: [0.0, 0.0, 1.0] },
+        };
+        assert!(camera.check().is_ok());
+        assert!(Camera { size: [0, 4], ..camera }.check().is_err());
+        assert!(Camera { size: [1 << 20, 4], ..camera }.check().is_err());
+        assert!(Camera { corner: [f64::NAN; 3], ..camera }.check().is_err());
+        assert!(Camera { beam: Beam::Parallel { step: [f64::INFINITY; 3] }, ..camera }.check().is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! Bindings of [`crate::projection`]: along an axis.
+
+use super::arrays::{InputArray, OutputArray};
+use super::doorway::{CallOptions, EnterCore};
+use crate::dispatch_pixel;
+use crate::error::{Error, Result};
+use crate::pixel::Pixel;
+use crate::projection::{self, Axis, Extremum, Number, Slab};
+use crate::task::TaskControl;
+use crate::voxels::Voxels;
+use numpy::Element;
+use pyo3::prelude::*;
+
+/// A projection of which the output's type is still open.
+struct Request<'py, 'a> {
+    py: Python<'py>,
+    voxels: Voxels<'a>,
+    slab: Slab,
+    options: CallOptions<'py>,
+}
+
+impl<'py> Request<'py, '_> {
+    /// Computes into a fresh array of the slab's output size.
+    fn into_array<A: Element + Pixel>(
+        &self,
+        project: impl FnOnce(&Voxels<'_>, &Slab, &mut [A], &TaskControl) -> Result<()> + Send,
+    ) -> PyResult<Py<PyAny>> {
+        let output = OutputArray::<A>::zeros(self.py, &self.slab.output_size(&self.voxels));
+        // SAFETY: the array is fresh; nobody else has seen it.
+        let out = unsafe { output.as_mut_slice() };
+        let (voxels, slab) = (&self.voxels, &self.slab);
+        self.py.enter_core(&self.options, move |task| project(voxels, slab, out, task.control))?;
+        Ok(output.into_array().into_any().unbind())
+    }
+
+    fn of_kind<T: Number + Element>(&self, kind: &str) -> PyResult<Py<PyAny>>
+    where
+        T::Sum: Element,
+    {
+        if let Ok(which) = extremum_of(kind) {
+            return self.into_array::<T>(|v, slab, out, c| projection::extremum(v, slab, which, out, c));
+        }
+        match kind {
+            "sum" => self.into_array::<T::Sum>(projection::sum::<T>),
+            "mean" => self.into_array::<f64>(projection::mean::<T>),
+            "std" => self.into_array::<f64>(projection::std::<T>),
+            "argmax" => self.into_array(|v, s, o, c| projection::arg_extremum::<T>(v, s, Extremum::Max, o, c)),
+            "argmin" => self.into_array(|v, s, o, c| projection::arg_extremum::<T>(v, s, Extremum::Min, o, c)),
+            other => Err(bad_kind(other, "max, min, mean, sum, std, argmax or argmin"))?,
+        }
+    }
+}
+
+fn bad_kind(got: &str, allowed: &'static str) -> Error {
+    Error::BadArgument { name: "kind", got: got.into(), allowed }
+}
+
+fn extremum_of(kind: &str) -> Result<Extremum> {
+    match kind {
+        "max" => Ok(Extremum::Max),
+        "min" => Ok(Extremum::Min),
+        other => Err(bad_kind(other, "max or min")),
+    }
+}
+
+fn axis_of(axis: usize) -> Result<Axis> {
+    let known = Axis::ALL.get(axis).copied();
+    known.ok_or_else(|| Error::BadArgument { name: "axis", got: axis.to_string(), allowed: "0 (x), 1 (y) or 2 (z)" })
+}
+
+#[pyfunction]
+#[pyo3(signature = (volume, axis, kind, first, end, *, threads=None, progress=None, cancel=None, timeout=None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+fn project_axis<'py>(
+    py: Python<'py>,
+    volume: &Bound<'py, PyAny>,
+    axis: usize,
+    kind: &str,
+    first: usize,
+    end: usize,
+    threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+    cancel: Option<Bound<'py, PyAny>>,
+    timeout: Option<f64>,
+) -> PyResult<Py<PyAny>> {
+    let input = InputArray::new(volume, "volume")?;
+    let options = CallOptions { threads, progress, cancel, timeout };
+    let request =
+        Request { py, voxels: input.voxels()?, slab: Slab { axis: axis_of(axis)?, range: first..end }, options };
+    dispatch_pixel!(request.voxels.pixel(), T => request.of_kind::<T>(kind))
+}
+
+#[pyfunction]
+#[pyo3(signature = (volume, kind, *, threads=None, progress=None, cancel=None, timeout=None))]
+fn project_all_axes<'py>(
+    py: Python<'py>,
+    volume: &Bound<'py, PyAny>,
+    kind: &str,
+    threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+    cancel: Option<Bound<'py, PyAny>>,
+    timeout: Option<f64>,
+) -> PyResult<[Py<PyAny>; 3]> {
+    let input = InputArray::new(volume, "volume")?;
+    let (voxels, which) = (input.voxels()?, extremum_of(kind)?);
+    let options = CallOptions { threads, progress, cancel, timeout };
+    dispatch_pixel!(voxels.pixel(), T => {
+        let sizes = Axis::ALL.map(|axis| Slab::whole(&voxels, axis).output_size(&voxels));
+        let outputs = sizes.map(|size| OutputArray::<T>::zeros(py, &size));
+        // SAFETY: the arrays are fresh; nobody else has seen them.
+        let out = outputs.each_ref().map(|output| unsafe { output.as_mut_slice() });
+        py.enter_core(&options, |task| projection::extremum_all_axes(&voxels, which, out, task.control))?;
+        Ok(outputs.map(|output| output.into_array().into_any().unbind()))
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (volume, axis, thickness, kind, *, threads=None, progress=None, cancel=None, timeout=None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+fn slide_axis<'py>(
+    py: Python<'py>,
+    volume: &Bound<'py, PyAny>,
+    axis: usize,
+    thickness: usize,
+    kind: &str,
+    threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+    cancel: Option<Bound<'py, PyAny>>,
+    timeout: Option<f64>,
+) -> PyResult<Py<PyAny>> {
+    let input = InputArray::new(volume, "volume")?;
+    let (voxels, axis, which) = (input.voxels()?, axis_of(axis)?, extremum_of(kind)?);
+    let options = CallOptions { threads, progress, cancel, timeout };
+    dispatch_pixel!(voxels.pixel(), T => {
+        let output = OutputArray::<T>::zeros(py, input.shape());
+        // SAFETY: the array is fresh; nobody else has seen it.
+        let out = unsafe { output.as_mut_slice() };
+        py.enter_core(&options, |task| {
+            projection::sliding_extremum(&voxels, axis, thickness, which, out, task.control)
+        })?;
+        Ok(output.into_array().into_any().unbind())
+    })
+}
+
+pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(project_axis, m)?)?;
+    m.add_function(wrap_pyfunction!(project_all_axes, m)?)?;
+    m.add_function(wrap_pyfunction!(slide_axis, m)?)
+}
