@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from mitk_rs.points import Point3D as Point3D
     from mitk_rs.points import Vector2D as Vector2D
     from mitk_rs.points import Vector3D as Vector3D
+    from mitk_rs.projection import mip as mip
+    from mitk_rs.projection import project as project
+    from mitk_rs.projection import project_all as project_all
+    from mitk_rs.projection import slide as slide
     from mitk_rs.properties import BaseProperty as BaseProperty
     from mitk_rs.properties import BoolProperty as BoolProperty
     from mitk_rs.properties import ColorProperty as ColorProperty
@@ -121,7 +125,11 @@ _EXPORTS = {
     "find_indexed_properties": "properties",
     "initialize_level_set": "levelset",
     "make_pixel_type": "pixel_type",
+    "mip": "projection",
+    "project": "projection",
+    "project_all": "projection",
     "property_from_dict": "properties",
+    "slide": "projection",
     "write_surface": "surface",
 }
 
@@ -137,6 +145,7 @@ _MODULES = frozenset(
         "marching",
         "pixel_type",
         "points",
+        "projection",
         "properties",
         "property_view",
         "surface",

@@ -113,3 +113,35 @@ def colliding_fronts(
 def measure_inside(
     level_set: NDArray[Any], *, cancel: _Cancel | None = None
 ) -> tuple[int, int, list[list[int]] | None]: ...
+def project_axis(
+    volume: NDArray[Any],
+    axis: int,
+    kind: str,
+    first: int,
+    end: int,
+    *,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> NDArray[Any]: ...
+def project_all_axes(
+    volume: NDArray[Any],
+    kind: str,
+    *,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> list[NDArray[Any]]: ...
+def slide_axis(
+    volume: NDArray[Any],
+    axis: int,
+    thickness: int,
+    kind: str,
+    *,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> NDArray[Any]: ...
