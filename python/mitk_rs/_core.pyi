@@ -19,6 +19,19 @@ class ViewOwner:
     def release(self) -> None: ...
 
 @disjoint_base
+class Bricks:
+    def __new__(
+        cls,
+        volume: NDArray[Any],
+        *,
+        threads: int | None = None,
+        progress: _Progress | None = None,
+        cancel: _Cancel | None = None,
+        timeout: float | None = None,
+    ) -> Self: ...
+    @property
+    def nbytes(self) -> int: ...
+
 class ImageStore:
     def __new__(cls, *_args: Any, **_options: Any) -> Self: ...
     def _initialize(self, pixel: str, axes: Sequence[int], components: int) -> None: ...
@@ -38,6 +51,7 @@ class ImageStore:
     def _leased_write_view(
         self, time_step: SupportsIndex | None, patience: float | None, place: tuple[str, int, str]
     ) -> NDArray[Any]: ...
+    def _stamp(self) -> int | None: ...
     def _leases(self) -> int: ...
 
 def version() -> str: ...
@@ -145,3 +159,22 @@ def slide_axis(
     cancel: _Cancel | None = None,
     timeout: float | None = None,
 ) -> NDArray[Any]: ...
+def cast_rays(
+    volume: NDArray[Any],
+    bricks: Bricks | None,
+    *,
+    size: Sequence[int],
+    corner: Sequence[float],
+    column: Sequence[float],
+    row: Sequence[float],
+    step: Sequence[float] | None = None,
+    eye: Sequence[float] | None = None,
+    distance: float = 1.0,
+    matrix: Sequence[Sequence[float]] = ...,
+    depths: bool = False,
+    plain: bool = False,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int32] | None]: ...

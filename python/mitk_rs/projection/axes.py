@@ -159,7 +159,7 @@ def project_all(
     task = _Task(image, time_step=time_step, components=components)
     if kind not in ("max", "min") or not task.is_scalar_volume:
         kept = {"time_step": time_step, "components": components, **options.keywords()}
-        return tuple(project(image, axis=axis, kind=kind, **kept) for axis in "xyz")  # type: ignore[return-value]
+        return tuple(project(image, axis=axis, kind=kind, **kept) for axis in "xyz")
     return task.run_all(lambda volume: _core.project_all_axes(volume, kind, **options.keywords()))
 
 

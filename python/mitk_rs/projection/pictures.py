@@ -33,7 +33,7 @@ def check_size(size: Sequence[int] | int) -> tuple[int, int]:
     RequestError
         Not one or two whole numbers of 1 to :data:`MAX_SIZE`.
     """
-    values = (size, size) if hasattr(size, "__index__") else tuple(size)  # type: ignore[arg-type]
+    values = (size, size) if hasattr(size, "__index__") else tuple(size)
     whole = len(values) == 2 and all(hasattr(v, "__index__") for v in values)
     if not whole or not all(1 <= v.__index__() <= MAX_SIZE for v in values):
         raise RequestError(f"size is {size!r}: expected width and height in pixels, 1 to {MAX_SIZE} each")
@@ -229,7 +229,8 @@ def check_grid(image: Any, overlay: Any, time_step: int) -> None:
 
 def _world(geometry: Any, indices: Array) -> Array:
     matrix = np.asarray(geometry.direction) * np.asarray(geometry.spacing)
-    return indices @ matrix.T + np.asarray(geometry.origin)
+    world: Array = indices @ matrix.T + np.asarray(geometry.origin)
+    return world
 
 
 def outlined(picture: Picture, field: Array) -> Picture:

@@ -12,7 +12,7 @@ use std::alloc::{Layout as Block, alloc_zeroed, dealloc};
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Every buffer starts at a multiple of this: a cache line, and enough for any vector unit.
 const ALIGNMENT: usize = 64;
@@ -20,6 +20,13 @@ const ALIGNMENT: usize = 64;
 const MAPPED_FROM: usize = 4 << 20;
 /// Size of a huge page, to which mapped buffers are aligned.
 const HUGE_PAGE: usize = 2 << 20;
+
+/// Distinguishes the contents of all buffers of the process; see [`Buffer::stamp`].
+static STAMPS: AtomicU64 = AtomicU64::new(0);
+
+fn next_stamp() -> u64 {
+    STAMPS.fetch_add(1, Ordering::AcqRel)
+}
 
 /// Keeps memory alive that this crate did not allocate. Dropping it gives the memory up.
 pub trait Owner: Send + Sync {}
@@ -59,6 +66,7 @@ pub struct Buffer {
     memory: Memory,
     claims: AtomicUsize,
     writers: AtomicUsize,
+    stamp: AtomicU64,
 }
 
 // SAFETY: the memory belongs to the buffer (or to an owner that is itself `Send`) and is only accessed through raw
@@ -76,7 +84,7 @@ impl fmt::Debug for Buffer {
 impl Buffer {
     fn from_parts(start: NonNull<u8>, bytes: usize, memory: Memory) -> Arc<Self> {
         let (claims, writers) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { start, bytes, memory, claims, writers })
+        Arc::new(Self { start, bytes, memory, claims, writers, stamp: AtomicU64::new(next_stamp()) })
     }
 
     /// A zeroed buffer; pages are not touched before they are used.
@@ -152,6 +160,11 @@ impl Buffer {
     pub(super) fn may_change(&self) -> bool {
         self.writers.load(Ordering::Acquire) > 0 || self.rights().sharing == Sharing::Known
     }
+
+    /// A number that two equal answers of prove that the bytes are the same; `None` while they may change.
+    pub(super) fn stamp(&self) -> Option<u64> {
+        (!self.may_change()).then(|| self.stamp.load(Ordering::Acquire))
+    }
 }
 
 impl Drop for Buffer {
@@ -199,12 +212,15 @@ pub(super) struct Writer(Arc<Buffer>);
 impl Writer {
     pub(super) fn new(buffer: Arc<Buffer>) -> Self {
         buffer.writers.fetch_add(1, Ordering::AcqRel);
+        buffer.stamp.store(next_stamp(), Ordering::Release);
         Self(buffer)
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        // Again: who took the stamp while we wrote must not trust it now.
+        self.0.stamp.store(next_stamp(), Ordering::Release);
         self.0.writers.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -235,6 +251,18 @@ mod tests {
             let refused = Buffer::zeroed(bytes).unwrap_err();
             assert_eq!(refused, Error::OutOfMemory { bytes: bytes as u128 });
         }
+    }
+
+    #[test]
+    fn a_writer_changes_the_stamp_and_hides_it() {
+        let buffer = Buffer::zeroed(8).unwrap();
+        let before = buffer.stamp();
+        assert_eq!(before, buffer.stamp());
+        let writer = Writer::new(Arc::clone(&buffer));
+        assert_eq!(buffer.stamp(), None);
+        drop(writer);
+        assert!(before.is_some() && buffer.stamp().is_some() && buffer.stamp() != before);
+        assert_ne!(Buffer::zeroed(8).unwrap().stamp(), before);
     }
 
     #[test]

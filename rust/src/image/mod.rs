@@ -118,6 +118,12 @@ impl Image {
         Ok(())
     }
 
+    /// Two equal numbers prove that the voxels have not changed in between; `None` where the image is empty, or
+    /// while a writable view or somebody else's memory lets them change unnoticed.
+    pub fn stamp(&self) -> Option<u64> {
+        self.lock().as_ref()?.buffer().stamp()
+    }
+
     /// A view that only reads.
     ///
     /// # Errors

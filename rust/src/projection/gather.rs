@@ -25,7 +25,7 @@ pub(super) enum Unit {
 impl Unit {
     /// The fastest unit that can sample `grid` along steps of at most `step`.
     pub(super) fn best<T: Pixel>(grid: &Grid<'_, T>, step: Fixed3) -> Self {
-        let apart = step.map(|s| (s.unsigned_abs() * LANES as u64 >> PLACES) + 2);
+        let apart = step.map(|s| ((s.unsigned_abs() * LANES as u64) >> PLACES) + 2);
         let reach: u64 = (0..3).map(|a| apart[a].saturating_mul(grid.strides[a].unsigned_abs() as u64)).sum();
         let dense = grid.strides[0] == size_of::<T>() as isize && grid.size.iter().all(|&n| n > 1);
         if dense && reach < 1 << 30 && bytes_per_pair(T::TYPE).is_some() { Self::available() } else { Self::Scalar }

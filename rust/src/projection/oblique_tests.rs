@@ -119,7 +119,7 @@ fn rays_through_voxel_centres_see_the_projection_along_the_axis() {
 #[test]
 fn a_ray_that_misses_sees_nothing() {
     let size = [8, 8, 8];
-    let (values, depths) = check(&vec![1u8; 512], size, &along_z(12, -3.0));
+    let (values, depths) = check(&[1u8; 512], size, &along_z(12, -3.0));
     for i in 0..144 {
         let hits = i % 12 < 8 && i / 12 < 8;
         assert_eq!(f32::from_bits(values[i]), if hits { 1.0 } else { NOTHING });
@@ -136,7 +136,7 @@ fn a_single_slice_is_seen_from_any_side() {
         row: [0.0, 1.1, 0.0],
         beam: Beam::Parallel { step: [0.05, 0.1, 0.4] },
     };
-    let (values, _) = check(&vec![5i16; 81], [9, 9, 1], &camera);
+    let (values, _) = check(&[5i16; 81], [9, 9, 1], &camera);
     assert!(values.iter().filter(|&&v| f32::from_bits(v) == 5.0).count() > 40);
 }
 

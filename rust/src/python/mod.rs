@@ -9,6 +9,7 @@ mod error;
 mod leases;
 mod levelset;
 mod march;
+mod oblique;
 mod projection;
 mod regions;
 mod store;
@@ -43,6 +44,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     levelset::register(m)?;
     march::register(m)?;
     regions::register(m)?;
+    oblique::register(m)?;
     projection::register(m)?;
     store::register(m)
 }

@@ -21,7 +21,7 @@ struct Request<'py, 'a> {
 
 impl<'py> Request<'py, '_> {
     /// Computes into a fresh array of the slab's output size.
-    fn into_array<A: Element + Pixel>(
+    fn fold<A: Element + Pixel>(
         &self,
         project: impl FnOnce(&Voxels<'_>, &Slab, &mut [A], &TaskControl) -> Result<()> + Send,
     ) -> PyResult<Py<PyAny>> {
@@ -38,14 +38,14 @@ impl<'py> Request<'py, '_> {
         T::Sum: Element,
     {
         if let Ok(which) = extremum_of(kind) {
-            return self.into_array::<T>(|v, slab, out, c| projection::extremum(v, slab, which, out, c));
+            return self.fold::<T>(|v, slab, out, c| projection::extremum(v, slab, which, out, c));
         }
         match kind {
-            "sum" => self.into_array::<T::Sum>(projection::sum::<T>),
-            "mean" => self.into_array::<f64>(projection::mean::<T>),
-            "std" => self.into_array::<f64>(projection::std::<T>),
-            "argmax" => self.into_array(|v, s, o, c| projection::arg_extremum::<T>(v, s, Extremum::Max, o, c)),
-            "argmin" => self.into_array(|v, s, o, c| projection::arg_extremum::<T>(v, s, Extremum::Min, o, c)),
+            "sum" => self.fold::<T::Sum>(projection::sum::<T>),
+            "mean" => self.fold::<f64>(projection::mean::<T>),
+            "std" => self.fold::<f64>(projection::std::<T>),
+            "argmax" => self.fold(|v, s, o, c| projection::arg_extremum::<T>(v, s, Extremum::Max, o, c)),
+            "argmin" => self.fold(|v, s, o, c| projection::arg_extremum::<T>(v, s, Extremum::Min, o, c)),
             other => Err(bad_kind(other, "max, min, mean, sum, std, argmax or argmin"))?,
         }
     }

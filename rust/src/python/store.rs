@@ -175,6 +175,11 @@ impl ImageStore {
         new_array(py, self.writable(py, time_step.0, Some(lease))?)
     }
 
+    /// A number that stays the same only as long as the voxels do; `None` while they may change unnoticed.
+    fn _stamp(&self) -> Option<u64> {
+        self.image.stamp()
+    }
+
     /// Number of leases held.
     fn _leases(&self) -> usize {
         self.image.ledger().held()
