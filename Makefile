@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint lint-rust lint-python test-rust test-python bench docs wheel lock clean help
+.PHONY: demo test lint lint-rust lint-python test-rust test-python bench loom valgrind docs wheel lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -25,6 +25,8 @@ help:
 	@echo "make test    lints, Rust tests with and without the Python feature, Python tests"
 	@echo "make lint    rustfmt, clippy, ruff, mypy, stubtest"
 	@echo "make bench   compare with ITK, SimpleITK, scikit-fmm, eikonalfm   (BENCH='--quick')"
+	@echo "make loom    the ledger of accessors in every order of threads"
+	@echo "make valgrind  every order of dropping images and views under memcheck"
 	@echo "make docs    API pages into target/docs"
 	@echo "make wheel   abi3 wheel into dist/, installed and tried in a fresh environment"
 	@echo "make lock    resolve the newest Python packages into requirements/"
@@ -79,9 +81,17 @@ test-rust: .make/venv
 test-python: .make/build .make/test
 	$(PY) -m pytest -n 2 --dist loadfile --junitxml=.make/pytest.xml -q
 
+# Minutes each, so apart from make test.
+loom: .make/venv
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --locked --release --no-default-features interleavings
+
+valgrind: .make/build
+	tests/valgrind/run.sh $(PY)
+
 bench: .make/build .make/test .make/bench
 	cargo bench --locked --no-default-features
 	$(PY) benches/peers.py $(BENCH)
+	$(PY) benches/store.py $(BENCH)
 
 docs: .make/build .make/docs
 	$(PY) tools/api_docs.py target/docs

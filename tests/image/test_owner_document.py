@@ -118,3 +118,5 @@ def test_persistence(scan):
     img = mitk.Image("input.nrrd")
     img.save("output.nrrd")
     assert mitk.Image("output.nrrd").equals(img)
+    mitk.IOUtil.save(img, "again.nrrd")
+    assert mitk.Image("again.nrrd").equals(img)
