@@ -159,11 +159,14 @@ def _march_as_vmtk(job: Job) -> tuple[Floats, float]:
         **options,
     )
     arrival = {target: float(times[target[::-1]]) for target in job.targets}
-    job.warnings.extend(unreachable(job, target) for target, time in arrival.items() if time >= _FAR)
     # Beyond `stop` there are tentative times only: those targets were not reached.
     reached = {target: time for target, time in arrival.items() if time < _FAR and time <= stop}
     if not reached:
+        job.warnings.extend(unreachable(job, target) for target in arrival)
         return times, 0.0
+    for target in [target for target in arrival if target not in reached]:
+        text = f"target {target} was not reached within {_VMTK_STOP:g} of the first"
+        job.warnings.append(text if within(job, intensity(job, target)) else unreachable(job, target))
     last = max(reached, key=reached.__getitem__)
     job.facts["deciding_target"] = last
     return times, reached[last]

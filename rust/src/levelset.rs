@@ -235,7 +235,9 @@ impl SpeedMap {
         control: &TaskControl,
     ) -> Result<Self> {
         let full = intensity.range;
-        let outside_value = (full.low - full.high) as f32;
+        // With a negative maximum `low - high` is no longer below every voxel; measured from the minimum it is.
+        let top = if outside == Outside::Zero && full.high < 0.0 { full.high - full.low } else { full.high };
+        let outside_value = (full.low - top) as f32;
         let range = if bounds.given { masked_range(image, &intensity, &bounds, outside_value, control)? } else { full };
         let scale = if range.high > range.low { 1.0 / (range.high - range.low) } else { 1.0 };
         let outside_zero = outside == Outside::Zero;
