@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import SimpleITK
 from file_formats import ALL, GEOMETRIES, HOLDS, REFUSED, lies_in_plane, placed, smooth, voxels
-from mitk_rs.io import read_image, write_image
 from PIL import Image as Picture
 
 import mitk_rs as mitk
+from mitk_rs.io import read_image, write_image
 
 
 def itk_affine(image: SimpleITK.Image) -> np.ndarray:

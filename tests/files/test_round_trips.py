@@ -28,9 +28,9 @@ from file_formats import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mitk_rs.io import read_image, read_info, write_image
 
 import mitk_rs as mitk
+from mitk_rs.io import read_image, read_info, write_image
 
 PAIRINGS = [
     (suffix, dimension, kind, components)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.io import checks, metadata
-from mitk_rs.io.formats import Format, check_fits, format_of
+from mitk_rs.io.formats import Format, check_fits, format_of, stored_dimension
 from mitk_rs.io.record import ImageHeader, ImageRecord, PathName
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, 
     chosen = check_fits(record, name)
     _tell_losses(record, name, chosen)
     adapter = import_module(f"mitk_rs.io.{chosen.adapter}")
-    adapter.write(record, name, chosen, compress=compress, time_spacing=time_spacing)
+    stored = record.of_dimension(stored_dimension(record, chosen))
+    adapter.write(stored, name, chosen, compress=compress, time_spacing=time_spacing)
 
 
 def _adapter(path: str) -> Any:

@@ -20,7 +20,14 @@ from mitk_rs.errors import FileError, FileWriteError
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-__all__ = ["atomic_folder", "atomic_output", "check_writable", "disk_is_full", "full_suffix"]
+__all__ = [
+    "atomic_folder",
+    "atomic_output",
+    "check_writable",
+    "disk_is_full",
+    "full_suffix",
+    "with_small_ending",
+]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -42,6 +49,12 @@ def full_suffix(path: str | os.PathLike[str]) -> str:
     return "".join(suffixes[-2 if doubled else -1 :])
 
 
+def with_small_ending(name: str) -> str:
+    """Return a file's name with its ending in small letters: some writers do not know it in capital ones."""
+    suffix = full_suffix(name)
+    return name.removesuffix(suffix) + suffix.lower()
+
+
 @contextmanager
 def atomic_output(path: PathName) -> Iterator[Path]:
     """Write a file so that ``path`` holds either its old content or all of the new one.
@@ -54,8 +67,8 @@ def atomic_output(path: PathName) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        An existing empty file in the same folder with the same ending; write the content there. When the block
-        ends well it is flushed to the disk and renamed to ``path``; when it raises it is removed.
+        An existing empty file in the same folder with the same ending in small letters; write the content there.
+        When the block ends well it is flushed to the disk and renamed to ``path``; when it raises it is removed.
 
     Raises
     ------
@@ -99,9 +112,9 @@ def atomic_folder(path: PathName) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        The name for the header inside a temporary folder beside the target. Headers name their data files
-        relative to themselves, so the pair keeps fitting together after the move. Every file made in that
-        folder is moved beside ``path``.
+        The name for the header, its ending in small letters, inside a temporary folder beside the target. Headers
+        name their data files relative to themselves, so the pair keeps fitting together after the move. Every file
+        made in that folder is moved beside ``path``.
 
     Raises
     ------
@@ -113,8 +126,9 @@ def atomic_folder(path: PathName) -> Iterator[Path]:
         folder = target.parent / _temporary_name(target, "")
         folder.mkdir()
         try:
-            yield folder / target.name
-            _move_all(folder, target)
+            header = folder / with_small_ending(target.name)
+            yield header
+            _move_all(header, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -130,12 +144,12 @@ def check_writable(path: PathName) -> None:
     _checked_target(path)
 
 
-def _move_all(folder: Path, target: Path) -> None:
-    made = sorted(folder.iterdir(), key=lambda file: file.name == target.name)
-    for file in made:
-        _checked_target(target.parent / file.name)
-    for file in made:
-        _replace(file, target.parent / file.name)
+def _move_all(header: Path, target: Path) -> None:
+    places = {file: target.parent / file.name for file in header.parent.iterdir() if file != header} | {header: target}
+    for place in places.values():
+        _checked_target(place)
+    for file, place in places.items():
+        _replace(file, place)
     _sync(target.parent)
 
 
@@ -202,7 +216,7 @@ def _temporary_name(target: Path, suffix: str) -> str:
 
 def _create_beside(target: Path) -> Path:
     """Make an empty file with the permissions a plain ``open`` would give, or those of the file it replaces."""
-    temporary = target.parent / _temporary_name(target, full_suffix(target))
+    temporary = target.parent / _temporary_name(target, full_suffix(target).lower())
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     return temporary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,16 @@ from mitk_rs.errors import FileError, FileWriteError
 from mitk_rs.io.atomic import full_suffix
 from mitk_rs.io.record import ImageHeader, is_axis_aligned
 
-__all__ = ["FORMATS", "Format", "check_fits", "format_of", "suffixes_that_hold", "writable_format"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "check_fits",
+    "format_of",
+    "loses_axes",
+    "stored_dimension",
+    "suffixes_that_hold",
+    "writable_format",
+]
 
 ALL_TYPES = frozenset(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
 Geometry = Literal["any", "orthonormal", "aligned", "none"]
@@ -44,6 +54,8 @@ class Format:
         True where the voxels come back changed.
     other_readers
         Readers that can be preferred to ``reader``.
+    drops_ones
+        True where readers leave out last axes of length 1.
     """
 
     name: str
@@ -58,6 +70,7 @@ class Format:
     detached: bool = False
     lossy: bool = False
     other_readers: tuple[str, ...] = ()
+    drops_ones: bool = False
 
 
 _BYTES = frozenset({"u1"})
@@ -67,7 +80,7 @@ FORMATS: tuple[Format, ...] = (
     Format("MetaImage", (".mhd",), "ITK MetaImageIO", "simpleitk", metadata=True, detached=True),
     Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "simpleitk", metadata=True),
     Format("NRRD", (".nhdr",), "ITK NrrdImageIO", "simpleitk", metadata=True, detached=True),
-    Format("NIfTI", (".nii", ".nii.gz"), "ITK NiftiImageIO", "simpleitk", geometry="orthonormal"),
+    Format("NIfTI", (".nii", ".nii.gz"), "ITK NiftiImageIO", "simpleitk", geometry="orthonormal", drops_ones=True),
     Format(
         "NIfTI pair",
         (".hdr", ".img", ".hdr.gz", ".img.gz"),
@@ -75,6 +88,7 @@ FORMATS: tuple[Format, ...] = (
         "simpleitk",
         geometry="orthonormal",
         detached=True,
+        drops_ones=True,
     ),
     Format("VTK XML", (".vti", ".vtkxml"), "VTK XMLImageDataReader", "vtk", frozenset({2, 3}), metadata=True),
     Format(
@@ -95,6 +109,7 @@ FORMATS: tuple[Format, ...] = (
         frozenset({2, 3}),
         ALL_TYPES - {"u8", "i8", "f8"},
         geometry="none",
+        drops_ones=True,
     ),
     Format(
         "PNG",
@@ -131,6 +146,8 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("NumPy", (".npy",), "NumPy npy", "npy", components=frozenset({1}), geometry="none"),
 )
+# A header names its data file in a line of text, and readers take % for the template of a series.
+_UNNAMEABLE = re.compile(r"[\x00-\x1f\x7f%]|^\s")
 _BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
 
 
@@ -153,7 +170,18 @@ def writable_format(path: str | os.PathLike[str]) -> Format:
         suffix = full_suffix(path)
         what = f"unknown format {suffix!r}" if suffix else "a name without an ending that would name the format"
         raise FileWriteError(f"cannot write {os.fspath(path)}: {what}; known are {', '.join(sorted(_BY_SUFFIX))}")
+    refusal = _name_refusal(os.path.basename(os.fspath(path)), chosen)  # noqa: PTH119
+    if refusal:
+        raise FileWriteError(f"cannot write {os.fspath(path)!r}: {refusal}")
     return chosen
+
+
+def _name_refusal(name: str, chosen: Format) -> str | None:
+    if chosen.detached and chosen.metadata and _UNNAMEABLE.search(name):
+        return f"a {chosen.name} header cannot name a data file with a blank before it, control characters or a % in it"
+    if chosen.name == "NIfTI pair" and full_suffix(name) != full_suffix(name).lower():
+        return "the endings of a NIfTI pair must be in small letters"
+    return None
 
 
 def suffixes_that_hold(image: ImageHeader) -> list[str]:
@@ -181,13 +209,30 @@ def check_fits(image: ImageHeader, path: str | os.PathLike[str]) -> Format:
 
 def _misfit(image: ImageHeader, format_: Format) -> str | None:
     code = image.dtype.str[1:]
-    if image.dimension not in format_.dimensions:
+    if stored_dimension(image, format_) not in format_.dimensions:
         return f"{image.dimension} dimensions"
     if code not in format_.types:
         return f"{image.dtype.name} voxels"
     if format_.components is not None and image.components not in format_.components:
         return f"{image.components} components per voxel"
+    if format_.name.startswith("NIfTI") and image.components > 1 and set(image.shape[:-2]) == {1}:
+        return "several components in a single row of voxels"
     return _geometry_misfit(image, format_)
+
+
+def stored_dimension(image: ImageHeader, format_: Format) -> int:
+    """Return how many axes the file has: a single slice goes into a format for pictures, as in MITK."""
+    is_slice = image.dimension == 3 and image.shape[0] == 1
+    return 2 if is_slice and max(format_.dimensions) == 2 else image.dimension
+
+
+def loses_axes(image: ImageHeader, format_: Format) -> bool:
+    """Return True where the image comes back with fewer axes; those it loses have length 1."""
+    if stored_dimension(image, format_) < image.dimension:
+        return True
+    # NIfTI knows the axes of a scalar image up to the third.
+    is_known = format_.name.startswith("NIfTI") and image.components == 1 and image.dimension < 4
+    return format_.drops_ones and image.dimension > 2 and image.shape[0] == 1 and not is_known
 
 
 def _geometry_misfit(image: ImageHeader, format_: Format) -> str | None:

@@ -18,7 +18,7 @@ import numpy as np
 from mitk_rs.errors import RequestError
 from mitk_rs.geometry import SlicedGeometry3D
 from mitk_rs.geometry.frame import Frame
-from mitk_rs.io.formats import Format, lies_flat, lies_in_plane
+from mitk_rs.io.formats import Format, lies_flat, lies_in_plane, loses_axes
 from mitk_rs.io.record import ImageHeader, frames_of, is_axis_aligned
 from mitk_rs.time_geometry import TimeGeometry, time_geometry_from_keys, time_geometry_keys
 from mitk_rs.time_geometry.metadata import POINTS_KEY, TYPE_KEY
@@ -99,6 +99,8 @@ def losses(image: ImageHeader, format_: Format) -> list[str]:
     frame, standard = image.frame, Frame()
     if format_.geometry == "none":
         lost += [name for name in ("spacing", "origin", "cosines") if getattr(frame, name) != getattr(standard, name)]
+    if loses_axes(image, format_):
+        lost.append("axes of length 1")
     if not format_.metadata:
         if time_geometry_keys(image.time_geometry):
             lost.append("time points")

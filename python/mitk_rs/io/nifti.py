@@ -10,10 +10,14 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs.io.atomic import full_suffix
 
-__all__ = ["bad_spacing", "missing_bytes", "unambiguous"]
+__all__ = ["bad_spacing", "missing_bytes", "restore_non_finite", "unambiguous"]
 
 # The library behind ITK looks for voxels under the base name, uncompressed first: asked for x.nii.gz, it takes the
 # voxels of x.nii where that exists, too.
@@ -23,6 +27,10 @@ _HEADER = {".img": (".hdr", ".hdr.gz"), ".img.gz": (".hdr.gz", ".hdr")}
 # By the header's first number, its own length: type and place of dim and of pixdim in NIfTI-1 and NIfTI-2.
 _LAYOUTS = {348: ("8h", 40, "8f", 76), 540: ("8q", 16, "8d", 104)}
 _LONGEST = 168
+# NIfTI-1: length, type and place of the data; the types that know NaN; how many voxels are looked at together.
+_TYPE_FIELDS = (("i", 0), ("h", 70), ("f", 108))
+_FLOATS = {16: "f4", 64: "f8"}
+_CHUNK = 1 << 20
 
 
 @contextmanager
@@ -30,7 +38,9 @@ def unambiguous(path: str) -> Iterator[str]:
     """Give a name for a NIfTI file under which no neighbour can be taken for it."""
     suffix = full_suffix(path).lower()
     stem = path[: -len(suffix)] if suffix else path
-    if not any(os.path.exists(stem + other) for other in _PREFERRED.get(suffix, ())):  # noqa: PTH110
+    # It knows endings in small or in capital letters, not in a mixture of both.
+    is_mixed = suffix in (".nii", ".nii.gz") and not path.endswith((suffix, suffix.upper()))
+    if not is_mixed and not any(os.path.exists(stem + other) for other in _PREFERRED.get(suffix, ())):  # noqa: PTH110
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -50,12 +60,19 @@ def _sibling(path: Path, endings: Mapping[str, tuple[str, ...]]) -> Path:
     return next((one for one in candidates if one.exists()), path)
 
 
+def _opened(file: Path) -> IO[bytes]:
+    is_packed = file.name.lower().endswith(".gz")
+    return gzip.open(file, "rb") if is_packed else file.open("rb")  # type: ignore[return-value]
+
+
+def _first_bytes(path: str) -> bytes:
+    with _opened(_sibling(Path(path), _HEADER)) as stream:
+        return stream.read(_LONGEST)
+
+
 def bad_spacing(path: str) -> str | None:
     """Return the field whose voxel size is not above 0, which ITK would silently replace by 1; else None."""
-    file = _sibling(Path(path), _HEADER)
-    opener = gzip.open if file.name.lower().endswith(".gz") else open
-    with opener(file, "rb") as stream:
-        header = stream.read(_LONGEST)
+    header = _first_bytes(path)
     for order in "<>":
         layout = _LAYOUTS.get(struct.unpack_from(order + "i", header)[0]) if len(header) == _LONGEST else None
         if layout is not None:
@@ -71,6 +88,33 @@ def _first_bad(dim: Sequence[int], pixdim: Sequence[float]) -> str | None:
         if dim[axis] > 1 and not 0 < pixdim[axis] < float("inf"):
             return f"field pixdim[{axis}] is {pixdim[axis]:g}, it must be above 0"
     return None
+
+
+def restore_non_finite(path: str, voxels: NDArray[Any]) -> None:
+    """Put NaN and infinities back into ``voxels``: the library behind ITK makes them 0 without a word.
+
+    Parameters
+    ----------
+    path
+        The file, or one of a pair.
+    voxels
+        What was read, in the order of the file, components slowest; changed in place.
+    """
+    header = _first_bytes(path)
+    order = "<" if header[:4] == struct.pack("<i", 348) else ">"
+    (size,), (code,), (offset,) = (struct.unpack_from(order + kind, header, at) for kind, at in _TYPE_FIELDS)
+    if size == 348 and code in _FLOATS:
+        _restore(_sibling(Path(path), _DATA), int(offset), np.dtype(order + _FLOATS[code]), voxels)
+
+
+def _restore(file: Path, offset: int, dtype: np.dtype[Any], voxels: NDArray[Any]) -> None:
+    with _opened(file) as stream:
+        stream.seek(offset)
+        for first in range(0, voxels.size, _CHUNK):
+            count = min(_CHUNK, voxels.size - first)
+            numbers = np.frombuffer(stream.read(count * dtype.itemsize), dtype)
+            lost = np.flatnonzero(~np.isfinite(numbers))
+            voxels[np.unravel_index(first + lost, voxels.shape)] = numbers[lost]
 
 
 def missing_bytes(path: str, fields: Mapping[str, str]) -> str | None:

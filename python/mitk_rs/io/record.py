@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,11 @@ class ImageRecord(ImageHeader):
     def of(cls, header: ImageHeader, array: NDArray[Any]) -> ImageRecord:
         """Return the header together with its voxels."""
         return cls(**vars(header), array=array)
+
+    def of_dimension(self, dimension: int) -> ImageRecord:
+        """Return the record with the first axes, of length 1, left out until ``dimension`` remain."""
+        shape = self.shape[self.dimension - dimension :]
+        return replace(self, shape=shape, array=self.array.reshape(shape))
 
     @property
     def header(self) -> ImageHeader:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mitk_rs.errors import FileError, FileWriteError, MemoryLimitError
 from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import checks, metadata, nifti
-from mitk_rs.io.atomic import atomic_folder, atomic_output, disk_is_full
+from mitk_rs.io.atomic import atomic_folder, atomic_output, disk_is_full, full_suffix, with_small_ending
 from mitk_rs.io.formats import FORMATS, Format, format_of, unreadable
 from mitk_rs.io.quiet import native_output
 from mitk_rs.io.record import ImageHeader, ImageRecord
@@ -86,14 +86,17 @@ def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRec
     with opened(path, reader) as source:
         header = header_of(source, path, time_spacing=time_spacing)
         checks.check_whole(path, header, entries(source))
-        voxels = adopt(source.Execute())
-    return ImageRecord.of(header, voxels.reshape(header.shape))
+        voxels = adopt(source.Execute()).reshape(header.shape)
+    if header.reader == "ITK NiftiImageIO" and header.dtype.kind == "f":
+        nifti.restore_non_finite(path, np.moveaxis(voxels, -1, 0) if header.components > 1 else voxels)
+    return ImageRecord.of(header, voxels)
 
 
 @contextmanager
 def opened(path: str, reader: str = "") -> Iterator[Any]:
     """Give ITK's reader with the header read, and turn ITK's exceptions into ours, without its source lines."""
     source, printed = library().ImageFileReader(), native_output()
+    reader = reader or _reader_of_capitals(path)
     if reader:
         source.SetImageIO(reader)
     try:
@@ -108,6 +111,12 @@ def opened(path: str, reader: str = "") -> Iterator[Any]:
             raise MemoryLimitError(f"cannot read {path}: not enough memory for its voxels") from error
         raise unreadable(path, _itk_reason(str(error), printed.text)) from error
     checks.check_printed(path, printed.text)
+
+
+def _reader_of_capitals(path: str) -> str:
+    """The reader of a name whose ending ITK might not know, because it has capital letters."""
+    named = format_of(path) if full_suffix(path) != full_suffix(path).lower() else None
+    return named.reader.removeprefix("ITK ") if named else ""
 
 
 def _itk_reason(message: str, printed: str = "") -> str:
@@ -212,7 +221,7 @@ def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, ti
             _write(image, temporary, target, compress=compress)
         return
     with atomic_folder(_header_path(target)) as header:
-        _write(image, header.with_name(target.name), target, compress=compress)
+        _write(image, header.with_name(with_small_ending(target.name)), target, compress=compress)
 
 
 def _header_path(target: Path) -> Path:
