@@ -96,18 +96,23 @@ def march(
     seeds: Sequence[_Index],
     *,
     seed_times: Sequence[float] | None = None,
-    target_mode: str | int = ...,
+    target_mode: str | int = "none",
     targets: Sequence[_Index] = ...,
     target_offset: float = 0.0,
     stopping_time: float | None = None,
     speed_map: _SpeedMap | None = None,
     gradient: bool = False,
-    out: NDArray[np.float32] | None = None,
+    precision: str = "float32",
+    solver: str = "tiles",
+    memory_limit: int | None = None,
+    instructions: str | None = None,
+    shuffle: int | None = None,
+    out: NDArray[Any] | None = None,
     threads: int | None = None,
     progress: _Progress | None = None,
     cancel: _Cancel | None = None,
     timeout: float | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float | None, float]: ...
+) -> tuple[NDArray[Any], NDArray[np.float32] | None, float | None, float, tuple[int, int, int]]: ...
 def colliding_fronts(
     speed: NDArray[Any],
     spacing: Sequence[float],
@@ -116,14 +121,27 @@ def colliding_fronts(
     *,
     stop_on_targets: bool = True,
     apply_connectivity: bool = True,
-    negative_epsilon: float = ...,
+    negative_epsilon: float = -1e-6,
     speed_map: _SpeedMap | None = None,
+    solver: str = "tiles",
+    memory_limit: int | None = None,
+    instructions: str | None = None,
+    shuffle: int | None = None,
     out: NDArray[np.float32] | None = None,
     threads: int | None = None,
     progress: _Progress | None = None,
     cancel: _Cancel | None = None,
     timeout: float | None = None,
 ) -> NDArray[np.float32]: ...
+def fixed_point_defects(
+    arrival_time: NDArray[Any],
+    speed: NDArray[Any],
+    spacing: Sequence[float],
+    seeds: Sequence[_Index],
+    stop: float,
+    *,
+    threads: int | None = None,
+) -> int: ...
 def measure_inside(
     level_set: NDArray[Any], *, cancel: _Cancel | None = None
 ) -> tuple[int, int, list[list[int]] | None]: ...

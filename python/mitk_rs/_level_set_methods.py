@@ -149,7 +149,7 @@ def _march_as_vmtk(job: Job) -> tuple[Floats, float]:
         job.warnings.append(f"no target: the front is limited to {_VMTK_STOP:g} time units")
         times, *_ = _core.march(job.voxels, job.spacing, job.sources, stopping_time=_VMTK_STOP, **options)
         return times, float(np.max(times, where=times <= _VMTK_STOP, initial=0.0))
-    times, _, _, stop = _core.march(
+    times, _, _, stop, _ = _core.march(
         job.voxels,
         job.spacing,
         job.sources,

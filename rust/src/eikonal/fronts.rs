@@ -5,6 +5,10 @@
 //! seeds is kept (`itk::CollidingFrontsImageFilter`; Antiga et al. 2008).
 
 use super::heap::{self, Arrival};
+use super::march::{Tuning, axis_order};
+use super::speed::Speed;
+use super::tile::collide::{Collide, DenseValues};
+use super::tile::shape::{Cube, Sheet, Slab};
 use super::{Seed, StopRule, TargetMode};
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
@@ -54,6 +58,41 @@ impl Collision {
         }
         let targets = others.iter().map(|s| s.index).collect();
         StopRule { mode: TargetMode::All, targets, offset: TARGET_OFFSET, limit: None }
+    }
+}
+
+/// Runs both fronts on the current rayon pool, which must be the caller's alone, and writes the products into `out`,
+/// which must be zero: voxels outside the result are not touched.
+///
+/// # Errors
+/// Those of [`Collision::check`]; out of memory or over the limit; cancelled.
+pub fn collide(
+    speed: &Speed<'_>,
+    spacing: Spacing3,
+    collision: &Collision,
+    tuning: &Tuning,
+    out: &mut [f32],
+    control: &TaskControl,
+) -> Result<()> {
+    let size = speed.size();
+    collision.check(size)?;
+    if out.len() != size.voxels() {
+        let (got, expected) = (out.len().to_string(), size.voxels().to_string());
+        return Err(Error::Mismatch { what: "length of the result", got, expected });
+    }
+    let order = axis_order(size);
+    let out = DenseValues::new(out, size, order);
+    let mut turned = collision.clone();
+    for seed in turned.seeds1.iter_mut().chain(&mut turned.seeds2) {
+        seed.index = order.map(|a| seed.index[a]);
+    }
+    let speed = speed.permuted(order)?;
+    let spacing = Spacing3::new(order.map(|a| spacing.array()[a]))?;
+    let job = Collide { speed: &speed, spacing, collision: &turned, tuning };
+    match speed.size().z() {
+        1 => job.run::<Sheet>(&out, control),
+        2..=4 => job.run::<Slab>(&out, control),
+        _ => job.run::<Cube>(&out, control),
     }
 }
 

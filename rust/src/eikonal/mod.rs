@@ -7,12 +7,17 @@
 //! * [`upwind`] solves one voxel,
 //! * [`stop`] says where a front ends,
 //! * [`heap`] is the plain march that everything else is checked against,
+//! * [`march`] is the march that users get,
 //! * [`fronts`] lets two fronts collide.
 
 pub mod fronts;
 pub mod heap;
+pub mod march;
+pub mod speed;
 pub mod stop;
 pub mod storage;
+mod team;
+mod tile;
 pub mod upwind;
 
 pub use stop::{StopRule, TargetMode};

@@ -24,7 +24,8 @@ pub fn cascade(times: [f64; 3], inverse_h2: [f64; 3], speed: f64, far: f64) -> f
         b += t * w;
         c += t * t * w;
         let discriminant: f64 = b * b - a * c;
-        solution = (discriminant.max(0.0).sqrt() + b) / a;
+        // Not `max`: a NaN, from speed 0 beside an unreached neighbour in `f64`, must stay one.
+        solution = (if discriminant < 0.0 { 0.0 } else { discriminant.sqrt() } + b) / a;
     }
     solution
 }

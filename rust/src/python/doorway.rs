@@ -31,9 +31,6 @@ pub(super) struct CallOptions<'py> {
 pub(super) struct Task<'a> {
     /// Cancel flag and progress.
     pub(super) control: &'a TaskControl,
-    /// Size of the pool that runs the work.
-    #[expect(dead_code, reason = "the multithreaded march will read it")]
-    pub(super) threads: usize,
 }
 
 /// Leaves Python, computes, comes back.
@@ -60,7 +57,7 @@ impl EnterCore for Python<'_> {
         let mut watch = Watch::new(options, &control)?;
         let result = self.detach(|| {
             let lease = PoolLease::of(threads)?;
-            lease.run(|| work(Task { control: &control, threads }), POLL, || watch.poll())
+            lease.run(|| work(Task { control: &control }), POLL, || watch.poll())
         });
         watch.finish(self, result)
     }

@@ -1,14 +1,18 @@
 //! Bindings of [`crate::eikonal`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::doorway::{CallOptions, EnterCore};
-use super::levelset::SpeedParameters;
+use super::doorway::{CallOptions, EnterCore, Task};
+use super::levelset::{SpeedParameters, speed_map};
 use crate::eikonal::fronts::{self, Collision};
-use crate::eikonal::{Seed, StopRule, TargetMode, heap};
+use crate::eikonal::march::{
+    Instructions, March, Summary, Tuning, fixed_point_defects as defects, gradient as gradient_of,
+};
+use crate::eikonal::speed::Speed;
+use crate::eikonal::{Seed, StopRule, TargetMode, Time, heap};
+use crate::error::Result;
 use crate::grid::{Index3, Spacing3};
-use crate::pixel::Pixel;
 use crate::voxels::Voxels;
-use numpy::PyArrayDyn;
+use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -44,23 +48,86 @@ fn plant(seeds: Vec<Index3>, times: Option<Vec<f64>>) -> PyResult<Vec<Seed>> {
     Ok(seeds.into_iter().zip(times).map(|(index, time)| Seed { index, time }).collect())
 }
 
-/// Speed at a voxel offset, straight from the array or through a map from intensities.
-fn speed_at<'a>(voxels: &'a Voxels<'a>, map: Option<crate::levelset::SpeedMap>) -> impl Fn(usize) -> f64 + 'a {
-    move |v| {
-        let v = voxels.size().voxel(v);
-        let value = crate::dispatch_pixel!(voxels.pixel(), P => voxels.get::<P>(v).to_f64());
-        map.map_or(value, |map| f64::from(map.speed(value as f32)))
+/// How a march is run; see [`Tuning`]. `instructions` and `shuffle` exist for tests.
+fn tune(instructions: Option<&str>, shuffle: Option<u64>, memory_limit: Option<u64>) -> PyResult<Tuning> {
+    let instructions = match instructions {
+        None => Instructions::best(),
+        Some("baseline") => Instructions::Baseline,
+        Some("avx2") => Instructions::Avx2,
+        Some("avx512") => Instructions::Avx512,
+        Some(other) => {
+            let text = format!("instructions is {other:?}: allowed are \"baseline\", \"avx2\", \"avx512\"");
+            return Err(PyValueError::new_err(text));
+        }
+    };
+    Ok(Tuning { instructions, shuffle, memory_limit })
+}
+
+/// Speeds straight from an array, or through a map from intensities.
+fn speeds<'a>(voxels: Voxels<'a>, map: Option<SpeedParameters>, task: &Task<'_>) -> Result<Speed<'a>> {
+    match map {
+        None => Speed::from_speeds(voxels, task.control),
+        Some(parameters) => Ok(Speed::from_intensities(voxels, speed_map(&voxels, parameters, task)?)),
     }
 }
 
-type Times<'py> = Bound<'py, PyArrayDyn<f32>>;
+type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
 
-/// Times, gradient, time of the deciding target, stop.
-type Marched<'py> = (Times<'py>, Option<Times<'py>>, Option<f64>, f64);
+/// Times, gradient, time of the deciding target, stop, and counts: accepted voxels, solutions computed, windows.
+type Marched<'py> = (Bound<'py, PyAny>, Option<Floats<'py>>, Option<f64>, f64, (u64, u64, u32));
+
+/// Everything a march takes from Python but the precision.
+struct Request<'a, 'py> {
+    input: &'a InputArray<'py>,
+    spacing: Spacing3,
+    seeds: Vec<Seed>,
+    stop: StopRule,
+    map: Option<SpeedParameters>,
+    gradient: bool,
+    heap: bool,
+    tuning: Tuning,
+    out: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Request<'_, 'py> {
+    fn run<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
+        let shape = self.input.shape();
+        let output = OutputArray::<T>::or_zeros(self.out.as_ref(), py, shape, &[self.input])?;
+        let vectors = self.gradient.then(|| OutputArray::<f32>::zeros(py, &[shape, &[3]].concat()));
+        // SAFETY: each array is fresh, or the caller's `out=`, handed over for this call.
+        let (times, mut slopes) = unsafe { (output.as_mut_slice(), vectors.as_ref().map(|v| v.as_mut_slice())) };
+        let (voxels, spacing) = (self.input.voxels()?, self.spacing);
+        let (seeds, stop, tuning, plain, map) = (self.seeds, self.stop, self.tuning, self.heap, self.map);
+        let told = py.enter_core(options, move |task| {
+            let speed = speeds(voxels, map, &task)?;
+            let march = March { speed, spacing, seeds, stop, tuning };
+            let told = if plain { by_heap(&march, times, &task)? } else { march.run(times, task.control)? };
+            if let Some(slopes) = &mut slopes {
+                gradient_of(times, speed.size(), spacing, told.stop, slopes, task.control)?;
+            }
+            Ok(told)
+        })?;
+        let counts = (told.accepted, told.evaluations, told.windows);
+        let vectors = vectors.map(OutputArray::into_array);
+        Ok((output.into_array().into_any(), vectors, told.target_value, told.stop, counts))
+    }
+}
+
+/// The plain march, for those who want to check the fast one.
+fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<Summary> {
+    let size = job.speed.size();
+    let speed = |v: usize| job.speed.at::<T>(size.voxel(v)).to_f64();
+    let arrival = heap::march::<T>(size, job.spacing, &speed, &job.seeds, &job.stop, task.control)?;
+    out.copy_from_slice(&arrival.times);
+    let accepted = arrival.accepted.iter().filter(|a| **a).count() as u64;
+    let (target_value, stop) = (arrival.target_value, arrival.stop);
+    Ok(Summary { target_value, stop, accepted, evaluations: 0, windows: 0 })
+}
 
 #[pyfunction]
 #[pyo3(signature = (speed, spacing, seeds, *, seed_times=None, target_mode=Mode::Name("none".into()), targets=Vec::new(),
-    target_offset=0.0, stopping_time=None, speed_map=None, gradient=false, out=None, threads=None, progress=None, cancel=None, timeout=None))]
+    target_offset=0.0, stopping_time=None, speed_map=None, gradient=false, precision="float32", solver="tiles",
+    memory_limit=None, instructions=None, shuffle=None, out=None, threads=None, progress=None, cancel=None, timeout=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 fn march<'py>(
     py: Python<'py>,
@@ -74,6 +141,11 @@ fn march<'py>(
     stopping_time: Option<f64>,
     speed_map: Option<SpeedParameters>,
     gradient: bool,
+    precision: &str,
+    solver: &str,
+    memory_limit: Option<u64>,
+    instructions: Option<&str>,
+    shuffle: Option<u64>,
     out: Option<Bound<'py, PyAny>>,
     threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
@@ -81,35 +153,36 @@ fn march<'py>(
     timeout: Option<f64>,
 ) -> PyResult<Marched<'py>> {
     let options = CallOptions { threads, progress, cancel, timeout };
-    let input = InputArray::new(speed, "speed")?;
-    let voxels = input.voxels()?;
-    let spacing = Spacing3::new(spacing)?;
-    let rule = StopRule { mode: target_mode.resolve()?, targets, offset: target_offset, limit: stopping_time };
-    let seeds = plant(seeds, seed_times)?;
-    let output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
-    // SAFETY: the array is fresh or the caller's `out=`, handed over for this call.
-    let out = unsafe { output.as_mut_slice() };
-    let arrival = py.enter_core(&options, move |task| {
-        let map = speed_map.map(|p| super::levelset::speed_map(&voxels, p, &task)).transpose()?;
-        let speed = speed_at(&voxels, map);
-        let arrival = heap::march::<f32>(voxels.size(), spacing, &speed, &seeds, &rule, task.control)?;
-        out.copy_from_slice(&arrival.times);
-        Ok(arrival)
-    })?;
-    let gradient = gradient.then(|| {
-        let mut shape = input.shape().to_vec();
-        shape.push(3);
-        let output = OutputArray::<f32>::zeros(py, &shape);
-        // SAFETY: the array is fresh; nobody else has seen it.
-        unsafe { output.as_mut_slice() }.copy_from_slice(arrival.gradients.as_flattened());
-        output.into_array()
-    });
-    Ok((output.into_array(), gradient, arrival.target_value, arrival.stop))
+    let heap = match solver {
+        "tiles" => false,
+        "heap" => true,
+        other => {
+            let text = format!("solver is {other:?}: allowed are \"tiles\" and \"heap\"");
+            return Err(PyValueError::new_err(text));
+        }
+    };
+    let request = Request {
+        input: &InputArray::new(speed, "speed")?,
+        spacing: Spacing3::new(spacing)?,
+        seeds: plant(seeds, seed_times)?,
+        stop: StopRule { mode: target_mode.resolve()?, targets, offset: target_offset, limit: stopping_time },
+        map: speed_map,
+        gradient,
+        heap,
+        tuning: tune(instructions, shuffle, memory_limit)?,
+        out,
+    };
+    match precision {
+        "float32" => request.run::<f32>(py, &options),
+        "float64" => request.run::<f64>(py, &options),
+        other => Err(PyValueError::new_err(format!("precision is {other:?}: allowed are \"float32\" and \"float64\""))),
+    }
 }
 
 #[pyfunction]
 #[pyo3(signature = (speed, spacing, seeds1, seeds2, *, stop_on_targets=true, apply_connectivity=true, negative_epsilon=-1e-6,
-    speed_map=None, out=None, threads=None, progress=None, cancel=None, timeout=None))]
+    speed_map=None, solver="tiles", memory_limit=None, instructions=None, shuffle=None, out=None, threads=None, progress=None,
+    cancel=None, timeout=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 fn colliding_fronts<'py>(
     py: Python<'py>,
@@ -121,37 +194,70 @@ fn colliding_fronts<'py>(
     apply_connectivity: bool,
     negative_epsilon: f64,
     speed_map: Option<SpeedParameters>,
+    solver: &str,
+    memory_limit: Option<u64>,
+    instructions: Option<&str>,
+    shuffle: Option<u64>,
     out: Option<Bound<'py, PyAny>>,
     threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
     cancel: Option<Bound<'py, PyAny>>,
     timeout: Option<f64>,
-) -> PyResult<Times<'py>> {
+) -> PyResult<Floats<'py>> {
     let options = CallOptions { threads, progress, cancel, timeout };
     let input = InputArray::new(speed, "speed")?;
     let voxels = input.voxels()?;
     let spacing = Spacing3::new(spacing)?;
-    let collision = Collision {
-        seeds1: plant(seeds1, None)?,
-        seeds2: plant(seeds2, None)?,
-        stop_on_targets,
-        apply_connectivity,
-        negative_epsilon,
-    };
+    let (seeds1, seeds2) = (plant(seeds1, None)?, plant(seeds2, None)?);
+    let collision = Collision { seeds1, seeds2, stop_on_targets, apply_connectivity, negative_epsilon };
+    let tuning = tune(instructions, shuffle, memory_limit)?;
+    let reused = out.is_some();
     let output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
     // SAFETY: the array is fresh or the caller's `out=`, handed over for this call.
     let out = unsafe { output.as_mut_slice() };
+    let plain = solver == "heap";
     py.enter_core(&options, move |task| {
-        let map = speed_map.map(|p| super::levelset::speed_map(&voxels, p, &task)).transpose()?;
-        let speed = speed_at(&voxels, map);
-        let values = fronts::reference(voxels.size(), spacing, &speed, &collision, task.control)?;
-        out.copy_from_slice(&values);
-        Ok(())
+        let speed = speeds(voxels, speed_map, &task)?;
+        if plain {
+            let at = |v: usize| speed.at::<f32>(speed.size().voxel(v)).into();
+            out.copy_from_slice(&fronts::reference(speed.size(), spacing, &at, &collision, task.control)?);
+            return Ok(());
+        }
+        if reused {
+            out.fill(0.0);
+        }
+        fronts::collide(&speed, spacing, &collision, &tuning, out, task.control)
     })?;
     Ok(output.into_array())
 }
 
+/// The number of accepted voxels whose time is not the local solution from their neighbours: 0 for a march.
+#[pyfunction]
+#[pyo3(signature = (arrival_time, speed, spacing, seeds, stop, *, threads=None))]
+fn fixed_point_defects<'py>(
+    py: Python<'py>,
+    arrival_time: &Bound<'py, PyAny>,
+    speed: &Bound<'py, PyAny>,
+    spacing: [f64; 3],
+    seeds: Vec<Index3>,
+    stop: f64,
+    threads: Option<usize>,
+) -> PyResult<u64> {
+    let times = InputArray::new(arrival_time, "arrival_time")?;
+    let input = InputArray::new(speed, "speed")?;
+    let (times, voxels, spacing) = (times.voxels()?, input.voxels()?, Spacing3::new(spacing)?);
+    let seeds = plant(seeds, None)?;
+    let options = CallOptions { threads, ..Default::default() };
+    py.enter_core(&options, move |task| {
+        let speed = Speed::from_speeds(voxels, task.control)?;
+        let mut copy = vec![0f32; times.size().voxels()];
+        times.read_all(&mut copy);
+        defects(&copy, &speed, spacing, &seeds, stop, task.control)
+    })
+}
+
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(march, m)?)?;
-    m.add_function(wrap_pyfunction!(colliding_fronts, m)?)
+    m.add_function(wrap_pyfunction!(colliding_fronts, m)?)?;
+    m.add_function(wrap_pyfunction!(fixed_point_defects, m)?)
 }

@@ -1,0 +1,265 @@
+//! Phases: the fronts of a job advance together, tiles of one colour at a time, on all members of a team.
+
+use super::shape::Shape;
+use super::slot::Slot;
+use super::visit::{Worker, visit};
+use super::window::Front;
+use crate::eikonal::Time;
+use crate::eikonal::team::Team;
+use crate::error::Result;
+use crate::task::TaskControl;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What becomes of a tile when it is retired.
+pub(crate) trait Sink<T: Time, H: Shape>: Sync {
+    /// Stores the times of a slot that is about to be used for another tile.
+    ///
+    /// # Errors
+    /// Where the sink cannot hold them.
+    ///
+    /// # Safety
+    /// The slot must be the caller's.
+    unsafe fn retire(&self, front: &Front<'_, T, H>, id: usize, slot: *mut Slot<T, H>) -> Result<()>;
+}
+
+/// Which instructions the inner loops may use. The bits of the result are the same for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instructions {
+    /// What every machine of the architecture has.
+    Baseline,
+    /// AVX2 and BMI2.
+    Avx2,
+    /// AVX-512 F, BW, DQ, VL.
+    Avx512,
+}
+
+impl Instructions {
+    /// Those that this machine has and that are fastest.
+    pub fn best() -> Self {
+        [Self::Avx512, Self::Avx2].into_iter().find(|i| i.available()).unwrap_or(Self::Baseline)
+    }
+
+    /// Whether this machine has them.
+    pub fn available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        let (avx2, avx512) = {
+            use std::arch::is_x86_feature_detected as has;
+            let avx2 = has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt");
+            let wide = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
+            (avx2, avx2 && wide)
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let (avx2, avx512) = (false, false);
+        match self {
+            Self::Baseline => true,
+            Self::Avx2 => avx2,
+            Self::Avx512 => avx512,
+        }
+    }
+}
+
+/// How a job is run. Nothing here changes the result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tuning {
+    /// Instructions of the inner loops.
+    pub instructions: Instructions,
+    /// Shuffles the work lists of every phase, to show that their order does not matter.
+    pub shuffle: Option<u64>,
+    /// The most bytes that tiles may take.
+    pub memory_limit: Option<u64>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { instructions: Instructions::best(), shuffle: None, memory_limit: None }
+    }
+}
+
+/// Asked whenever a window has converged: is what the fronts have found enough?
+pub(crate) type Ended<'e, 'a, T, H> = &'e mut dyn FnMut(&[Front<'a, T, H>]) -> bool;
+
+/// A phase with fewer tiles is run by the leader alone.
+const SMALL: usize = 8;
+
+/// Runs fronts to their ends.
+pub(crate) struct Driver<'t, T: Time, H: Shape> {
+    team: &'t Team,
+    control: &'t TaskControl,
+    instructions: Instructions,
+    shuffle: Option<u64>,
+    workers: Vec<Mutex<Worker<T, H>>>,
+}
+
+/// One phase's work.
+struct Phase<'p, 'a, T: Time, H: Shape, S> {
+    fronts: &'p [Front<'a, T, H>],
+    retire: Vec<(usize, SlotPointer<T, H>)>,
+    visits: Vec<(u32, u32)>,
+    next: AtomicUsize,
+    chunk: usize,
+    sink: &'p S,
+}
+
+/// A slot on its way to the worker that retires it.
+#[derive(Clone, Copy)]
+struct SlotPointer<T: Time, H: Shape>(*mut Slot<T, H>);
+
+// SAFETY: exactly one worker claims the item and uses the slot.
+unsafe impl<T: Time, H: Shape> Send for SlotPointer<T, H> {}
+// SAFETY: as above.
+unsafe impl<T: Time, H: Shape> Sync for SlotPointer<T, H> {}
+
+impl<'t, T: Time, H: Shape> Driver<'t, T, H> {
+    /// A driver for `fronts` fronts.
+    pub(crate) fn new(team: &'t Team, control: &'t TaskControl, tuning: &Tuning, fronts: usize) -> Self {
+        let available = tuning.instructions.available();
+        Self {
+            team,
+            control,
+            instructions: if available { tuning.instructions } else { Instructions::Baseline },
+            shuffle: tuning.shuffle,
+            workers: (0..team.members()).map(|_| Mutex::new(Worker::new(fronts))).collect(),
+        }
+    }
+
+    /// A worker's state; between phases the leader may have any.
+    pub(crate) fn worker(&self, place: usize) -> MutexGuard<'_, Worker<T, H>> {
+        self.workers[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes through phases until every front is done, or until `ended`, which is asked whenever a window has
+    /// converged, says that what the fronts have found is enough.
+    pub(crate) fn run<'a, S: Sink<T, H>>(
+        &mut self,
+        fronts: &mut [Front<'a, T, H>],
+        sink: &S,
+        mut ended: Option<Ended<'_, 'a, T, H>>,
+    ) -> Result<()> {
+        let total: f64 = fronts.iter().map(|f| f.field.grid.size.voxels() as f64).sum();
+        let mut colour = 0;
+        loop {
+            self.control.check()?;
+            let mut advanced = false;
+            for front in fronts.iter_mut().filter(|f| !f.done && f.converged()) {
+                front.advance();
+                advanced = true;
+            }
+            if advanced {
+                self.control.report(fronts.iter().map(|f| f.released as f64).sum::<f64>() / total);
+                let all_done = fronts.iter().all(|f| f.done);
+                if all_done || ended.is_some() {
+                    self.phase(fronts, sink, None)?;
+                }
+                if all_done || ended.as_mut().is_some_and(|ended| ended(fronts)) {
+                    return Ok(());
+                }
+            }
+            self.phase(fronts, sink, Some(colour))?;
+            colour = 1 - colour;
+        }
+    }
+
+    /// Retires what waits to be retired, and visits the queued tiles of `colour`.
+    fn phase<S: Sink<T, H>>(&mut self, fronts: &mut [Front<'_, T, H>], sink: &S, colour: Option<usize>) -> Result<()> {
+        let (mut retire, mut visits) = (Vec::new(), Vec::new());
+        for (id, front) in fronts.iter_mut().enumerate() {
+            retire.extend(front.retiring.drain(..).map(|slot| (id, SlotPointer(slot))));
+            if let Some(colour) = colour {
+                visits.extend(front.queue[colour].drain(..).map(|tile| (id as u32, tile)));
+            }
+        }
+        if let Some(seed) = &mut self.shuffle {
+            shuffle(&mut visits, seed);
+        }
+        let items = retire.len() + visits.len();
+        if items == 0 {
+            return Ok(());
+        }
+        let chunk = (items / (self.team.members() * 8)).clamp(1, 32);
+        let phase = Phase { fronts, retire, visits, next: AtomicUsize::new(0), chunk, sink };
+        if items < SMALL {
+            self.work(&phase, 0);
+        } else {
+            self.team.execute(&|place| self.work(&phase, place));
+        }
+        for place in 0..self.team.members() {
+            let mut worker = self.worker(place);
+            if let Some(error) = worker.error.take() {
+                return Err(error);
+            }
+            for (front, outbox) in fronts.iter_mut().zip(&mut worker.outbox) {
+                front.receive(outbox, colour.unwrap_or(0));
+            }
+        }
+        Ok(())
+    }
+
+    fn work<S: Sink<T, H>>(&self, phase: &Phase<'_, '_, T, H, S>, place: usize) {
+        let mut worker = self.worker(place);
+        match self.instructions {
+            Instructions::Baseline => claim(phase, &mut worker),
+            // SAFETY: `new` checked that the machine has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => unsafe { claim_avx2(phase, &mut worker) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { claim_avx512(phase, &mut worker) },
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => claim(phase, &mut worker),
+        }
+    }
+}
+
+/// Claims chunks of the phase's items until none is left.
+#[inline(always)]
+fn claim<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
+    let items = phase.retire.len() + phase.visits.len();
+    loop {
+        let start = phase.next.fetch_add(phase.chunk, Ordering::Relaxed);
+        if start >= items || worker.error.is_some() {
+            return;
+        }
+        for item in start..items.min(start + phase.chunk) {
+            match item.checked_sub(phase.retire.len()) {
+                None => retire(phase, worker, item),
+                Some(visited) => {
+                    let (id, tile) = phase.visits[visited];
+                    visit(&phase.fronts[id as usize].field, id as usize, worker, tile);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn claim_avx2<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
+    claim(phase, worker);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl")]
+fn claim_avx512<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
+    claim(phase, worker);
+}
+
+#[inline(never)]
+fn retire<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>, item: usize) {
+    let (id, SlotPointer(slot)) = phase.retire[item];
+    // SAFETY: the leader took the tile out of the directory, so only the claimer of this item knows the slot.
+    match unsafe { phase.sink.retire(&phase.fronts[id], id, slot) } {
+        Ok(()) => worker.free[id].push(slot),
+        Err(error) => {
+            worker.error.get_or_insert(error);
+        }
+    }
+}
+
+/// Fisher-Yates with a small generator; only tests ask for it.
+fn shuffle<V>(items: &mut [V], state: &mut u64) {
+    for last in (1..items.len()).rev() {
+        *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        items.swap(last, (*state >> 33) as usize % (last + 1));
+    }
+}

@@ -1,0 +1,273 @@
+//! Memory of the tiles that a front touches: slots in slabs, found through a directory.
+//!
+//! The directory has one word per tile of the volume, on zero pages: 0 is a tile that no front has reached,
+//! [`RETIRED`] one whose times are written to the result, [`WALL`] one without a voxel to reach, anything else the
+//! address of its slot. Slots of retired tiles are used again at once, so memory follows the front.
+
+use super::shape::{Mask, NONE, Shape, VOXELS};
+use crate::eikonal::Time;
+use crate::error::{Error, Result};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Everything about a tile that the front is in.
+///
+/// A worker that visits the tile has it for itself, except that nobody else may be visiting a face neighbour at the
+/// same time: tiles are coloured like a checkerboard and one colour is visited at a time. A visitor writes into a
+/// neighbour only `inbox` of the shared face and the halo times behind that face.
+#[repr(C, align(64))]
+pub(crate) struct Slot<T: Time, H: Shape> {
+    /// Solved, but later than the window: not yet propagated.
+    pub(crate) pending: Mask,
+    /// Within the window and propagated.
+    pub(crate) released: Mask,
+    /// Released before this window began: final.
+    pub(crate) settled: Mask,
+    /// Never solved: speed 0, a seed, or outside the volume.
+    pub(crate) blocked: Mask,
+    /// Per face, voxels whose neighbour across that face has changed.
+    pub(crate) inbox: [Mask; 6],
+    /// Number of the tile.
+    pub(crate) tile: u32,
+    /// Window in which the tile was last visited.
+    pub(crate) window: u32,
+    /// A lower bound of the pending times.
+    pub(crate) earliest: T,
+    /// Every voxel is released or blocked, and the tile waits to be retired.
+    pub(crate) full: bool,
+    /// Speeds in the precision of the times.
+    pub(crate) speed: [T; VOXELS],
+    /// Arrival times with halo.
+    pub(crate) times: H::Padded<T>,
+}
+
+impl<T: Time, H: Shape> Slot<T, H> {
+    /// Resets a slot for `tile`: no voxel known.
+    ///
+    /// # Safety
+    /// `slot` must be valid for writes, and nobody else may use it.
+    pub(crate) unsafe fn reset(slot: *mut Self, tile: u32) {
+        // SAFETY: valid and unshared by the caller's promise; `times` holds `H::PADDED` values.
+        unsafe {
+            let masks = [&raw mut (*slot).pending, &raw mut (*slot).released, &raw mut (*slot).settled];
+            masks.into_iter().for_each(|m| *m = NONE);
+            (*slot).blocked = NONE;
+            (*slot).inbox = [NONE; 6];
+            (*slot).tile = tile;
+            (*slot).window = 0;
+            (*slot).earliest = T::FAR;
+            (*slot).full = false;
+            let times = Self::times(slot);
+            (0..H::PADDED).for_each(|i| times.add(i).write(T::FAR));
+        }
+    }
+
+    /// Address of the padded times.
+    ///
+    /// # Safety
+    /// `slot` must point to a slot.
+    #[inline(always)]
+    pub(crate) unsafe fn times(slot: *mut Self) -> *mut T {
+        // SAFETY: only an address is taken.
+        unsafe { (&raw mut (*slot).times).cast() }
+    }
+}
+
+/// Directory entry of a tile that no front has reached.
+pub(crate) const UNTOUCHED: usize = 0;
+/// Directory entry of a tile whose times are final and stored elsewhere; every odd entry means that, and the rest of
+/// it may be the address where.
+pub(crate) const RETIRED: usize = 1;
+/// Directory entry of a tile in which every voxel is blocked.
+pub(crate) const WALL: usize = 2;
+
+/// The address in a directory entry, if the tile has a slot.
+#[inline(always)]
+pub(crate) fn slot_of<T: Time, H: Shape>(entry: usize) -> Option<*mut Slot<T, H>> {
+    (entry > WALL && entry & RETIRED == 0).then_some(entry as *mut Slot<T, H>)
+}
+
+/// Whether the tile is done with: neighbours need not tell it anything.
+#[inline(always)]
+pub(crate) fn is_closed(entry: usize) -> bool {
+    entry == WALL || entry & RETIRED != 0
+}
+
+/// A zero-filled array of atomics; pages that nobody writes cost nothing.
+pub(crate) struct Zeroed<A> {
+    base: *mut A,
+    len: usize,
+}
+
+/// Types for which all-zero bytes are a value.
+pub(crate) trait ZeroIsValid: Sync {}
+impl ZeroIsValid for AtomicUsize {}
+impl ZeroIsValid for std::sync::atomic::AtomicU8 {}
+
+// SAFETY: it owns its elements, like a boxed slice of atomics.
+unsafe impl<A: ZeroIsValid> Send for Zeroed<A> {}
+// SAFETY: as above.
+unsafe impl<A: ZeroIsValid> Sync for Zeroed<A> {}
+
+impl<A: ZeroIsValid> Zeroed<A> {
+    /// `len` zeros, `len` at least 1.
+    pub(crate) fn new(len: usize) -> Result<Self> {
+        let layout = Layout::array::<A>(len.max(1)).map_err(|_| too_large(len))?;
+        // SAFETY: the layout is not empty.
+        let base = unsafe { alloc_zeroed(layout) }.cast::<A>();
+        if base.is_null() {
+            return Err(Error::OutOfMemory { bytes: layout.size() as u128 });
+        }
+        Ok(Self { base, len: len.max(1) })
+    }
+}
+
+impl<A> std::ops::Deref for Zeroed<A> {
+    type Target = [A];
+    #[inline(always)]
+    fn deref(&self) -> &[A] {
+        // SAFETY: `len` elements were allocated, zeroed, and zero is a value (`ZeroIsValid` in `new`).
+        unsafe { std::slice::from_raw_parts(self.base, self.len) }
+    }
+}
+
+impl<A> Drop for Zeroed<A> {
+    fn drop(&mut self) {
+        if let Ok(layout) = Layout::array::<A>(self.len) {
+            // SAFETY: allocated in `new` with this layout; atomics need no drop.
+            unsafe { dealloc(self.base.cast(), layout) };
+        }
+    }
+}
+
+fn too_large(len: usize) -> Error {
+    Error::TooLarge { what: format!("{len} tiles") }
+}
+
+/// Blocks of one type, allocated a slab at a time and never given back before the end.
+pub(crate) struct Pool<V> {
+    state: Mutex<PoolState<V>>,
+    limit: u64,
+}
+
+struct PoolState<V> {
+    slabs: Vec<(*mut V, Layout)>,
+    free: Vec<*mut V>,
+    bytes: u64,
+}
+
+/// Types that are made of plain numbers: any bytes, zeros too, are a value, and nothing needs to be dropped.
+pub(crate) trait Plain {}
+impl<T: Time, H: Shape> Plain for Slot<T, H> {}
+
+// SAFETY: the pointers are only used under the mutex, or by the worker that was given the block.
+unsafe impl<V: Plain> Send for Pool<V> {}
+// SAFETY: as above.
+unsafe impl<V: Plain> Sync for Pool<V> {}
+
+impl<V: Plain> Pool<V> {
+    /// Blocks of the smallest and of the largest slab.
+    const SLAB: (usize, usize) = (8, 256);
+
+    /// An empty pool that refuses to grow beyond `limit` bytes.
+    pub(crate) fn new(limit: Option<u64>) -> Self {
+        let state = PoolState { slabs: Vec::new(), free: Vec::new(), bytes: 0 };
+        Self { state: Mutex::new(state), limit: limit.unwrap_or(u64::MAX) }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, PoolState<V>> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Moves up to a handful of blocks into `mine`, at least one.
+    pub(crate) fn take(&self, mine: &mut Vec<*mut V>) -> Result<()> {
+        let mut state = self.state();
+        if state.free.is_empty() {
+            state.grow(Self::SLAB, self.limit)?;
+        }
+        let rest = state.free.len().saturating_sub(Self::SLAB.0);
+        mine.extend(state.free.drain(rest..));
+        Ok(())
+    }
+
+    /// One block.
+    pub(crate) fn take_one(&self) -> Result<*mut V> {
+        let mut state = self.state();
+        if state.free.is_empty() {
+            state.grow(Self::SLAB, self.limit)?;
+        }
+        state.free.pop().ok_or_else(|| Error::Internal("the pool grew by nothing".into()))
+    }
+
+    /// Bytes allocated so far.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.state().bytes
+    }
+}
+
+impl<V> PoolState<V> {
+    /// Adds a slab; slabs double in size, up to a limit.
+    fn grow(&mut self, (smallest, largest): (usize, usize), limit: u64) -> Result<()> {
+        let n = (smallest << self.slabs.len().min(16)).min(largest);
+        let layout = Layout::array::<V>(n).map_err(|_| too_large(n))?;
+        let needed = self.bytes + layout.size() as u64;
+        if needed > limit {
+            return Err(Error::MemoryLimit { needed, limit });
+        }
+        // SAFETY: the layout is not empty.
+        let slab = unsafe { alloc_zeroed(layout) }.cast::<V>();
+        if slab.is_null() {
+            return Err(Error::OutOfMemory { bytes: layout.size() as u128 });
+        }
+        self.slabs.push((slab, layout));
+        self.bytes = needed;
+        // SAFETY: `i < n` blocks were allocated.
+        self.free.extend((0..n).rev().map(|i| unsafe { slab.add(i) }));
+        Ok(())
+    }
+}
+
+impl<V> Drop for PoolState<V> {
+    fn drop(&mut self) {
+        for (slab, layout) in self.slabs.drain(..) {
+            // SAFETY: allocated in `grow` with this layout; plain blocks need no drop, and nobody uses them any
+            // more because every user borrows the pool.
+            unsafe { dealloc(slab.cast(), layout) };
+        }
+    }
+}
+
+/// Atomic access to a directory entry; the order between phases comes from the barrier.
+#[inline(always)]
+pub(crate) fn load(entry: &AtomicUsize) -> usize {
+    entry.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shape::Cube;
+    use super::*;
+
+    #[test]
+    fn the_pool_refuses_to_pass_its_limit() {
+        let pool = Pool::<Slot<f32, Cube>>::new(Some(100_000));
+        let mut mine = Vec::new();
+        pool.take(&mut mine).unwrap();
+        assert_eq!(mine.len(), 8);
+        assert!(matches!(pool.take_one(), Err(Error::MemoryLimit { limit: 100_000, .. })));
+        assert!(pool.bytes() <= 100_000);
+    }
+
+    #[test]
+    fn a_slot_of_a_cube_fits_seven_kilobytes() {
+        assert!(size_of::<Slot<f32, Cube>>() <= 7 * 1024);
+    }
+
+    #[test]
+    fn a_directory_of_a_huge_volume_costs_no_memory_until_touched() {
+        let directory = Zeroed::<AtomicUsize>::new(1 << 33).unwrap();
+        assert_eq!(load(&directory[(1 << 33) - 1]), UNTOUCHED);
+    }
+}
