@@ -337,18 +337,17 @@ def hold():
     threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()
 ready.wait()
-print("waiting", flush=True)
 try:
+    print("waiting", flush=True)
     image.as_numpy(use_accessor=True)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "waiting\n"
-    time.sleep(0.3)
-    sent = time.monotonic()
-    child.send_signal(signal.SIGINT)
-    assert child.stdout.readline() == "interrupted\n"
-    assert time.monotonic() - sent < 2
-    child.stdout.close()
-    assert child.wait(30) == 0
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "waiting\n"
+        time.sleep(0.3)
+        sent = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - sent < 2
+    assert child.returncode == 0
