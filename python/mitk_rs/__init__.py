@@ -46,8 +46,11 @@ if TYPE_CHECKING:
     from mitk_rs.points import Vector2D as Vector2D
     from mitk_rs.points import Vector3D as Vector3D
     from mitk_rs.projection import mip as mip
+    from mitk_rs.projection import montage as montage
     from mitk_rs.projection import project as project
     from mitk_rs.projection import project_all as project_all
+    from mitk_rs.projection import render_mip as render_mip
+    from mitk_rs.projection import render_spin as render_spin
     from mitk_rs.projection import slide as slide
     from mitk_rs.properties import BaseProperty as BaseProperty
     from mitk_rs.properties import BoolProperty as BoolProperty
@@ -126,9 +129,12 @@ _EXPORTS = {
     "initialize_level_set": "levelset",
     "make_pixel_type": "pixel_type",
     "mip": "projection",
+    "montage": "projection",
     "project": "projection",
     "project_all": "projection",
     "property_from_dict": "properties",
+    "render_mip": "projection",
+    "render_spin": "projection",
     "slide": "projection",
     "write_surface": "surface",
 }

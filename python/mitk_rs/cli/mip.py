@@ -1,87 +1,108 @@
-"""``mitk-rs mip``: projections of an image, as pictures or as values."""
+"""``mitk-rs mip``: projections of an image, as pictures, turntables, values or in a window."""
 
 from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError, Namespace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, check_inputs, check_outputs
+from mitk_rs.cli.files import check_inputs, check_outputs
 from mitk_rs.cli.members import parse_float, parse_int
+from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import UsageError
 
-if TYPE_CHECKING:
-    from mitk_rs.image import Image
-
 __all__ = ["add_parser", "run"]
 
-_DESCRIPTION = """Project an image along an axis of its voxel grid, exactly.
+_DESCRIPTION = """Project an image: along an axis of its voxel grid, exactly, or from any direction.
 
   mitk-rs mip scan.mha -o mip.png                      along z, as a picture
   mitk-rs mip scan.mha -o mip.png --axis y --overlay level.mha
   mitk-rs mip scan.mha -o mip.npy --axis all           the values: mip_x.npy, mip_y.npy, mip_z.npy
+  mitk-rs mip scan.mha -o mip.png --azimuth 30 --elevation 10
+  mitk-rs mip scan.mha -o turn.gif --spin 36           a turntable; turn.png gives turn_000.png, turn_001.png, ...
+  mitk-rs mip scan.mha -o sheet.png --montage          x, y and z with scale bar and sides of the patient
+  mitk-rs mip scan.mha --show                          a window
 
 The ending of OUT says what is written: .png and .tif are pictures, turned for radiologists (patient's left on the
 right, anterior or superior up), with square pixels; .npy and image formats such as .mha hold the values of the
-projection in the order of the voxels, with geometry where the format has one."""
+projection, along an axis in the order of the voxels, with geometry where the format has one."""
 
-_PICTURES = (".png", ".tif", ".tiff")
-_VALUES = (".npy", *IMAGE_SUFFIXES)
+_EPILOG = """Azimuth 0 and elevation 0 look from the front of the patient. Azimuth turns the camera towards the
+patient's left (90: left side, 180: back), elevation lifts it towards the head (90: from above), roll turns the picture
+clockwise.
+All directions are those of the world (LPS), whatever the direction of the image."""
+
 _KINDS = ("max", "min", "mean", "sum", "std", "argmax", "argmin", "depth")
 _COLORMAPS = ("grey", "inverse", "hot", "bone", "ice", "depth")
+_VIEW_OPTIONS = ("azimuth", "elevation", "roll", "direction", "up", "perspective", "zoom", "sample_distance")
+_PICTURE_OPTIONS = ("window", "level", "percentiles", "overlay", "seeds")
 
 
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
-    parser = subparsers.add_parser("mip", help="project an image to a picture", description=_DESCRIPTION)
+    parser = subparsers.add_parser(
+        "mip", help="project an image to a picture", description=_DESCRIPTION, epilog=_EPILOG
+    )
     parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write: .png .tif .npy .mha ...")
+    endings = "file to write: .png .tif .npy .mha ..., with --spin also .gif .webp"
+    parser.add_argument("-o", "--output", metavar="OUT", help=endings)
+    parser.add_argument("--show", action="store_true", help="open a window instead; needs a display")
     _add_projection(parser)
+    _add_view(parser)
     _add_picture(parser)
     add_common(parser, threads=True)
     return parser
 
 
 def _add_projection(parser: CommandParser) -> None:
-    group = parser.add_argument_group("projection")
+    group = parser.add_argument_group("projection along an axis")
     axes = one_of(["x", "y", "z", "all"])
-    group.add_argument("--axis", type=axes, default="z", metavar="AXIS", help="x, y, z (default) or all: three files")
-    group.add_argument(
-        "--kind", "--mode", type=one_of(_KINDS), default="max", metavar="KIND", help=f"{', '.join(_KINDS)}; default max"
-    )
+    group.add_argument("--axis", type=axes, metavar="AXIS", help="x, y, z (default) or all: three files")
+    kinds = f"{', '.join(_KINDS)}; default max; from a direction max or depth (mm)"
+    group.add_argument("--kind", "--mode", type=one_of(_KINDS), default="max", metavar="KIND", help=kinds)
     slab = "only voxels FIRST <= index < END along the axis; either may be left out"
     group.add_argument("--slab", type=_slab, metavar="FIRST:END", help=slab)
     group.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+
+
+def _add_view(parser: CommandParser) -> None:
+    group = parser.add_argument_group("projection from any direction")
+    for name, text in (
+        ("azimuth", "around the body axis"),
+        ("elevation", "towards the head"),
+        ("roll", "of the picture"),
+    ):
+        group.add_argument(f"--{name}", type=number(), metavar="DEGREES", help=f"angle {text}")
+    world = Numbers(parse_float, 3)
+    group.add_argument("--direction", type=world, metavar="X Y Z", help="where the camera looks to, instead of angles")
+    group.add_argument("--up", type=world, metavar="X Y Z", help="what is up in the picture")
+    angle = "rays from an eye with this view angle (VTK's is 30) instead of parallel ones"
+    group.add_argument("--perspective", type=number(), nargs="?", const=30.0, metavar="DEGREES", help=angle)
+    group.add_argument("--zoom", type=number(), metavar="Z", help="magnification; 1 just shows everything")
+    distance = "from sample to sample along a ray (default: half the smallest spacing)"
+    group.add_argument("--sample-distance", type=number(), metavar="MM", help=distance)
+    group.add_argument("--spin", type=integer(minimum=1), metavar="N", help="a whole turn in N pictures")
+    group.add_argument("--seconds", type=number(), default=4.0, metavar="S", help="duration of a turn (default: 4)")
 
 
 def _add_picture(parser: CommandParser) -> None:
     group = parser.add_argument_group("picture")
     group.add_argument("--window", type=number(), metavar="W", help="range of values from black to white")
     group.add_argument("--level", type=number(), metavar="L", help="value in the middle of the window")
-    group.add_argument(
-        "--percentiles",
-        type=Numbers(parse_float, 2),
-        metavar="LOW HIGH",
-        help="window from percentiles of the projection (default: 0.5 99.8)",
-    )
-    group.add_argument(
-        "--colormap", type=one_of(_COLORMAPS), default="grey", metavar="NAME", help=", ".join(_COLORMAPS)
-    )
+    shares = Numbers(parse_float, 2)
+    text = "window from percentiles of the projection (default: 0.5 99.8)"
+    group.add_argument("--percentiles", type=shares, metavar="LOW HIGH", help=text)
+    colours = one_of(_COLORMAPS)
+    group.add_argument("--colormap", type=colours, default="grey", metavar="NAME", help=", ".join(_COLORMAPS))
     group.add_argument("--bits", type=one_of(["8", "16"]), default="8", metavar="8|16", help="bits of grey")
     group.add_argument("--size", type=Numbers(parse_int, 2), metavar="W H", help="pixels; the projection is fitted in")
     group.add_argument("--overlay", metavar="LEVELSET", help="level set whose outline is drawn over the picture")
-    group.add_argument(
-        "--seeds",
-        type=Numbers(parse_float, -1, multiple=3),
-        action="append",
-        default=None,
-        metavar="I J K",
-        help="voxels to mark, the first in another colour",
-    )
+    marks = Numbers(parse_float, -1, multiple=3)
+    text = "voxels to mark, the first in another colour"
+    group.add_argument("--seeds", type=marks, action="append", metavar="I J K", help=text)
+    group.add_argument("--montage", action="store_true", help="contact sheet of x, y and z with scale bar")
 
 
 def _slab(word: str) -> tuple[int | None, int | None]:
@@ -98,99 +119,79 @@ def run(args: Namespace) -> None:
     for option in repeated(args.words):
         if option != "--seeds":
             console.warning(f"{option} is given more than once: the last one counts")
-    outputs = _outputs(args)
-    check_inputs(*[path for path in (args.input, args.overlay) if path])
-    inputs = [path for path in (args.input, args.overlay) if path]
-    check_outputs([(path, _PICTURES + _VALUES) for path in outputs.values()], inputs=inputs, force=args.force)
+    args.mode = _mode(args)
     _check_combination(args)
-    from mitk_rs.io import read_image
-
-    image = read_image(args.input)
-    results = _pictures(args, image) if _is_picture(args.output) else _values(args, image)
-    report = [_write(result, outputs[axis]) for axis, result in results.items()]
-    for path in outputs.values():
+    inputs = [path for path in (args.input, args.overlay) if path]
+    check_inputs(*inputs)
+    if args.mode == "show":
+        _show(args)
+        return
+    outputs = output_names(args)
+    allowed = (
+        ANIMATIONS + PICTURES if args.mode == "spin" else PICTURES if args.mode == "montage" else PICTURES + VALUES
+    )
+    check_outputs([(path, allowed) for path in outputs], inputs=inputs, force=args.force)
+    report = make_outputs(args, outputs, console)
+    for path in outputs:
         console.note(f"wrote {path}")
     if args.json:
-        console.result_json({"input": args.input, "axis": args.axis, "kind": args.kind, "outputs": report})
+        console.result_json({"input": args.input, "mode": args.mode, "kind": args.kind, "outputs": report})
 
 
-def _outputs(args: Namespace) -> dict[str, str]:
-    """The file of each axis."""
-    if args.axis != "all":
-        return {args.axis: args.output}
-    path = Path(args.output)
-    stem = path.name[: len(path.name) - len("".join(_suffix(path)))]
-    return {axis: str(path.with_name(f"{stem}_{axis}{_suffix(path)}")) for axis in "xyz"}
+def _given(args: Namespace, names: tuple[str, ...]) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name) not in (None, False)]
 
 
-def _suffix(path: Path) -> str:
-    return "".join(path.suffixes[-2:]) if path.name.lower().endswith(".gz") else path.suffix
-
-
-def _is_picture(path: str) -> bool:
-    return path.lower().endswith(_PICTURES)
+def _mode(args: Namespace) -> str:
+    """What is asked for: axis, view, spin, montage or show."""
+    view = _given(args, _VIEW_OPTIONS)
+    modes = _given(args, ("show", "montage", "spin"))
+    if len(modes) > 1:
+        raise UsageError(f"{modes[0]} and {modes[1]} exclude each other")
+    mode = modes[0].lstrip("-") if modes else "view" if view else "axis"
+    along = _given(args, ("axis", "slab"))
+    if along and mode != "axis":
+        raise UsageError(f"{along[0]} is for projections along an axis: it does not go with {(modes + view)[0]}")
+    if view and mode in ("montage", "show"):
+        raise UsageError(f"{view[0]} does not go with --{mode}")
+    if args.output is None and mode != "show":
+        raise UsageError("missing -o OUT, the file to write")
+    if args.output is not None and mode == "show":
+        raise UsageError("-o does not go with --show: the window writes nothing but screenshots (key x)")
+    return mode
 
 
 def _check_combination(args: Namespace) -> None:
-    if _is_picture(args.output):
-        if args.percentiles and args.window is not None:
-            raise UsageError("--percentiles and --window exclude each other")
-        return
-    given = [name for name in ("window", "level", "percentiles", "size", "overlay", "seeds") if getattr(args, name)]
-    if given or args.colormap != "grey" or args.bits != "8":
-        name = given[0] if given else "colormap" if args.colormap != "grey" else "bits"
-        raise UsageError(f"--{name} is for pictures (.png, .tif); {args.output} gets the values of the projection")
+    if args.percentiles and args.window is not None:
+        raise UsageError("--percentiles and --window exclude each other")
+    if args.mode in ("view", "spin", "show") and args.kind not in ("max", "depth"):
+        raise UsageError(
+            f"--kind {args.kind} is for projections along an axis: from a direction there are max and depth"
+        )
+    if args.kind == "depth" and args.mode in ("spin", "show"):
+        raise UsageError(f"--kind depth does not go with --{args.mode}")
+    if args.mode in ("montage", "spin") and args.bits == "16":
+        raise UsageError(f"--bits 16 does not go with --{args.mode}")
+    if args.mode == "montage" and args.size:
+        raise UsageError("--size does not go with --montage")
+    if args.mode in ("axis", "view") and not is_picture(args.output):
+        _check_values(args)
 
 
-def _values(args: Namespace, image: Image) -> dict[str, Any]:
-    from mitk_rs.projection import project, project_all
-
-    common = {"kind": args.kind, "time_step": args.time_step, "threads": args.threads}
-    if args.axis == "all" and args.slab is None:
-        return dict(zip("xyz", project_all(image, **common), strict=True))
-    axes = "xyz" if args.axis == "all" else args.axis
-    return {axis: project(image, axis=axis, slab=args.slab, **common) for axis in axes}
+def _check_values(args: Namespace) -> None:
+    given = _given(args, _PICTURE_OPTIONS + (("size",) if args.mode == "axis" else ()))
+    given += ["--colormap"] if args.colormap != "grey" else []
+    given += ["--bits"] if args.bits != "8" else []
+    if given and args.output.lower().endswith(VALUES):
+        raise UsageError(f"{given[0]} is for pictures (.png, .tif): {args.output} gets the values of the projection")
 
 
-def _pictures(args: Namespace, image: Image) -> dict[str, Any]:
+def _show(args: Namespace) -> None:
+    from mitk_rs.viewer.display import require_display
+
+    require_display("mitk-rs mip --show")
     from mitk_rs.io import read_image
-    from mitk_rs.projection import axis_picture
+    from mitk_rs.viewer.mip_viewer import show
 
-    overlay = read_image(args.overlay) if args.overlay else None
-    options = {
-        "kind": args.kind,
-        "slab": args.slab,
-        "time_step": args.time_step,
-        "shades": _shades(args),
-        "size": args.size,
-        "overlay": overlay,
-        "seeds": _triples(args.seeds),
-        "threads": args.threads,
-    }
-    axes = "xyz" if args.axis == "all" else args.axis
-    return {axis: axis_picture(image, axis=axis, **options) for axis in axes}
-
-
-def _triples(groups: list[list[float]] | None) -> list[list[float]]:
-    flat = [value for group in groups or [] for value in group]
-    return [flat[i : i + 3] for i in range(0, len(flat), 3)]
-
-
-def _shades(args: Namespace) -> Any:
-    from mitk_rs.projection import Shades
-
-    percentiles = tuple(args.percentiles) if args.percentiles else None
-    return Shades(args.window, args.level, percentiles, args.colormap, int(args.bits))
-
-
-def _write(result: Any, path: str) -> dict[str, Any]:
-    """Write a picture or an image; what is worth telling about it."""
-    if _is_picture(path):
-        from mitk_rs.projection import write_picture
-
-        write_picture(result.pixels, path, mm=result.mm)
-        height, width = result.pixels.shape[:2]
-        return {"path": path, "size": [width, height], "mm_per_pixel": result.mm, "sides": result.view.letters}
-    result.save(path)
-    array = result.as_numpy(writeable=False)
-    return {"path": path, "shape": list(array.shape), "dtype": array.dtype.name}
+    window = (args.window or 0.0, args.level or 0.0)
+    show(read_image(args.input), window_level=window, time_step=args.time_step)

@@ -1,22 +1,32 @@
 """Projections: along an axis, over a sliding slab, from any direction, and pictures of them.
 
-``project``, ``mip``, ``project_all`` and ``slide`` give values on the voxel grid; ``axis_picture`` and
-:func:`write_picture` make something to look at.
+``project``, ``mip``, ``project_all`` and ``slide`` give values on the voxel grid; ``render_mip`` and ``render_spin``
+look from any direction; ``axis_picture``, ``montage``, ``write_picture`` and ``write_animation`` make something to
+look at.
 """
 
 from mitk_rs.projection.axes import KINDS, mip, project, project_all, slide
 from mitk_rs.projection.files import write_animation, write_picture
 from mitk_rs.projection.pictures import Picture, Shades, axis_picture
+from mitk_rs.projection.render import render_mip, render_spin
+from mitk_rs.projection.sheet import montage
+from mitk_rs.projection.views import Camera, view_image, view_picture
 
 __all__ = [
     "KINDS",
+    "Camera",
     "Picture",
     "Shades",
     "axis_picture",
     "mip",
+    "montage",
     "project",
     "project_all",
+    "render_mip",
+    "render_spin",
     "slide",
+    "view_image",
+    "view_picture",
     "write_animation",
     "write_picture",
 ]

@@ -13,14 +13,9 @@ from numpy.typing import NDArray
 from mitk_rs.errors import FileWriteError
 from mitk_rs.io.atomic import atomic_output
 
-__all__ = ["ANIMATION_SUFFIXES", "PICTURE_SUFFIXES", "write_animation", "write_picture"]
+__all__ = ["write_animation", "write_array", "write_picture"]
 
 Array = NDArray[Any]
-
-#: Endings of pictures.
-PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
-#: Endings of animations in one file.
-ANIMATION_SUFFIXES = (".gif", ".webp")
 
 
 def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | None = None) -> None:
@@ -48,6 +43,18 @@ def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | No
         options["compression"] = "tiff_deflate"
     with atomic_output(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format=kind, **options)
+
+
+def write_array(array: Array, path: str | os.PathLike[str]) -> None:
+    """Write an array to a ``.npy`` file.
+
+    Raises
+    ------
+    FileWriteError
+        As for :func:`write_picture`.
+    """
+    with atomic_output(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def write_animation(frames: Sequence[Array], path: str | os.PathLike[str], *, seconds: float) -> None:

@@ -75,9 +75,7 @@ class Stack:
             extra = "[, c]" if components else ""
             what = "2-D image" if axes == 2 else "array"
             wanted = f"voxels (z, y, x{extra}) or (t, z, y, x{extra})"
-            raise RequestError(
-                f"a projection needs {wanted}, got a {what} of shape {array.shape}"
-            )
+            raise RequestError(f"a projection needs {wanted}, got a {what} of shape {array.shape}")
         if 0 in array.shape:
             raise RequestError(f"there are no voxels: shape {array.shape}")
         array = array if components else array[..., np.newaxis]

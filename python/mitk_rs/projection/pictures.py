@@ -11,6 +11,7 @@ import numpy as np
 
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.projection.axes import project
+from mitk_rs.projection.camera import Gaze
 from mitk_rs.projection.geometry import plane_axes
 from mitk_rs.projection.layout import AXES, Array, axis_number
 from mitk_rs.projection.orientation import View, view_along
@@ -83,7 +84,7 @@ class Picture:
 
     pixels: Array
     mm: float
-    view: View
+    view: View | Gaze
     scale: tuple[float, float]
     origin: tuple[int, int] = (0, 0)
 
@@ -176,15 +177,15 @@ def axis_picture(
     shades.check()
     fixed = None if size is None else check_size(size)
     number = axis_number(axis, names=AXES[:3])
-    seeds = check_seeds(seeds)
-    values = _scalar(project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads))
+    marks = check_seeds(seeds)
+    values = scalar_values(project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads))
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
     picture = drawn(values, view, shades, fixed)
     if overlay is not None:
         check_grid(image, overlay, time_step or 0)
-        inside = _scalar(project(overlay, axis=number, kind="min", slab=slab, threads=threads))
+        inside = scalar_values(project(overlay, axis=number, kind="min", slab=slab, threads=threads))
         picture = outlined(picture, view.apply(inside))
-    return with_seeds(picture, seeds, number, values.shape) if seeds else picture
+    return with_seeds(picture, marks, number, values.shape) if len(marks) else picture
 
 
 def drawn(values: Array, view: View, shades: Shades, size: tuple[int, int] | None) -> Picture:
@@ -196,7 +197,7 @@ def drawn(values: Array, view: View, shades: Shades, size: tuple[int, int] | Non
     return Picture(pixels, mm, view, (width / turned.shape[1], height / turned.shape[0]), origin)
 
 
-def _scalar(projected: Any) -> Array:
+def scalar_values(projected: Any) -> Array:
     """The values ``(y, x)`` of a projection, of a 4-D one that of its only step."""
     array = np.asarray(projected.as_numpy(writeable=False)) if hasattr(projected, "as_numpy") else projected
     if array.ndim == 2:
@@ -234,15 +235,18 @@ def _world(geometry: Any, indices: Array) -> Array:
 
 
 def outlined(picture: Picture, field: Array) -> Picture:
-    """The picture with the outline of ``field < 0`` drawn over, on the inside of the edge."""
+    """The picture with the outline of ``field < 0`` drawn over; ``field`` is turned like the picture."""
     width, height = (max(1, round(n * s)) for n, s in zip(field.shape[::-1], picture.scale, strict=True))
-    smooth = resized(np.clip(field, -1.0, 1.0), width, height)
-    inside = np.pad(smooth < 0, 1)
-    core = inside[1:-1, 1:-1] & inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    edge = inside[1:-1, 1:-1] & ~core
+    return edge_drawn(picture, resized(np.clip(field, -1.0, 1.0), width, height) < 0)
+
+
+def edge_drawn(picture: Picture, mask: Array) -> Picture:
+    """The picture with the edge of a mask of its own pixels drawn over, on the inside."""
+    inside = np.pad(mask, 1)
+    core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
     pixels = picture.coloured()
     left, top = picture.origin
-    pixels[top : top + height, left : left + width][edge] = OUTLINE_COLOUR
+    pixels[top : top + mask.shape[0], left : left + mask.shape[1]][mask & ~core] = OUTLINE_COLOUR
     return replace(picture, pixels=pixels)
 
 
@@ -261,17 +265,22 @@ def check_seeds(seeds: Iterable[Sequence[float]]) -> Array:
 
 
 def with_seeds(picture: Picture, seeds: Array, axis: int, shape: tuple[int, ...]) -> Picture:
-    """The picture with a ring around each seed, the first in red, the others in blue."""
+    """The picture of a projection along an axis with a ring around each seed."""
+    columns, rows = plane_axes(axis)
+    assert isinstance(picture.view, View)
+    points = [picture.view.point(seed[columns], seed[rows], shape) for seed in seeds]
+    scaled = (np.array(points) + 0.5) * picture.scale - 0.5
+    return rings(picture, scaled + picture.origin)
+
+
+def rings(picture: Picture, points: Array) -> Picture:
+    """The picture with a ring around each point (x, y), the first in red, the others in blue."""
     from PIL import Image, ImageDraw
 
     canvas = Image.fromarray(picture.coloured())
     draw = ImageDraw.Draw(canvas)
-    columns, rows = plane_axes(axis)
     radius = max(3.0, min(picture.pixels.shape[:2]) / 80)
-    for number, seed in enumerate(seeds):
-        x, y = picture.view.point(seed[columns], seed[rows], shape)
-        x = picture.origin[0] + (x + 0.5) * picture.scale[0] - 0.5
-        y = picture.origin[1] + (y + 0.5) * picture.scale[1] - 0.5
+    for number, (x, y) in enumerate(points.tolist()):
         colour = SEED_COLOURS[min(number, 1)]
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=max(1, round(radius / 3)))
     return replace(picture, pixels=np.asarray(canvas))

@@ -1,0 +1,170 @@
+"""What ``mitk-rs mip`` computes and writes, once the line is checked."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mitk_rs.cli.console import Console
+from mitk_rs.cli.files import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+
+__all__ = ["ANIMATIONS", "PICTURES", "VALUES", "is_picture", "make_outputs", "output_names"]
+
+PICTURES = (".png", ".tif", ".tiff")
+ANIMATIONS = (".gif", ".webp")
+VALUES = (".npy", *IMAGE_SUFFIXES)
+
+
+def is_picture(path: str) -> bool:
+    """Whether the ending names a format of pictures."""
+    return path.lower().endswith(PICTURES)
+
+
+def output_names(args: Namespace) -> list[str]:
+    """The files that will be written."""
+    if args.mode == "axis" and args.axis == "all":
+        return [_numbered(args.output, axis) for axis in "xyz"]
+    if args.mode == "spin" and is_picture(args.output):
+        return [_numbered(args.output, f"{i:03d}") for i in range(args.spin)]
+    return [args.output]
+
+
+def _numbered(name: str, label: str) -> str:
+    path = Path(name)
+    suffix = "".join(path.suffixes[-2:]) if name.lower().endswith(".gz") else path.suffix
+    return str(path.with_name(f"{path.name.removesuffix(suffix)}_{label}{suffix}"))
+
+
+def make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[dict[str, Any]]:
+    """Read, compute and write; what is worth telling of each file."""
+    from mitk_rs.io import read_image
+
+    image = read_image(args.input)
+    if args.mode == "spin":
+        return _spin(args, outputs, image, console)
+    if args.mode == "montage":
+        return _montage(args, outputs[0], image)
+    make = _view if args.mode == "view" else _axis
+    with console.progress("projecting"):
+        results = make(args, image)
+    return [_write(result, path) for result, path in zip(results, outputs, strict=True)]
+
+
+def _axis(args: Namespace, image: Image) -> list[Any]:
+    axes = "xyz" if args.axis == "all" else args.axis or "z"
+    common = {"kind": args.kind, "time_step": args.time_step, "threads": args.threads}
+    if is_picture(args.output):
+        from mitk_rs.projection import axis_picture
+
+        drawn = {"slab": args.slab, "shades": _shades(args), "size": args.size, **_drawn_over(args)}
+        return [axis_picture(image, axis=axis, **common, **drawn) for axis in axes]
+    from mitk_rs.projection import project, project_all
+
+    if args.axis == "all" and args.slab is None:
+        return list(project_all(image, **common))
+    return [project(image, axis=axis, slab=args.slab, **common) for axis in axes]
+
+
+def _view(args: Namespace, image: Image) -> list[Any]:
+    from mitk_rs.projection import view_image, view_picture
+
+    camera, depth = _camera(args), args.kind == "depth"
+    if is_picture(args.output):
+        shades = _shades(args)
+        drawn = _drawn_over(args)
+        return [view_picture(image, camera, shades=shades, depth=depth, time_step=args.time_step, **drawn)]
+    if args.output.lower().endswith(".npy"):
+        from mitk_rs.projection.render import Volume
+
+        values, depths = camera.cast(Volume(image, args.time_step), depth=depth)
+        return [values if depths is None else depths]
+    return [view_image(image, camera, depth=depth, time_step=args.time_step)]
+
+
+def _camera(args: Namespace, **changes: Any) -> Any:
+    from mitk_rs.projection import Camera
+    from mitk_rs.projection.axes import Options
+
+    names = ("azimuth", "elevation", "roll", "direction", "up", "size", "perspective", "zoom", "sample_distance")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return Camera(**{**given, **changes}, options=Options(threads=args.threads))
+
+
+def _drawn_over(args: Namespace) -> dict[str, Any]:
+    from mitk_rs.io import read_image
+
+    overlay = read_image(args.overlay) if args.overlay else None
+    flat = [value for group in args.seeds or [] for value in group]
+    return {"overlay": overlay, "seeds": [flat[i : i + 3] for i in range(0, len(flat), 3)]}
+
+
+def _shades(args: Namespace, **changes: Any) -> Any:
+    from mitk_rs.projection import Shades
+
+    percentiles = tuple(args.percentiles) if args.percentiles else None
+    settings = {"window": args.window, "level": args.level, "percentiles": percentiles}
+    return Shades(colormap=args.colormap, bits=int(args.bits), **{**settings, **changes})
+
+
+def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -> list[dict[str, Any]]:
+    from mitk_rs.projection import view_picture, write_animation, write_picture
+    from mitk_rs.projection.render import turn_window
+
+    angles = [(args.azimuth or 0.0) + 360.0 * i / args.spin for i in range(args.spin)]
+    cameras = [_camera(args, azimuth=angle) for angle in angles]
+    window, level = args.window, args.level
+    if window is None:
+        window, level = turn_window(image, cameras, args.percentiles, args.time_step)
+    shades, drawn = _shades(args, window=window, level=level, percentiles=None), _drawn_over(args)
+    pictures = []
+    with console.progress("turning") as progress:
+        for i, camera in enumerate(cameras):
+            pictures.append(view_picture(image, camera, shades=shades, time_step=args.time_step, **drawn))
+            if progress is not None:
+                progress((i + 1) / len(cameras))
+    if is_picture(args.output):
+        for picture, path in zip(pictures, outputs, strict=True):
+            write_picture(picture.pixels, path, mm=picture.mm)
+    else:
+        write_animation([picture.pixels for picture in pictures], outputs[0], seconds=args.seconds)
+    height, width = pictures[0].pixels.shape[:2]
+    return [{"path": path, "size": [width, height], "frames": len(pictures) // len(outputs)} for path in outputs]
+
+
+def _montage(args: Namespace, path: str, image: Image) -> list[dict[str, Any]]:
+    from mitk_rs.projection import montage, write_picture
+
+    sheet = montage(
+        image,
+        kind=args.kind,
+        time_step=args.time_step,
+        window=args.window,
+        level=args.level,
+        percentiles=tuple(args.percentiles) if args.percentiles else None,
+        colormap=args.colormap,
+        threads=args.threads,
+        **_drawn_over(args),
+    )
+    write_picture(sheet, path)
+    return [{"path": path, "size": [sheet.shape[1], sheet.shape[0]]}]
+
+
+def _write(result: Any, path: str) -> dict[str, Any]:
+    """Write a picture, an image or an array; what is worth telling about it."""
+    if is_picture(path):
+        from mitk_rs.projection import write_picture
+
+        write_picture(result.pixels, path, mm=result.mm)
+        height, width = result.pixels.shape[:2]
+        return {"path": path, "size": [width, height], "mm_per_pixel": result.mm, "sides": result.view.letters}
+    if not hasattr(result, "save"):
+        from mitk_rs.projection.files import write_array
+
+        write_array(result, path)
+    else:
+        result.save(path)
+    return {"path": path, "shape": list(result.shape), "dtype": result.dtype.name}

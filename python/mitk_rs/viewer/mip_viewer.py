@@ -1,0 +1,254 @@
+"""Maximum intensity projection in a window: what VMTK's ``vmtkimagemipviewer`` shows.
+
+The volume is cast on VTK's CPU mapper with maximum intensity blending. The grey ramp is black at
+``level - window / 2`` and white at ``level + window / 2``; without a window it is the range of the image.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mitk_rs.errors import RequestError
+
+if TYPE_CHECKING:
+    from mitk_rs.viewer.window import ViewerWindow
+
+__all__ = ["MipVolume", "mip_volume", "show"]
+
+# Part of the window by which an arrow key changes window or level.
+_STEP = 0.05
+
+
+class MipVolume:
+    """A VTK volume with its grey ramp.
+
+    Attributes
+    ----------
+    volume
+        ``vtkVolume``, to be added to any renderer, beside surfaces for instance.
+    """
+
+    def __init__(self, data: Any, placement: Any, opacity: Sequence[float] | None) -> None:
+        _register_rendering()
+        from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume, vtkVolumeProperty
+        from vtkmodules.vtkRenderingVolume import vtkFixedPointVolumeRayCastMapper
+
+        self.range: tuple[float, float] = data.GetScalarRange()
+        self._opacity = opacity
+        self._ramp = vtkColorTransferFunction()
+        self.mapper = vtkFixedPointVolumeRayCastMapper()
+        self.mapper.SetInputData(data)
+        self.mapper.SetBlendModeToMaximumIntensity()
+        self.property = vtkVolumeProperty()
+        self.property.SetInterpolationTypeToLinear()
+        self.property.SetColor(self._ramp)
+        self.volume = vtkVolume()
+        self.volume.SetMapper(self.mapper)
+        self.volume.SetProperty(self.property)
+        if placement is not None:
+            self.volume.SetUserMatrix(placement)
+
+    def set_window(self, window: float, level: float) -> None:
+        """Black at ``level - window / 2``, white at ``level + window / 2``; all of the range for a window of 0."""
+        low, high = (level - window / 2, level + window / 2) if window > 0 else self.range
+        self.window, self.level = high - low, (low + high) / 2
+        self._ramp.RemoveAllPoints()
+        self._ramp.AddRGBPoint(low, 0, 0, 0)
+        self._ramp.AddRGBPoint(high if high > low else low + 1e-6, 1, 1, 1)
+        self.property.SetScalarOpacity(self._opacity_from(low, high))
+
+    def _opacity_from(self, low: float, high: float) -> Any:
+        from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
+
+        function = vtkPiecewiseFunction()
+        at_low, at_high = self._opacity or (1.0, 1.0)
+        function.AddPoint(low, at_low)
+        function.AddPoint(high if high > low else low + 1e-6, at_high)
+        return function
+
+    def set_sampling(self, distance: float, *, automatic: bool) -> None:
+        """Distance of samples in mm. ``automatic`` lets VTK coarsen it while the camera moves."""
+        self.mapper.SetAutoAdjustSampleDistances(automatic)
+        self.mapper.SetSampleDistance(distance)
+        self.mapper.SetInteractiveSampleDistance(2 * distance)
+
+
+def _register_rendering() -> None:
+    """Load the implementations of VTK's rendering classes for this machine."""
+    import vtkmodules.vtkRenderingOpenGL2
+    import vtkmodules.vtkRenderingVolumeOpenGL2  # noqa: F401
+
+
+def mip_volume(
+    image: Any,
+    *,
+    array: str = "",
+    sample_distance: float = 1.0,
+    auto_sample_distance: bool = True,
+    window_level: Sequence[float] = (0.0, 0.0),
+    opacity: Sequence[float] | None = None,
+    time_step: int | None = None,
+) -> MipVolume:
+    """The volume that the viewer shows. Makes no window.
+
+    Parameters
+    ----------
+    image
+        ``vtkImageData``, or :class:`mitk_rs.Image`, which is shown at its place in the world (LPS mm).
+    array
+        Name of the point array to show; the active one by default.
+    sample_distance
+        Distance of samples in mm, used exactly where ``auto_sample_distance`` is off and not 0.
+    auto_sample_distance
+        Half the smallest spacing, coarser while the camera moves.
+    window_level
+        Window and level; the range of the image for a window of 0 or less.
+    opacity
+        Opacity at the lower and the upper end of the window, 0 to 1; opaque by default.
+    time_step
+        Which step of an image with several.
+
+    Raises
+    ------
+    RequestError
+        An array that is not there, several components, numbers that are not allowed.
+    """
+    _check(window_level, sample_distance, opacity)
+    data, placement = _data_of(image, time_step)
+    data = _with_array(data, array)
+    if data.GetNumberOfScalarComponents() != 1:
+        raise RequestError(f"the image has {data.GetNumberOfScalarComponents()} components a voxel: a MIP needs one")
+    if min(data.GetDimensions()) < 2:
+        raise RequestError(f"the image has {data.GetDimensions()} voxels: a volume needs two along each axis")
+    shown = MipVolume(data, placement, opacity)
+    shown.set_window(*window_level)
+    automatic = auto_sample_distance or sample_distance == 0
+    shown.set_sampling(min(data.GetSpacing()) / 2 if automatic else sample_distance, automatic=automatic)
+    return shown
+
+
+def _check(window_level: Sequence[float], sample_distance: float, opacity: Sequence[float] | None) -> None:
+    if len(window_level) != 2 or not all(math.isfinite(v) for v in window_level):
+        raise RequestError(f"window_level is {tuple(window_level)}: expected two finite numbers")
+    if not (math.isfinite(sample_distance) and sample_distance >= 0):
+        raise RequestError(f"sample_distance is {sample_distance}: it must be >= 0")
+    if opacity is not None and (len(opacity) != 2 or not all(0 <= v <= 1 for v in opacity)):
+        raise RequestError(f"opacity is {tuple(opacity)}: expected two numbers from 0 to 1")
+
+
+def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
+    """``vtkImageData`` on an upright grid and the matrix that puts it into the world, if it needs one."""
+    if hasattr(image, "GetDimensions"):
+        return image, None
+    from vtkmodules.vtkCommonMath import vtkMatrix4x4
+
+    from mitk_rs.projection.render import Volume
+
+    volume = Volume(image, time_step)
+    step = time_step or 0
+    matrix = vtkMatrix4x4()
+    direction, origin = image.get_direction(step), image.get_origin(step)
+    for row in range(3):
+        for column in range(3):
+            matrix.SetElement(row, column, float(direction[row, column]))
+        matrix.SetElement(row, 3, float(origin[row]))
+    return _upright(image, step, volume.size), matrix
+
+
+def _upright(image: Any, step: int, size: tuple[int, int, int]) -> Any:
+    """The voxels on a grid with the image's spacing, at 0; a copy, so that no lock outlives the call."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+
+    data = vtkImageData()
+    data.SetDimensions(*size)
+    data.SetSpacing(*image.get_spacing(step))
+    with image.read(step if image.ndim == 4 else None) as voxels:
+        scalars = numpy_to_vtk(voxels.ravel(), deep=True)
+    scalars.SetName("ImageScalars")
+    data.GetPointData().SetScalars(scalars)
+    return data
+
+
+def _with_array(data: Any, name: str) -> Any:
+    """The data with its array ``name`` active; the caller's object is not changed."""
+    points = data.GetPointData()
+    names = [points.GetArrayName(i) for i in range(points.GetNumberOfArrays())]
+    if name and name not in names:
+        raise RequestError(f"array is {name!r}: the image has {', '.join(map(repr, names)) or 'none'}")
+    if not name and points.GetScalars() is not None:
+        return data
+    if not names:
+        raise RequestError("the image has no point arrays to show")
+    active = data.NewInstance()
+    active.ShallowCopy(data)
+    active.GetPointData().SetActiveScalars(name or names[0])
+    return active
+
+
+def show(image: Any, *, window: ViewerWindow | None = None, display: bool = True, **options: Any) -> MipVolume | None:
+    """Show the maximum intensity projection of an image and wait for ``q``.
+
+    Keys: ``q`` goes on, ``r`` resets the camera, ``x`` writes a screenshot, the arrow keys change window and level.
+
+    Parameters
+    ----------
+    image
+        As for :func:`mip_volume`.
+    window
+        A window that other viewers show things in, too; the volume stays in it. A window of its own by default.
+    display
+        ``False`` adds the volume to ``window`` and returns; without a window nothing at all is touched.
+    options
+        Those of :func:`mip_volume`.
+
+    Returns
+    -------
+    MipVolume or None
+        What is shown; ``None`` where nothing is.
+
+    Raises
+    ------
+    DisplayError
+        There is no display.
+    RequestError
+        As for :func:`mip_volume`.
+    """
+    if window is None and not display:
+        return None
+    from mitk_rs.viewer.window import ViewerWindow
+
+    shown = mip_volume(image, **options)
+    own = window is None
+    window = ViewerWindow(title="maximum intensity projection") if window is None else window
+    window.renderer.AddVolume(shown.volume)
+    window.renderer.ResetCamera()
+    try:
+        if display:
+            _bind_arrows(window, shown)
+            window.run()
+    finally:
+        for key in _ARROWS:
+            window.unbind(key)
+        if own:
+            window.close()
+    return shown
+
+
+# What each arrow key does to window and level, in parts of the window.
+_ARROWS = {"Up": (0, 1), "Down": (0, -1), "Right": (1, 0), "Left": (-1, 0)}
+
+
+def _bind_arrows(window: ViewerWindow, shown: MipVolume) -> None:
+    def change(wider: int, brighter: int) -> None:
+        step = _STEP * shown.window
+        shown.set_window(shown.window + wider * step, shown.level - brighter * step)
+        window.show_prompt(f"window {shown.window:.4g}  level {shown.level:.4g}")
+        window.render()
+
+    for key, (wider, brighter) in _ARROWS.items():
+        text = "arrow keys: window and level" if key == "Up" else ""
+        window.bind(key, text, functools.partial(change, wider, brighter))
