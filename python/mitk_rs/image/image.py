@@ -14,6 +14,7 @@ from mitk_rs.image.arguments import Array
 from mitk_rs.image.display import Display
 from mitk_rs.image.protocols import Protocols
 from mitk_rs.image.spatial import fresh_time_geometry
+from mitk_rs.interop.methods import Conversions
 from mitk_rs.pixel_type import PixelType
 from mitk_rs.properties import PropertyOwner
 from mitk_rs.time_geometry import TimeGeometry
@@ -21,7 +22,7 @@ from mitk_rs.time_geometry import TimeGeometry
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-class Image(Protocols, Display):
+class Image(Protocols, Display, Conversions):
     """A 2-D, 3-D or 3-D + time image with one or more components a voxel.
 
     Parameters
@@ -153,10 +154,9 @@ class Image(Protocols, Display):
         TypeError
             Nothing that is known.
         """
-        from mitk_rs.interop import from_any  # type: ignore[import-not-found, unused-ignore]
+        from mitk_rs.interop import from_any
 
-        made: Image = from_any(source)
-        return made
+        return from_any(source)
 
     @staticmethod
     def load(path: Path) -> Image:

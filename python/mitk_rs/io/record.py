@@ -106,6 +106,10 @@ class ImageRecord(ImageHeader):
         shape = self.shape[self.dimension - dimension :]
         return replace(self, shape=shape, array=self.array.reshape(shape))
 
+    def with_array(self, array: NDArray[Any]) -> ImageRecord:
+        """Return the record with other voxels of the same shape and type."""
+        return replace(self, array=array)
+
     @property
     def header(self) -> ImageHeader:
         """The record without its voxels."""

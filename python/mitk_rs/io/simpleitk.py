@@ -141,27 +141,30 @@ def entries(source: Any) -> dict[str, str]:
 
 def header_of(source: Any, path: str, *, time_spacing: bool = False) -> ImageHeader:
     """Describe the image whose header an ITK reader has read; raises what :func:`read` raises."""
+    name = source.GetImageIO() or source.GetImageIOFromFileName(source.GetFileName())
+    header = _described(source, path, source.GetNumberOfComponents(), name)
+    checks.check_header(path, header)
+    if time_spacing and header.dimension == 4:
+        return _with_time_spacing(header, source.GetSpacing()[3])
+    return header
+
+
+def _described(source: Any, path: str, components: int, reader: str) -> ImageHeader:
+    """What ITK's reader and SimpleITK's image tell in the same words."""
     dimension = source.GetDimension()
     if not 2 <= dimension <= 4:
         raise unreadable(path, f"it has {dimension} dimensions, 2 to 4 are possible")
-    components = source.GetNumberOfComponents()
     told = entries(source)
     sizes = tuple(reversed(source.GetSize()))
-    reader_name = source.GetImageIO() or source.GetImageIOFromFileName(source.GetFileName())
-    frame = _frame(source, path, dimension)
-    header = ImageHeader(
+    return ImageHeader(
         shape=sizes + ((components,) if components > 1 else ()),
         dtype=_dtype(source, path),
         components=components,
-        time_geometry=metadata.time_geometry(told, frame, sizes),
-        properties=metadata.read_properties(told, {"ITK.InputFilterName": reader_name}),
+        time_geometry=metadata.time_geometry(told, _frame(source, path, dimension), sizes),
+        properties=metadata.read_properties(told, {"ITK.InputFilterName": reader} if reader else {}),
         uid=metadata.read_uid(told),
-        reader=f"ITK {reader_name}",
+        reader=f"ITK {reader}" if reader else "",
     )
-    checks.check_header(path, header)
-    if time_spacing and dimension == 4:
-        return _with_time_spacing(header, source.GetSpacing()[3])
-    return header
 
 
 def _with_time_spacing(header: ImageHeader, seconds: float) -> ImageHeader:
@@ -213,8 +216,7 @@ def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, ti
     """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_image`."""
     image = record_to_sitk(record, time_spacing=time_spacing and format_ in _NIFTI)
     if format_.metadata:
-        for key, value in metadata.entries_of(record).items():
-            image.SetMetaData(key, value)
+        describe(image, record)
     target = Path(path)
     if not format_.detached:
         with atomic_output(target) as temporary:
@@ -282,14 +284,19 @@ def _seconds_per_step(record: ImageRecord) -> float:
     return (last - first) / record.time_steps / 1000.0
 
 
-def sitk_to_record(image: Any, *, copy: bool = True) -> ImageRecord:
-    """Describe a SimpleITK image; ``copy=False`` only for an image that nobody else will use."""
-    dimension = image.GetDimension()
-    array = adopt(image)
-    if copy:
-        array = array.copy()
-    components = image.GetNumberOfComponentsPerPixel()
-    lengths = array.shape[:dimension]
-    frame = _frame(image, "SimpleITK image", dimension)
-    header = ImageHeader(array.shape, array.dtype, metadata.time_geometry({}, frame, lengths), components)
-    return ImageRecord.of(header, array)
+def describe(image: Any, record: ImageRecord) -> None:
+    """Give a SimpleITK image the text entries that files of the record have."""
+    for key, value in metadata.entries_of(record).items():
+        image.SetMetaData(key, value)
+
+
+def sitk_to_record(image: Any) -> ImageRecord:
+    """Describe a copy of a SimpleITK image.
+
+    Raises
+    ------
+    FileError
+        Voxels or dimensions that no image here has.
+    """
+    header = _described(image, "SimpleITK image", image.GetNumberOfComponentsPerPixel(), "")
+    return ImageRecord.of(header, adopt(image).reshape(header.shape).copy())

@@ -1,0 +1,88 @@
+"""Images of other libraries, both ways: VTK, SimpleITK, ITK, nibabel, pyvista, xarray, torch and anything with DLPack.
+
+``Image.to_vtk()`` and its kin live in :mod:`mitk_rs.interop.methods`, one module for each library does the work.
+Asking for a conversion imports only the library asked for; :func:`from_any` imports none at all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+
+__all__ = ["from_any"]
+
+# Where the classes live that our modules understand: module here, module there, name of the class there. An object
+# can only be of a class whose module is loaded already, so nothing is imported to find out.
+_CLASSES = (
+    ("vtk", "vtkmodules.vtkCommonDataModel", "vtkImageData"),
+    ("simpleitk", "SimpleITK", "Image"),
+    ("nibabel", "nibabel.spatialimages", "SpatialImage"),
+    ("xarray", "xarray", "DataArray"),
+    ("torch", "torch", "Tensor"),
+)
+
+
+def from_any(source: Any) -> Image:
+    """Make an image of an object of another library, recognised without importing that library.
+
+    Parameters
+    ----------
+    source
+        ========================  ============================================================
+        NumPy array               as ``Image(array)``: ``([t, z, ]y, x)``
+        ``vtkImageData``          and pyvista's ``ImageData``; 2-D where it has one slice
+        ``SimpleITK.Image``       2-D to 4-D, scalars and vectors, with its text entries
+        ``itk.Image``             and ``itk.VectorImage``
+        nibabel image             RAS is turned to LPS, ``(x, y, z, t)`` to ``(t, z, y, x)``
+        ``xarray.DataArray``      with dimensions named t, z, y, x, c
+        ``torch.Tensor``          on the CPU, as an array
+        anything with DLPack      on the CPU, as an array
+        anything with an array    ``__array__``, ``__array_interface__`` or the buffer protocol
+        path                      as ``Image(path)``
+        ``Image``                 a copy
+        ========================  ============================================================
+
+    Returns
+    -------
+    Image
+        With voxels of its own.
+
+    Raises
+    ------
+    TypeError
+        Nothing that is known.
+    GeometryError
+        A place in the world that no image can have.
+
+    Examples
+    --------
+    >>> import mitk_rs as mitk, SimpleITK
+    >>> peer = SimpleITK.Image([4, 3, 2], SimpleITK.sitkInt16)
+    >>> peer.SetSpacing([0.5, 0.5, 2.0])
+    >>> image = mitk.Image.from_any(peer)
+    >>> image.shape, image.spacing
+    ((2, 3, 4), (0.5, 0.5, 2.0))
+    """
+    from mitk_rs.image import Image
+
+    if isinstance(source, Image):
+        return source.copy()
+    if isinstance(source, str | bytes | os.PathLike):
+        return Image(source)
+    name = _library_of(source)
+    converter = import_module(f"mitk_rs.interop.{name or 'arrays'}")
+    made: Image = converter.to_image(source)
+    return made
+
+
+def _library_of(source: Any) -> str | None:
+    for name, module, class_name in _CLASSES:
+        known = getattr(sys.modules.get(module), class_name, None)
+        if isinstance(known, type) and isinstance(source, known):
+            return name
+    return "itk" if type(source).__module__.startswith("itk.") else None
