@@ -30,7 +30,7 @@ def read_image(path: PathName, *, time_spacing: bool = False) -> Image:
     ----------
     path
         A file, or a folder with a DICOM series. Known endings are those of :data:`mitk_rs.io.formats.FORMATS`; any
-        other file is given to ITK, which looks at the content.
+        other file is given to ITK, some of whose readers know files by their content.
     time_spacing
         Take the duration of the time steps of a 4-D NIfTI from its header. MITK does not, its steps last 1 ms.
 
