@@ -165,9 +165,7 @@ def fast_marching(
         "cancel": cancel,
         "timeout": timeout,
     }
-    times, slopes, value, stop, _ = volume.read(
-        lambda voxels: _core.march(voxels, volume.spacing, starts, **options)
-    )
+    times, slopes, value, stop, _ = volume.read(lambda voxels: _core.march(voxels, volume.spacing, starts, **options))
     slopes = None if slopes is None else volume.wrap(slopes, components=True)
     return Arrival(volume.wrap(times), slopes, value, stop)
 

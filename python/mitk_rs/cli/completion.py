@@ -55,6 +55,9 @@ def _fish(parser: CommandParser, commands: dict[str, CommandParser]) -> Iterator
     helps = {action.dest: action.help or "" for action in _choices(parser)}
     for name, command in commands.items():
         yield f"complete -c mitk-rs -f -n __fish_use_subcommand -a {name} -d {_quoted(helps.get(name, ''))}"
+        words = [word for action in command._actions if not action.option_strings for word in action.choices or ()]
+        if words:
+            yield f"complete -c mitk-rs -n '__fish_seen_subcommand_from {name}' -f -a {_quoted(' '.join(words))}"
         for action in command._actions:
             if action.option_strings and action.help is not argparse.SUPPRESS:
                 yield _fish_option(name, action)
@@ -71,7 +74,9 @@ def _fish_option(command: str, action: argparse.Action) -> str:
     for name in action.option_strings:
         kind = "-l" if name.startswith("--") else "-s" if len(name) == 2 else "-o"
         words.append(f"{kind} {name.lstrip('-')}")
-    if action.nargs != 0:
+    if action.choices:
+        words.append(f"-x -a {_quoted(' '.join(action.choices))}")
+    elif action.nargs != 0:
         words.append("-r")
     words.append(f"-d {_quoted(action.help or '')}")
     return " ".join(words)

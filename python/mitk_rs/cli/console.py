@@ -4,19 +4,51 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mitk_rs.errors import FileWriteError
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Console"]
+__all__ = ["Console", "abandon_stdout", "write_stdout"]
 
 # Work that ends sooner than this shows no bar.
 _PATIENCE_SECONDS = 1.0
+
+
+def write_stdout(text: str) -> None:
+    """Write to stdout at once.
+
+    Raises
+    ------
+    BrokenPipeError
+        The reader has gone, which is its right.
+    FileWriteError
+        Stdout is a file that takes no more.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        abandon_stdout()
+        raise FileWriteError(f"cannot write standard output: {(error.strerror or str(error)).lower()}") from error
+
+
+def abandon_stdout() -> None:
+    """Keep Python from trying once more, and complaining, at its end."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)
 
 
 class Console:
@@ -41,8 +73,7 @@ class Console:
 
     def result(self, text: str) -> None:
         """Print what was asked for, on stdout."""
-        if sys.stdout is not None:
-            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        write_stdout(text if text.endswith("\n") else f"{text}\n")
 
     def result_json(self, value: Mapping[str, Any]) -> None:
         """Print one JSON object on stdout. Infinite numbers and NaN become text: JSON has none."""

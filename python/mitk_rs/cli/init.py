@@ -123,9 +123,7 @@ def run(args: Namespace) -> None:
     if args.disabled:
         console.note("-disabled 1: nothing done")
     elif args.interactive:
-        raise UsageError(
-            f"the dialogue is that of VMTK: mitk-rs vmtkimageinitialization -interactive 1 -ifile {source}"
-        )
+        _run_dialogue(args, source)
     else:
         _run_headless(args, source, console)
 
@@ -272,3 +270,19 @@ def _json(args: Namespace, source: str, report: dict[str, Any]) -> dict[str, Any
         "threads": args.threads or _core.default_threads(),
         **report,
     }
+
+
+def _run_dialogue(args: Namespace, source: str) -> None:
+    """Ask in the dialogue of ``vmtkimageinitialization``; what the line says are its defaults."""
+    from mitk_rs.cli.vmtk_names import run as run_script
+
+    words = ["vmtkimageinitialization", "--nolog", "-interactive", "1", "-geometry", "physical", "-ifile", source]
+    words += ["-method", args.method, "-isosurface", str(args.isosurface), "-negate", str(int(args.negate))]
+    for option in ("lowerthreshold", "upperthreshold", "olevelsetsfile", "osurfacefile"):
+        if getattr(args, option) not in (None, ""):
+            words += [f"-{option}", str(getattr(args, option))]
+    physical = "physical" if args.points == "physical" else ""
+    for option in ("sourcepoints", "targetpoints"):
+        for group in getattr(args, option) or []:
+            words += [f"-{option}{physical}", *(f"{value:.17g}" for value in group)]
+    raise SystemExit(run_script(words))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -30,14 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             _print_version()
         elif _is_vmtk(words):
             status = _run_vmtk(words)
+            _flush()
         else:
             _dispatch(words)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+            _flush()
     except SystemExit as leave:
         return int(leave.code or 0)
     except BrokenPipeError:
-        _stop_writing()
+        from mitk_rs.cli.console import abandon_stdout
+
+        abandon_stdout()
     except BaseException as error:
         from mitk_rs.cli.errors import report
 
@@ -58,6 +59,13 @@ def _run_vmtk(words: list[str]) -> int:
     return run(words)
 
 
+def _flush() -> None:
+    """Bring stdout out while failing can still be told."""
+    from mitk_rs.cli.console import write_stdout
+
+    write_stdout("")
+
+
 def _print_version() -> None:
     # Nothing else is imported on this path: it has to be quick.
     from mitk_rs import _core
@@ -67,11 +75,6 @@ def _print_version() -> None:
 
 def _name(words: list[str]) -> str:
     return f"mitk-rs {words[0]}" if words and words[0] in COMMANDS else "mitk-rs"
-
-
-def _stop_writing() -> None:
-    """The reader of our output has gone; keep Python from complaining about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: list[str]) -> None:
@@ -104,7 +107,19 @@ def build_parsers() -> tuple[CommandParser, dict[str, CommandParser]]:
     for name in COMMANDS:
         module = import_module(f"mitk_rs.cli.{name}")
         module.add_parser(subparsers).set_defaults(run=module.run)
-    return parser, dict(subparsers.choices)
+    commands = dict(subparsers.choices)
+    for command in commands.values():
+        _tell_choices(command)
+    return parser, commands
+
+
+def _tell_choices(command: CommandParser) -> None:
+    """Let completion know the words that an option takes; our own check, which gives hints, comes first."""
+    from mitk_rs.cli.parser import OneOf
+
+    for action in command._actions:
+        if isinstance(action.type, OneOf):
+            action.choices = action.type.choices
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from mitk_rs.cli.members import parse_float, parse_int
 from mitk_rs.cli.words import join_numbers, nearest, refuse_unknown, split_numbers
 from mitk_rs.errors import UsageError
 
-__all__ = ["CommandParser", "Numbers", "Subparsers", "add_common", "converter", "integer", "number", "one_of"]
+__all__ = ["CommandParser", "Numbers", "OneOf", "Subparsers", "add_common", "converter", "integer", "number", "one_of"]
 
 T = TypeVar("T")
 Namespace = argparse.Namespace
@@ -79,16 +79,22 @@ def integer(*, minimum: int | None = None) -> Numbers:
     return Numbers(parse, 1)
 
 
-def one_of(choices: Iterable[str]) -> Callable[[str], str]:
-    """One of a few words, with a hint where it is nearly one of them."""
-    allowed = tuple(choices)
+class OneOf:
+    """Converts nothing, but accepts one of a few words only, with a hint where it is nearly one of them."""
 
-    def parse(word: str) -> str:
-        if word in allowed:
+    def __init__(self, choices: Iterable[str]) -> None:
+        self.choices = tuple(choices)
+
+    def __call__(self, word: str) -> str:
+        if word in self.choices:
             return word
-        raise ValueError(f"must be one of {', '.join(allowed)}; got {word}{nearest(word, allowed)}")
+        hint = nearest(word, self.choices)
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(self.choices)}; got {word}{hint}")
 
-    return converter(parse)
+
+def one_of(choices: Iterable[str]) -> OneOf:
+    """One of a few words."""
+    return OneOf(choices)
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -1,0 +1,186 @@
+"""info, convert, crop and surface; and the geometry of level sets in every format."""
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkIOXML import vtkXMLImageDataReader
+
+import mitk_rs as mitk
+
+# Oblique, anisotropic, off the origin.
+SPACING, ORIGIN = (0.7, 0.9, 1.3), (-81.5, 42.25, 730.125)
+ANGLES = (0.3, -0.2, 0.5)
+
+
+def direction():
+    turn = SimpleITK.Euler3DTransform((0, 0, 0), *ANGLES)
+    return turn.GetMatrix()
+
+
+@pytest.fixture
+def oblique(tmp_path):
+    """``oblique.mha``: a bright rod in a dark box."""
+    voxels = np.zeros((8, 9, 12), np.int16)
+    voxels[2:6, 3:6, 1:11] = 100
+    image = SimpleITK.GetImageFromArray(voxels)
+    image.SetSpacing(SPACING)
+    image.SetOrigin(ORIGIN)
+    image.SetDirection(direction())
+    SimpleITK.WriteImage(image, str(tmp_path / "oblique.mha"))
+    return tmp_path / "oblique.mha"
+
+
+def geometry(path):
+    """Spacing, origin and direction as the format's own library sees them."""
+    if path.suffix == ".vti":
+        reader = vtkXMLImageDataReader()
+        reader.SetFileName(str(path))
+        reader.Update()
+        image = reader.GetOutput()
+        matrix = [image.GetDirectionMatrix().GetElement(i, j) for i in range(3) for j in range(3)]
+        return (*image.GetSpacing(), *image.GetOrigin(), *matrix)
+    image = SimpleITK.ReadImage(str(path))
+    return (*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection())
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz", ".vti"])
+def test_level_sets_lie_where_their_image_lies(succeed, oblique, suffix):
+    """From each format to each: the input is converted first, the level set is written in its format and in .mha."""
+    here = oblique.parent
+    scan = "oblique.mha" if suffix == ".mha" else f"scan{suffix}"
+    if suffix != ".mha":
+        succeed(f"convert oblique.mha {scan}")
+    words = f"init {scan} --lower 50 --source 1 4 4 --target 10 4 4"
+    succeed(f"{words} -o level{suffix} --surface level.vtp")
+    # NIfTI keeps its transform in float32: 1e-6 of the numbers at hand.
+    tolerance = 1e-6 * 1000 if ".nii" in suffix else 1e-6
+    expected = (*SPACING, *ORIGIN, *direction())
+    assert np.abs(np.subtract(geometry(here / f"level{suffix}"), expected)).max() < tolerance
+    level_set = mitk.Image(here / f"level{suffix}")
+    assert np.count_nonzero(level_set.array < 0) > 50
+    assert points_on_the_surface(here / "level.vtp", level_set) > 100
+
+
+def points_on_the_surface(path, level_set):
+    """Map the surface back into the image: every point lies on an edge between voxels of different sign."""
+    from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
+
+    reader = vtkXMLPolyDataReader()
+    reader.SetFileName(str(path))
+    reader.Update()
+    points = vtk_to_numpy(reader.GetOutput().GetPoints().GetData()).astype(float)
+    index = np.asarray(level_set.world_to_index(points))
+    values = level_set.array.astype(float)
+    for point in index:
+        low = np.floor(point + 1e-3).astype(int)
+        axis = int(np.argmax(np.abs(point - np.rint(point))))
+        high = low.copy()
+        high[axis] += 1
+        on_axes = np.delete(np.abs(point - np.rint(point)), axis)
+        assert on_axes.max() < 1e-3
+        one, other = values[tuple(low[::-1])], values[tuple(np.minimum(high, np.array(values.shape[::-1]) - 1)[::-1])]
+        if one != other:
+            assert abs((point[axis] - low[axis]) - one / (one - other)) < 1e-3
+    return len(points)
+
+
+def test_info_as_text(succeed, oblique):
+    assert succeed("info oblique.mha") == (
+        "file:        oblique.mha\n"
+        "reader:      ITK MetaImageIO\n"
+        "size:        12 x 9 x 8\n"
+        "spacing:     0.7 0.9 1.3 mm\n"
+        "origin:      -81.5 42.25 730.125 mm (LPS)\n"
+        f"direction:   {rows(direction())}\n"
+        "pixel type:  int16\n"
+        "components:  1\n"
+        "time steps:  1\n"
+        "memory:      0.0 MB\n"
+    )
+
+
+def rows(matrix):
+    return "; ".join(" ".join(f"{value:.10g}" for value in matrix[i : i + 3]) for i in (0, 3, 6))
+
+
+def test_info_as_json(succeed, oblique):
+    facts = json.loads(succeed("info oblique.mha --json --statistics"))
+    assert facts["size"] == [12, 9, 8]
+    assert facts["spacing"] == list(SPACING)
+    assert facts["origin"] == list(ORIGIN)
+    assert np.ravel(facts["direction"]) == pytest.approx(direction(), abs=1e-12)
+    assert facts["statistics"] == {"minimum": 0, "maximum": 100, "mean": 100 * 120 / 864, "not_finite": 0}
+    assert facts["memory_bytes"] == 864 * 2
+
+
+def test_convert_keeps_voxels_and_geometry(succeed, oblique, voxels):
+    succeed("convert oblique.mha y.nrrd --pixel-type float32")
+    assert voxels("y.nrrd").dtype == np.float32
+    assert (voxels("y.nrrd") == voxels("oblique.mha")).all()
+    assert geometry(oblique.parent / "y.nrrd") == pytest.approx(geometry(oblique), abs=1e-9)
+
+
+def test_convert_rounds_only_when_asked(succeed, tmp_path, voxels):
+    values = np.array([[[-3.0, 0.5, 1.5, 2.4, 300.0]]], np.float32)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values), str(tmp_path / "x.mha"))
+    succeed("convert x.mha y.mha --pixel-type uint8 --round")
+    assert voxels("y.mha").ravel().tolist() == [0, 0, 2, 2, 255]
+
+
+def test_convert_takes_one_frame(succeed, oblique, voxels):
+    image = SimpleITK.ReadImage(str(oblique))
+    SimpleITK.WriteImage(SimpleITK.JoinSeries([image, image + 7]), str(oblique.parent / "series.nrrd"))
+    succeed("convert series.nrrd y.mha --time-step 1")
+    assert (voxels("y.mha") == voxels("oblique.mha") + 7).all()
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd", ".vti", ".nii.gz"])
+def test_crop_by_index_leaves_voxels_in_place(succeed, oblique, suffix):
+    succeed(f"crop oblique.mha y{suffix} --index 2 9 1 5 3 7")
+    whole, part = mitk.Image(oblique), mitk.Image(oblique.parent / f"y{suffix}")
+    assert (part.array == whole.array[3:8, 1:6, 2:10]).all()
+    assert np.asarray(part.index_to_world((0, 0, 0))) == pytest.approx(
+        np.asarray(whole.index_to_world((2, 1, 3))), abs=1e-4
+    )
+
+
+def test_crop_by_millimetres_keeps_the_voxels_within(succeed, tube, voxels):
+    # Voxel (i, j, k) lies at (-3 + i / 2, 2 + j / 2, 7 + k) mm.
+    report = json.loads(succeed("crop tube.mha y.mha --box -2 1.2 3.9 6 8 10 --json"))
+    assert report["index"] == [2, 8, 4, 8, 1, 3]
+    assert report["origin"] == [-2.0, 4.0, 8.0]
+    assert (voxels("y.mha") == voxels("tube.mha")[1:4, 4:9, 2:9]).all()
+
+
+def test_crop_of_an_oblique_image_holds_the_box(succeed, oblique):
+    whole = mitk.Image(oblique)
+    corners = [whole.index_to_world(index) for index in ((4, 3, 2), (6, 5, 4))]
+    bounds = [value for pair in zip(*np.sort(np.asarray(corners), axis=0), strict=True) for value in pair]
+    report = json.loads(succeed("crop", "oblique.mha", "y.mha", "--box", *map(repr, map(float, bounds)), "--json"))
+    centres = np.asarray(whole.index_to_world(np.argwhere(np.ones((12, 9, 8)))))
+    within = np.all((centres >= np.array(bounds[::2]) - 1e-9) & (centres <= np.array(bounds[1::2]) + 1e-9), axis=1)
+    index = np.argwhere(np.ones((12, 9, 8)))[within]
+    low, high = report["index"][::2], report["index"][1::2]
+    assert ((index >= low) & (index <= high)).all()
+    assert len(index) > 0
+
+
+def test_crop_of_a_series_keeps_every_frame(succeed, oblique):
+    image = SimpleITK.ReadImage(str(oblique))
+    SimpleITK.WriteImage(SimpleITK.JoinSeries([image, image + 7, image]), str(oblique.parent / "series.nrrd"))
+    succeed("crop series.nrrd y.nrrd --index 2 9 1 5 3 7")
+    part, whole = (mitk.Image(oblique.parent / name) for name in ("y.nrrd", "series.nrrd"))
+    assert (part.array == whole.array[:, 3:8, 1:6, 2:10]).all()
+    assert part.get_origin(2) == pytest.approx(tuple(whole.index_to_world((2, 1, 3), 2)))
+
+
+def test_surface_of_a_level_set(succeed, tube):
+    report = json.loads(succeed("surface tube.mha --level 50 -o y.stl --json"))
+    assert report["triangles"] > 1000
+    # The tube ends at the image's border: it spans all voxel centres along z.
+    assert report["bounds"][4:] == [7.0, 26.0]
+    assert (tube.parent / "y.stl").stat().st_size == 84 + 50 * report["triangles"]
+    assert sorted(file.name for file in tube.parent.iterdir()) == ["tube.mha", "y.stl"]
