@@ -152,10 +152,21 @@ pub(crate) struct Pool<V> {
 }
 
 struct PoolState<V> {
-    slabs: Vec<(*mut V, Layout)>,
+    slabs: Vec<Slab>,
     free: Vec<*mut V>,
     bytes: u64,
 }
+
+/// Memory of several blocks.
+enum Slab {
+    /// Small, from the allocator.
+    Plain(*mut u8, Layout),
+    /// One huge page. With ordinary ones the march of 256^3 voxels spent half its time on address translation.
+    Huge(#[expect(dead_code, reason = "held to be unmapped when dropped")] memmap2::MmapMut),
+}
+
+/// Size of a huge page.
+const HUGE: usize = 2 << 20;
 
 /// Types that are made of plain numbers: any bytes, zeros too, are a value, and nothing needs to be dropped.
 pub(crate) trait Plain {}
@@ -167,9 +178,6 @@ unsafe impl<V: Plain> Send for Pool<V> {}
 unsafe impl<V: Plain> Sync for Pool<V> {}
 
 impl<V: Plain> Pool<V> {
-    /// Blocks of the smallest and of the largest slab.
-    const SLAB: (usize, usize) = (8, 256);
-
     /// An empty pool that refuses to grow beyond `limit` bytes.
     pub(crate) fn new(limit: Option<u64>) -> Self {
         let state = PoolState { slabs: Vec::new(), free: Vec::new(), bytes: 0 };
@@ -184,9 +192,9 @@ impl<V: Plain> Pool<V> {
     pub(crate) fn take(&self, mine: &mut Vec<*mut V>) -> Result<()> {
         let mut state = self.state();
         if state.free.is_empty() {
-            state.grow(Self::SLAB, self.limit)?;
+            state.grow(self.limit)?;
         }
-        let rest = state.free.len().saturating_sub(Self::SLAB.0);
+        let rest = state.free.len().saturating_sub(SMALLEST);
         mine.extend(state.free.drain(rest..));
         Ok(())
     }
@@ -195,7 +203,7 @@ impl<V: Plain> Pool<V> {
     pub(crate) fn take_one(&self) -> Result<*mut V> {
         let mut state = self.state();
         if state.free.is_empty() {
-            state.grow(Self::SLAB, self.limit)?;
+            state.grow(self.limit)?;
         }
         state.free.pop().ok_or_else(|| Error::Internal("the pool grew by nothing".into()))
     }
@@ -207,34 +215,56 @@ impl<V: Plain> Pool<V> {
     }
 }
 
+/// Blocks of the smallest slab; slabs double in size until they fill a huge page.
+const SMALLEST: usize = 8;
+
 impl<V> PoolState<V> {
-    /// Adds a slab; slabs double in size, up to a limit.
-    fn grow(&mut self, (smallest, largest): (usize, usize), limit: u64) -> Result<()> {
-        let n = (smallest << self.slabs.len().min(16)).min(largest);
+    fn grow(&mut self, limit: u64) -> Result<()> {
+        let n = (SMALLEST << self.slabs.len().min(16)).min(HUGE / size_of::<V>());
+        let huge = n == HUGE / size_of::<V>();
         let layout = Layout::array::<V>(n).map_err(|_| too_large(n))?;
-        let needed = self.bytes + layout.size() as u64;
+        let needed = self.bytes + if huge { HUGE as u64 } else { layout.size() as u64 };
         if needed > limit {
             return Err(Error::MemoryLimit { needed, limit });
         }
-        // SAFETY: the layout is not empty.
-        let slab = unsafe { alloc_zeroed(layout) }.cast::<V>();
-        if slab.is_null() {
-            return Err(Error::OutOfMemory { bytes: layout.size() as u128 });
-        }
-        self.slabs.push((slab, layout));
+        let base = if huge { self.map_huge_page()? } else { self.allocate(layout)? }.cast::<V>();
         self.bytes = needed;
         // SAFETY: `i < n` blocks were allocated.
-        self.free.extend((0..n).rev().map(|i| unsafe { slab.add(i) }));
+        self.free.extend((0..n).rev().map(|i| unsafe { base.add(i) }));
         Ok(())
+    }
+
+    fn allocate(&mut self, layout: Layout) -> Result<*mut u8> {
+        // SAFETY: the layout is not empty.
+        let base = unsafe { alloc_zeroed(layout) };
+        if base.is_null() {
+            return Err(Error::OutOfMemory { bytes: layout.size() as u128 });
+        }
+        self.slabs.push(Slab::Plain(base, layout));
+        Ok(base)
+    }
+
+    /// Maps twice a huge page and uses the aligned one inside; the rest is never touched.
+    fn map_huge_page(&mut self) -> Result<*mut u8> {
+        let refused = |_| Error::OutOfMemory { bytes: 2 * HUGE as u128 };
+        let mut map = memmap2::MmapMut::map_anon(2 * HUGE).map_err(refused)?;
+        #[cfg(target_os = "linux")]
+        // Advice only: where it is refused, ordinary pages serve.
+        let _ = map.advise(memmap2::Advice::HugePage);
+        let base = map.as_mut_ptr();
+        // SAFETY: the aligned page lies within the map.
+        let base = unsafe { base.add(base.align_offset(HUGE)) };
+        self.slabs.push(Slab::Huge(map));
+        Ok(base)
     }
 }
 
-impl<V> Drop for PoolState<V> {
+impl Drop for Slab {
     fn drop(&mut self) {
-        for (slab, layout) in self.slabs.drain(..) {
-            // SAFETY: allocated in `grow` with this layout; plain blocks need no drop, and nobody uses them any
+        if let Slab::Plain(base, layout) = self {
+            // SAFETY: allocated in `allocate` with this layout; plain blocks need no drop, and nobody uses them any
             // more because every user borrows the pool.
-            unsafe { dealloc(slab.cast(), layout) };
+            unsafe { dealloc(*base, *layout) };
         }
     }
 }

@@ -49,25 +49,6 @@ const LANES: usize = 8;
 /// times the smallest `s`, so the solution is off by a few units of `T (T F / h)`. Sixteen units are allowed for.
 const SLACK: f64 = 16.0 * f64::EPSILON;
 
-/// Solves again, by the cascade, the lanes of a chunk whose result could round differently.
-#[cold]
-#[inline(never)]
-fn resolve<T: Time>(
-    near: [&[T; LANES]; 3],
-    speed: &[T; LANES],
-    u: &[f64; LANES],
-    slack: &[f64; LANES],
-    s: [f64; 3],
-    out: &mut [T; LANES],
-) {
-    for i in 0..LANES {
-        if T::from_f64(u[i] - slack[i]) != T::from_f64(u[i] + slack[i]) {
-            let times = [near[0][i].to_f64(), near[1][i].to_f64(), near[2][i].to_f64()];
-            out[i] = T::from_f64(cascade(times, s, speed[i].to_f64(), T::FAR.to_f64()));
-        }
-    }
-}
-
 #[inline(always)]
 fn min(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
@@ -78,97 +59,100 @@ fn max(a: f64, b: f64) -> f64 {
     if a < b { b } else { a }
 }
 
+/// One voxel, squared spacing `h2` along all axes.
+#[inline(always)]
+fn equal_axes([x, y, z]: [f64; 3], f: f64, h2: f64) -> f64 {
+    let w = h2 / (f * f);
+    let (low, high) = (min(x, y), max(x, y));
+    let (a0, middle) = (min(low, z), max(low, z));
+    let (a1, a2) = (min(middle, high), max(middle, high));
+    let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
+    let (q1, q2) = (d1 * d1, d2 * d2);
+    let m1 = q1 <= w;
+    let m2 = m1 & (q2 + d12 * d12 <= w);
+    let one = if m1 { 2.0 } else { 1.0 };
+    let half = if m1 { 0.5 } else { 1.0 };
+    let (a, inverse) = (if m2 { 3.0 } else { one }, if m2 { 1.0 / 3.0 } else { half });
+    let b = if m1 { d1 } else { 0.0 } + if m2 { d2 } else { 0.0 };
+    let c = if m1 { q1 } else { 0.0 } + if m2 { q2 } else { 0.0 } - w;
+    a0 + (b + max(b * b - a * c, 0.0).sqrt()) * inverse
+}
+
+/// One voxel, inverse squared spacing `s` along each axis.
+#[inline(always)]
+fn unequal_axes([x, y, z]: [f64; 3], f: f64, s: [f64; 3]) -> f64 {
+    let w = 1.0 / (f * f);
+    let swap = y < x;
+    let (low, sl) = (min(x, y), if swap { s[1] } else { s[0] });
+    let (high, sh) = (max(x, y), if swap { s[0] } else { s[1] });
+    let swap = z < low;
+    let (a0, s0) = (min(low, z), if swap { s[2] } else { sl });
+    let (middle, sm) = (max(low, z), if swap { sl } else { s[2] });
+    let swap = high < middle;
+    let (a1, s1) = (min(middle, high), if swap { sh } else { sm });
+    let (a2, s2) = (max(middle, high), if swap { sm } else { sh });
+    let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
+    let m1 = s0 * (d1 * d1) <= w;
+    let m2 = m1 & (s0 * (d2 * d2) + s1 * (d12 * d12) <= w);
+    let (b1, b2) = (s1 * d1, s2 * d2);
+    let a = s0 + if m1 { s1 } else { 0.0 } + if m2 { s2 } else { 0.0 };
+    let b = if m1 { b1 } else { 0.0 } + if m2 { b2 } else { 0.0 };
+    let c = if m1 { b1 * d1 } else { 0.0 } + if m2 { b2 * d2 } else { 0.0 } - w;
+    a0 + (b + max(b * b - a * c, 0.0).sqrt()) / a
+}
+
+/// Whether the cascade could round to another number than `u`: 0 or 1.
+#[inline(always)]
+fn doubtful<T: Time>(u: f64, f: f64, inverse_h: f64) -> u64 {
+    let slack = SLACK * u * (1.0 + u * f * inverse_h);
+    let (low, high) = (T::from_f64(u - slack).to_f64(), T::from_f64(u + slack).to_f64());
+    if low < high { 1 } else { 0 }
+}
+
+/// Solves the first `n` voxels of the batch with `one`; a flat loop, which the compiler turns into vectors.
+#[inline(always)]
+fn solve_with<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], one: impl Fn([f64; 3], f64) -> f64 + Copy) {
+    let n = n.next_multiple_of(LANES).min(VOXELS);
+    let inverse_h = s[0].max(s[1]).max(s[2]).sqrt();
+    let Batch { nearest: [x, y, z], speed, solution } = batch;
+    let (x, y, z, speed, solution) = (&x[..n], &y[..n], &z[..n], &speed[..n], &mut solution[..n]);
+    let mut doubt = 0;
+    for i in 0..n {
+        let f = speed[i].to_f64();
+        let u = one([x[i].to_f64(), y[i].to_f64(), z[i].to_f64()], f);
+        solution[i] = T::from_f64(u);
+        if T::ROUNDED {
+            doubt |= doubtful::<T>(u, f, inverse_h);
+        }
+    }
+    if doubt != 0 {
+        resolve(batch, n, s, inverse_h, one);
+    }
+}
+
+/// Solves again, by the cascade, the voxels whose result could round differently.
+#[cold]
+#[inline(never)]
+fn resolve<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], inverse_h: f64, one: impl Fn([f64; 3], f64) -> f64) {
+    for i in 0..n {
+        let (times, f) = ([0, 1, 2].map(|axis| batch.nearest[axis][i].to_f64()), batch.speed[i].to_f64());
+        if doubtful::<T>(one(times, f), f, inverse_h) != 0 {
+            batch.solution[i] = T::from_f64(cascade(times, s, f, T::FAR.to_f64()));
+        }
+    }
+}
+
 /// Solves the first `n` voxels of the batch, `s` the same inverse squared spacing along all axes.
 #[inline(always)]
 pub(crate) fn solve_isotropic<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3]) {
-    let (h2, inverse_h) = (1.0 / s[0], s[0].sqrt());
-    let [along_x, along_y, along_z] = &batch.nearest;
-    let [along_x, along_y, along_z] = [along_x.as_chunks::<LANES>().0, along_y.as_chunks().0, along_z.as_chunks().0];
-    let speed = batch.speed.as_chunks::<LANES>().0;
-    let solution = batch.solution.as_chunks_mut::<LANES>().0;
-    for chunk in 0..n.div_ceil(LANES).min(VOXELS / LANES) {
-        let (x, y, z, f) = (&along_x[chunk], &along_y[chunk], &along_z[chunk], &speed[chunk]);
-        let (mut u, mut slack, mut doubt) = ([0.0; LANES], [0.0; LANES], false);
-        for i in 0..LANES {
-            let (x, y, z, f) = (x[i].to_f64(), y[i].to_f64(), z[i].to_f64(), f[i].to_f64());
-            let w = h2 / (f * f);
-            let (low, high) = (min(x, y), max(x, y));
-            let (a0, middle) = (min(low, z), max(low, z));
-            let (a1, a2) = (min(middle, high), max(middle, high));
-            let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
-            let (q1, q2) = (d1 * d1, d2 * d2);
-            let m1 = q1 <= w;
-            let m2 = m1 & (q2 + d12 * d12 <= w);
-            let a = if m2 {
-                3.0
-            } else if m1 {
-                2.0
-            } else {
-                1.0
-            };
-            let inverse = if m2 {
-                1.0 / 3.0
-            } else if m1 {
-                0.5
-            } else {
-                1.0
-            };
-            let b = if m1 { d1 } else { 0.0 } + if m2 { d2 } else { 0.0 };
-            let c = if m1 { q1 } else { 0.0 } + if m2 { q2 } else { 0.0 } - w;
-            u[i] = a0 + (b + max(b * b - a * c, 0.0).sqrt()) * inverse;
-            slack[i] = SLACK * u[i] * (1.0 + u[i] * f * inverse_h);
-        }
-        for i in 0..LANES {
-            solution[chunk][i] = T::from_f64(u[i]);
-            doubt |= T::from_f64(u[i] - slack[i]) != T::from_f64(u[i] + slack[i]);
-        }
-        if T::ROUNDED && doubt {
-            resolve([x, y, z], f, &u, &slack, s, &mut solution[chunk]);
-        }
-    }
+    let h2 = 1.0 / s[0];
+    solve_with(batch, n, s, |times, f| equal_axes(times, f, h2));
 }
 
 /// Solves the first `n` voxels of the batch, `s` the inverse squared spacing along each axis.
 #[inline(always)]
 pub(crate) fn solve_anisotropic<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3]) {
-    let inverse_h = s[0].max(s[1]).max(s[2]).sqrt();
-    let [along_x, along_y, along_z] = &batch.nearest;
-    let [along_x, along_y, along_z] = [along_x.as_chunks::<LANES>().0, along_y.as_chunks().0, along_z.as_chunks().0];
-    let speed = batch.speed.as_chunks::<LANES>().0;
-    let solution = batch.solution.as_chunks_mut::<LANES>().0;
-    for chunk in 0..n.div_ceil(LANES).min(VOXELS / LANES) {
-        let (x, y, z, f) = (&along_x[chunk], &along_y[chunk], &along_z[chunk], &speed[chunk]);
-        let (mut u, mut slack, mut doubt) = ([0.0; LANES], [0.0; LANES], false);
-        for i in 0..LANES {
-            let (x, y, z, f) = (x[i].to_f64(), y[i].to_f64(), z[i].to_f64(), f[i].to_f64());
-            let w = 1.0 / (f * f);
-            let swap = y < x;
-            let (low, sl) = if swap { (y, s[1]) } else { (x, s[0]) };
-            let (high, sh) = if swap { (x, s[0]) } else { (y, s[1]) };
-            let swap = z < low;
-            let (a0, s0) = if swap { (z, s[2]) } else { (low, sl) };
-            let (middle, sm) = if swap { (low, sl) } else { (z, s[2]) };
-            let swap = high < middle;
-            let (a1, s1) = if swap { (high, sh) } else { (middle, sm) };
-            let (a2, s2) = if swap { (middle, sm) } else { (high, sh) };
-            let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
-            let m1 = s0 * (d1 * d1) <= w;
-            let m2 = m1 & (s0 * (d2 * d2) + s1 * (d12 * d12) <= w);
-            let (b1, b2) = (s1 * d1, s2 * d2);
-            let a = s0 + if m1 { s1 } else { 0.0 } + if m2 { s2 } else { 0.0 };
-            let b = if m1 { b1 } else { 0.0 } + if m2 { b2 } else { 0.0 };
-            let c = if m1 { b1 * d1 } else { 0.0 } + if m2 { b2 * d2 } else { 0.0 } - w;
-            u[i] = a0 + (b + max(b * b - a * c, 0.0).sqrt()) / a;
-            slack[i] = SLACK * u[i] * (1.0 + u[i] * f * inverse_h);
-        }
-        for i in 0..LANES {
-            solution[chunk][i] = T::from_f64(u[i]);
-            doubt |= T::from_f64(u[i] - slack[i]) != T::from_f64(u[i] + slack[i]);
-        }
-        if T::ROUNDED && doubt {
-            resolve([x, y, z], f, &u, &slack, s, &mut solution[chunk]);
-        }
-    }
+    solve_with(batch, n, s, |times, f| unequal_axes(times, f, s));
 }
 
 #[cfg(test)]
