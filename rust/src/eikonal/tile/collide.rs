@@ -6,7 +6,7 @@
 //! for. When it waits for none, nothing that the fronts could still find can change the result, and both marches end:
 //! exactly what the full marches would give, usually long before they have crossed the volume.
 
-use super::drive::{Driver, Tuning};
+use super::drive::{Driver, Instructions, Tuning};
 use super::product::{KeptTimes, Layout, Products, multiply};
 use super::shape::{Face, Mask, NONE, Shape, VOXELS, and, any, for_each, neighbours, or, without};
 use super::slot::{UNTOUCHED, load};
@@ -76,7 +76,8 @@ impl Collide<'_> {
             let kept = KeptTimes::new(self.tuning.memory_limit);
             let spacing = self.spacing.array();
             let epsilon = self.collision.negative_epsilon as f32;
-            let multiplier = Multiplier { team, spacing, epsilon };
+            let instructions = driver.instructions();
+            let multiplier = Multiplier { team, spacing, epsilon, instructions };
             if !self.collision.apply_connectivity {
                 driver.run(&mut fronts, &kept, None)?;
                 multiplier.write_all(&fronts, out);
@@ -108,6 +109,7 @@ struct Multiplier<'t> {
     team: &'t Team,
     spacing: [f64; 3],
     epsilon: f32,
+    instructions: Instructions,
 }
 
 /// Room for one member's work.
@@ -131,10 +133,18 @@ impl Multiplier<'_> {
 
     /// Products of a tile with seeds at epsilon, and the voxels whose product is known.
     fn tile<H: Shape>(&self, fronts: &[Front<'_, f32, H>], tile: u32, scratch: &mut Scratch) -> Mask {
-        let [first, second] = &mut scratch.layouts;
-        first.load(&fronts[0], tile);
-        second.load(&fronts[1], tile);
-        multiply::<H>(first, second, self.spacing, &mut scratch.products);
+        match self.instructions {
+            Instructions::Baseline => multiply_tile(fronts, tile, self.spacing, scratch),
+            // SAFETY: the driver checked that the machine has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => unsafe { multiply_avx2(fronts, tile, self.spacing, scratch) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { multiply_avx512(fronts, tile, self.spacing, scratch) },
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => multiply_tile(fronts, tile, self.spacing, scratch),
+        }
+        let [first, second] = &scratch.layouts;
         let mut decided = and(&first.decided, &second.decided);
         for seed in fronts.iter().flat_map(|f| f.field.seeds_of(tile)) {
             scratch.products[seed.bit] = self.epsilon;
@@ -168,6 +178,26 @@ impl Multiplier<'_> {
     }
 }
 
+#[inline(always)]
+fn multiply_tile<H: Shape>(fronts: &[Front<'_, f32, H>], tile: u32, spacing: [f64; 3], scratch: &mut Scratch) {
+    let [first, second] = &mut scratch.layouts;
+    first.load(&fronts[0], tile);
+    second.load(&fronts[1], tile);
+    multiply::<H>(first, second, spacing, &mut scratch.products);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn multiply_avx2<H: Shape>(fronts: &[Front<'_, f32, H>], tile: u32, spacing: [f64; 3], scratch: &mut Scratch) {
+    multiply_tile(fronts, tile, spacing, scratch);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl")]
+fn multiply_avx512<H: Shape>(fronts: &[Front<'_, f32, H>], tile: u32, spacing: [f64; 3], scratch: &mut Scratch) {
+    multiply_tile(fronts, tile, spacing, scratch);
+}
+
 /// What the flood knows of a tile.
 #[derive(Clone, Copy)]
 struct Wet {
@@ -177,6 +207,12 @@ struct Wet {
     incoming: Mask,
     /// Whether the tile has to be looked at again.
     waiting: bool,
+    /// Voxels that may belong to the region, once the whole tile is decided.
+    open: Option<Mask>,
+}
+
+impl Wet {
+    const DRY: Wet = Wet { reached: NONE, incoming: NONE, waiting: false, open: None };
 }
 
 /// The connected region, as far as it is known.
@@ -189,7 +225,7 @@ impl Flood {
     fn new<H: Shape>(fronts: &[Front<'_, f32, H>]) -> Self {
         let mut tiles = BTreeMap::new();
         for seed in &fronts[0].field.seeds {
-            let wet = tiles.entry(seed.tile).or_insert(Wet { reached: NONE, incoming: NONE, waiting: true });
+            let wet = tiles.entry(seed.tile).or_insert(Wet { waiting: true, ..Wet::DRY });
             wet.incoming[seed.bit / 64] |= 1 << (seed.bit % 64);
         }
         Self { tiles }
@@ -202,8 +238,14 @@ impl Flood {
             let work: Vec<Mutex<(u32, Wet)>> = dirty.iter().map(|tile| Mutex::new((*tile, self.tiles[tile]))).collect();
             multiplier.each(&work, |item, scratch| {
                 let mut item = item.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if let Some(open) = item.1.open {
+                    item.1.spread::<H>(&open, &[u64::MAX; 8]);
+                    return;
+                }
                 let decided = multiplier.tile(fronts, item.0, scratch);
-                item.1.spread::<H>(&scratch.products, &decided, multiplier.epsilon);
+                let open = and(&at_most(&scratch.products, multiplier.epsilon), &decided);
+                item.1.open = (decided == [u64::MAX; 8]).then_some(open);
+                item.1.spread::<H>(&open, &decided);
             });
             dirty = self.merge(fronts, work);
         }
@@ -225,7 +267,7 @@ impl Flood {
             for face in Face::ALL {
                 let Some(other) = grid.across(*tile, grid.place(*tile), face) else { continue };
                 let over = face.across::<H>(&and(&wet.reached, face.voxels::<H>()));
-                let next = self.tiles.entry(other).or_insert(Wet { reached: NONE, incoming: NONE, waiting: false });
+                let next = self.tiles.entry(other).or_insert(Wet::DRY);
                 if any(&without(&over, &or(&next.incoming, &next.reached))) {
                     next.incoming = or(&next.incoming, &over);
                     dirty.push(other);
@@ -244,17 +286,11 @@ impl Flood {
 }
 
 impl Wet {
-    /// Spreads inside the tile over voxels whose product is known and at most epsilon.
-    fn spread<H: Shape>(&mut self, products: &Products, decided: &Mask, epsilon: f32) {
-        let mut open = NONE;
-        for (bit, product) in products.iter().enumerate() {
-            open[bit / 64] |= u64::from(*product <= epsilon) << (bit % 64);
-        }
-        open = and(&open, decided);
-        let mut reached = or(&self.reached, &and(&self.incoming, &open));
+    /// Spreads inside the tile over `open` voxels.
+    fn spread<H: Shape>(&mut self, open: &Mask, decided: &Mask) {
+        let mut reached = or(&self.reached, &and(&self.incoming, open));
         loop {
-            let more = and(&neighbours::<H>(&reached), &open);
-            let grown = or(&reached, &more);
+            let grown = or(&reached, &and(&neighbours::<H>(&reached), open));
             if grown == reached {
                 break;
             }
@@ -264,4 +300,15 @@ impl Wet {
         let rim = or(&self.incoming, &neighbours::<H>(&reached));
         self.waiting = any(&without(&rim, decided));
     }
+}
+
+/// Voxels whose product is at most epsilon.
+fn at_most(products: &Products, epsilon: f32) -> Mask {
+    let mut mask = NONE;
+    for (word, products) in mask.iter_mut().zip(products.chunks_exact(64)) {
+        for (bit, product) in products.iter().enumerate() {
+            *word |= u64::from(*product <= epsilon) << bit;
+        }
+    }
+    mask
 }

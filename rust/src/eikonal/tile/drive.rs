@@ -123,6 +123,11 @@ impl<'t, T: Time, H: Shape> Driver<'t, T, H> {
         }
     }
 
+    /// The instructions in use.
+    pub(crate) fn instructions(&self) -> Instructions {
+        self.instructions
+    }
+
     /// A worker's state; between phases the leader may have any.
     pub(crate) fn worker(&self, place: usize) -> MutexGuard<'_, Worker<T, H>> {
         self.workers[place].lock().unwrap_or_else(PoisonError::into_inner)

@@ -66,15 +66,31 @@ impl Layout {
     }
 
     /// Lays out the times of a front on `tile`. No phase may be running.
+    #[inline(always)]
     pub(crate) fn load<H: Shape>(&mut self, front: &Front<'_, f32, H>, tile: u32) {
-        self.times[..H::PADDED].fill(f32::FAR);
         let settled = if front.done { f32::FAR } else { front.settled.unwrap_or(-1.0) };
         self.limit = settled.min(at_most(front.stop.stop)).min(f32::FAR.next_down());
+        let entry = load(&front.field.directory[tile as usize]);
+        if let Some(slot) = slot_of::<f32, H>(entry) {
+            // The halo of a slot holds every time its neighbours have released, so that it need not be gathered.
+            // SAFETY: no phase is running, so the slot does not change; it holds `PADDED` times.
+            unsafe { Slot::times(slot).copy_to_nonoverlapping(self.times.as_mut_ptr(), H::PADDED) };
+        } else {
+            self.gather(front, tile, entry);
+        }
+        self.decided = if front.done { [u64::MAX; 8] } else { self.decide::<H>(entry, settled) };
+    }
+
+    /// Lays out a tile without a slot from itself and its neighbours.
+    fn gather<H: Shape>(&mut self, front: &Front<'_, f32, H>, tile: u32, entry: usize) {
         let (grid, directory) = (&front.field.grid, &front.field.directory);
-        let entry = load(&directory[tile as usize]);
-        for_each(&[u64::MAX; 8], |bit| {
-            self.times[usize::from(H::POSITION[bit])] = time_at::<H>(entry, bit);
-        });
+        self.times[..H::PADDED].fill(f32::FAR);
+        if let Some(kept) = kept_of(entry) {
+            for row in (0..VOXELS).step_by(H::BOX[0]) {
+                let at = usize::from(H::POSITION[row]);
+                self.times[at..at + H::BOX[0]].copy_from_slice(&kept.times[row..row + H::BOX[0]]);
+            }
+        }
         for face in Face::ALL {
             let Some(other) = grid.across(tile, grid.place(tile), face) else { continue };
             let (other, back) = (load(&directory[other as usize]), face.opposite());
@@ -82,10 +98,10 @@ impl Layout {
                 self.times[back.halo::<H>(usize::from(H::POSITION[bit]))] = time_at::<H>(other, bit);
             });
         }
-        self.decided = if front.done { [u64::MAX; 8] } else { self.decide::<H>(entry, settled) };
     }
 
     /// Voxels whose time is final, or that no front can enter.
+    #[inline(always)]
     fn decide<H: Shape>(&self, entry: usize, settled: f32) -> Mask {
         if entry == UNTOUCHED {
             return NONE;
@@ -93,10 +109,12 @@ impl Layout {
         let Some(slot) = slot_of::<f32, H>(entry) else { return [u64::MAX; 8] };
         // SAFETY: no phase is running, so the slot does not change.
         let mut decided = unsafe { without(&(*slot).blocked, &(*slot).pending) };
-        for_each(&[u64::MAX; 8], |bit| {
-            let known = self.times[usize::from(H::POSITION[bit])] <= settled;
-            decided[bit / 64] |= u64::from(known) << (bit % 64);
-        });
+        for row in (0..VOXELS).step_by(H::BOX[0]) {
+            let at = usize::from(H::POSITION[row]);
+            for (x, time) in self.times[at..at + H::BOX[0]].iter().enumerate() {
+                decided[row / 64] |= u64::from(*time <= settled) << (row % 64 + x);
+            }
+        }
         decided
     }
 }
@@ -107,49 +125,73 @@ fn at_most(value: f64) -> f32 {
     if f64::from(rounded) > value { rounded.next_down() } else { rounded }
 }
 
+/// The kept times of a retired tile.
+#[inline(always)]
+fn kept_of<'a>(entry: usize) -> Option<&'a Kept> {
+    let kept = (entry & !RETIRED) as *const Kept;
+    // SAFETY: an odd entry with an address was made by `retire`, is never written again, and lives as long as the
+    // sink, which outlives every look at the directory.
+    if entry & RETIRED != 0 { unsafe { kept.as_ref() } } else { None }
+}
+
 /// Time of a voxel of a tile in whatever state.
 #[inline(always)]
 fn time_at<H: Shape>(entry: usize, bit: usize) -> f32 {
-    if let Some(slot) = slot_of::<f32, H>(entry) {
+    match slot_of::<f32, H>(entry) {
         // SAFETY: no phase is running, so the slot does not change; positions lie within the padded times.
-        return unsafe { Slot::times(slot).add(usize::from(H::POSITION[bit])).read() };
+        Some(slot) => unsafe { Slot::times(slot).add(usize::from(H::POSITION[bit])).read() },
+        None => kept_of(entry).map_or(f32::FAR, |kept| kept.times[bit]),
     }
-    let kept = (entry & !RETIRED) as *const Kept;
-    if entry & RETIRED != 0 && !kept.is_null() {
-        // SAFETY: an odd entry with an address was made by `retire`, and kept blocks live as long as the fronts.
-        return unsafe { (*kept).times[bit] };
-    }
-    f32::FAR
 }
 
 /// Products of the gradients of two fronts on one tile.
 pub(crate) type Products = [f32; VOXELS];
+
+/// One row of a tile, as long as any shape's.
+type Row = [f32; 32];
 
 /// Fills `products`; 0 where either front did not come.
 #[inline(always)]
 pub(crate) fn multiply<H: Shape>(first: &Layout, second: &Layout, spacing: [f64; 3], products: &mut Products) {
     for row in (0..VOXELS).step_by(H::BOX[0]) {
         let at = usize::from(H::POSITION[row]);
+        let (one, two) = (&first.times[at..at + H::BOX[0]], &second.times[at..at + H::BOX[0]]);
+        let products = &mut products[row..row + H::BOX[0]];
+        let mut earliest = [f32::FAR; 2];
         for x in 0..H::BOX[0] {
-            let mut sum = 0.0f64;
-            for (axis, h) in spacing.into_iter().enumerate() {
-                let a = component(first, at + x, H::PITCH[axis], h);
-                let b = component(second, at + x, H::PITCH[axis], h);
-                sum += f64::from(a * b);
+            earliest = [earliest[0].min(one[x]), earliest[1].min(two[x])];
+        }
+        if earliest[0] > first.limit || earliest[1] > second.limit {
+            products.fill(0.0);
+            continue;
+        }
+        let mut sum = [0.0f64; 32];
+        for (axis, h) in spacing.into_iter().enumerate() {
+            let a = components::<H>(first, at, H::PITCH[axis], h);
+            let b = components::<H>(second, at, H::PITCH[axis], h);
+            for x in 0..H::BOX[0] {
+                sum[x] += f64::from(a[x] * b[x]);
             }
-            let met = first.times[at + x] <= first.limit && second.times[at + x] <= second.limit;
-            products[row + x] = if met { sum as f32 } else { 0.0 };
+        }
+        for x in 0..H::BOX[0] {
+            let met = (one[x] <= first.limit) & (two[x] <= second.limit);
+            products[x] = if met { sum[x] as f32 } else { 0.0 };
         }
     }
 }
 
-/// One component of the upwind gradient; [`crate::eikonal::upwind::gradient_component`] without branches.
+/// One component of the upwind gradient of a row; [`crate::eikonal::upwind::gradient_component`] without branches.
 #[inline(always)]
-fn component(front: &Layout, at: usize, pitch: usize, h: f64) -> f32 {
-    let (before, here, after) = (front.times[at - pitch], front.times[at], front.times[at + pitch]);
-    let back = if before <= front.limit { here - before } else { 0.0 };
-    let ahead = if after <= front.limit { after - here } else { 0.0 };
-    let steepest = if back > -ahead { back } else { ahead };
-    let larger = if back > -ahead { back } else { -ahead };
-    (f64::from(if larger < 0.0 { 0.0 } else { steepest }) / h) as f32
+fn components<H: Shape>(front: &Layout, at: usize, pitch: usize, h: f64) -> Row {
+    let row = |from: usize| &front.times[from..from + H::BOX[0]];
+    let (before, here, after) = (row(at - pitch), row(at), row(at + pitch));
+    let mut out = [0.0; 32];
+    for x in 0..H::BOX[0] {
+        let back = if before[x] <= front.limit { here[x] - before[x] } else { 0.0 };
+        let ahead = if after[x] <= front.limit { here[x] - after[x] } else { 0.0 };
+        let steepest = if back > ahead { back } else { -ahead };
+        let larger = if back > ahead { back } else { ahead };
+        out[x] = (f64::from(if larger < 0.0 { 0.0 } else { steepest }) / h) as f32;
+    }
+    out
 }
