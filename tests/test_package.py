@@ -68,3 +68,8 @@ def test_importing_takes_less_than_twice_the_time_of_numpy():
 
 def test_the_version_is_that_of_the_installed_package():
     assert mitk_rs.__version__ == importlib.metadata.version("mitk_rs")
+
+
+@pytest.mark.parametrize("name", [name for name in mitk_rs._EXPORTS if isinstance(getattr(mitk_rs, name), type)])
+def test_every_class_is_a_member_of_the_package(name):
+    assert getattr(mitk_rs, name).__module__ == "mitk_rs"

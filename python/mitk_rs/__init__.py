@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
     from mitk_rs.image import Image as Image
     from mitk_rs.io.ioutil import IOUtil as IOUtil
+    from mitk_rs.io.ioutil import get_loaded_modules as get_loaded_modules
     from mitk_rs.levelset import LevelSetReport as LevelSetReport
     from mitk_rs.levelset import LevelSetResult as LevelSetResult
     from mitk_rs.levelset import initialize_level_set as initialize_level_set
@@ -126,6 +127,7 @@ _EXPORTS = {
     "extract_surface": "surface",
     "fast_marching": "marching",
     "find_indexed_properties": "properties",
+    "get_loaded_modules": "io.ioutil",
     "initialize_level_set": "levelset",
     "make_pixel_type": "pixel_type",
     "mip": "projection",

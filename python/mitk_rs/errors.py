@@ -85,3 +85,8 @@ class Cancelled(Exception):
 
 class InternalError(Exception):
     """A defect of mitk_rs itself; please report it."""
+
+
+# Users know them as members of the package, in tracebacks and in pickles too.
+for _name in __all__:
+    globals()[_name].__module__ = "mitk_rs"

@@ -45,6 +45,7 @@ _WITH_POINTS = _FRONTS | {"seeds"}
 class LevelSetReport:
     """What was asked for and what came out."""
 
+    __module__ = "mitk_rs"
     method: str
     parameters: dict[str, Any]
     """The arguments as they were used."""
@@ -88,6 +89,7 @@ class LevelSetReport:
 class LevelSetResult:
     """What :func:`initialize_level_set` returns."""
 
+    __module__ = "mitk_rs"
     level_set: Image
     """float32, negative inside, with the geometry of the source."""
 

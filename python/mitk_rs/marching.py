@@ -45,6 +45,7 @@ class Cancel(Protocol):
 class Arrival:
     """What :func:`fast_marching` returns."""
 
+    __module__ = "mitk_rs"
     arrival_time: Any
     """Arrival time per voxel, float32; an ``Image`` where the speed was one, otherwise an array."""
 

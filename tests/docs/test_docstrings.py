@@ -16,8 +16,19 @@ def module_names():
     return ["mitk_rs", *(module.name for module in found if not module.name.endswith("__main__"))]
 
 
+class Finder(doctest.DocTestFinder):
+    """Finds the classes of a module, those too that name the package as their module, as MITK's do."""
+
+    def _from_module(self, module, object):  # noqa: A002 - the base class's name
+        if isinstance(object, type) and object.__module__ == "mitk_rs":
+            functions = [getattr(found, "__func__", found) for found in vars(object).values()]
+            files = {found.__code__.co_filename for found in functions if hasattr(found, "__code__")}
+            return module.__file__ in files
+        return super()._from_module(module, object)
+
+
 def examples(name):
-    tests = doctest.DocTestFinder().find(importlib.import_module(name))
+    tests = Finder().find(importlib.import_module(name))
     return [test for test in tests if test.examples]
 
 
@@ -33,3 +44,8 @@ def test_examples_in_docstrings_give_what_they_say(name, tmp_path, monkeypatch):
 
 def test_docstrings_hold_examples():
     assert sum(len(test.examples) for name in module_names() for test in examples(name)) > 10
+
+
+def test_examples_of_public_classes_are_found():
+    found = {test.name for test in examples("mitk_rs.geometry.kinds")}
+    assert {"mitk_rs.geometry.kinds.Geometry3D", "mitk_rs.geometry.kinds.SlicedGeometry3D.for_image"} <= found

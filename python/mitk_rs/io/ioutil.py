@@ -10,10 +10,25 @@ from mitk_rs.image import Image
 from mitk_rs.io import checks, write_image
 from mitk_rs.io.atomic import PathName
 from mitk_rs.io.convert import image_of
-from mitk_rs.io.formats import format_of, unreadable
+from mitk_rs.io.formats import FORMATS, format_of, unreadable
 from mitk_rs.io.record import ImageRecord
 
-__all__ = ["IOUtil"]
+__all__ = ["IOUtil", "get_loaded_modules"]
+
+
+def get_loaded_modules() -> list[str]:
+    """Return the names of the modules that hold the voxels and read and write files.
+
+    MITK lists its native modules here; ours are the Rust core and one adapter for each library of file formats.
+
+    Examples
+    --------
+    >>> import mitk_rs as mitk
+    >>> mitk.get_loaded_modules()[:2]
+    ['mitk_rs._core', 'mitk_rs.io.dicom']
+    """
+    adapters = {"dicom", *(format_.adapter for format_ in FORMATS)}
+    return ["mitk_rs._core", *sorted(f"mitk_rs.io.{adapter}" for adapter in adapters)]
 
 
 class IOUtil:
