@@ -35,6 +35,7 @@ class Case:
     source: Sequence[int]
     targets: Sequence[Sequence[int]]
     thresholds: list[str]
+    window: Sequence[object] = ()
     truths: tuple[Any, Any] = (None, None)
 
 
@@ -44,16 +45,17 @@ def main() -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     try:
         case = given_case(args) if args.input else synthetic_case(args.output / "scan.mha")
-        one = segment(case, "collidingfronts", case.targets[:1], args.output / "colliding_fronts", case.truths[0])
-        segment(case, "fastmarching", case.targets, args.output / "fast_marching", case.truths[1])
-        draw(case, one, args.output / "vessel.png")
+        one, all_targets = args.output / "colliding_fronts", args.output / "fast_marching"
+        segment(case, "collidingfronts", case.targets[:1], one, case.truths[0])
+        segment(case, "fastmarching", case.targets, all_targets, case.truths[1])
+        draw(case, {one: case.targets[:1], all_targets: case.targets})
     except subprocess.CalledProcessError as error:
         print(error.stderr.strip(), file=sys.stderr)
         return error.returncode
     except mitk.Exception as error:
         print(f"demo: error: {error}", file=sys.stderr)
         return 1
-    tell("done", f"everything is in {args.output}/; look at {args.output / 'vessel.png'}", start)
+    tell("done", f"look at the pictures in {args.output}/", start)
     return 0
 
 
@@ -96,12 +98,13 @@ def synthetic_case(scan: Path) -> Case:
         source=tree.source,
         targets=tree.targets,
         thresholds=[f"--lower={tree.lower_threshold}"],
+        window=("--window", 800, "--level", 300),
         truths=(tree.path_mask(0), tree.mask),
     )
 
 
-def segment(case: Case, method: str, targets: Sequence[Sequence[int]], name: Path, truth: Any) -> Path:
-    """Run `mitk-rs init` and return the level set's file."""
+def segment(case: Case, method: str, targets: Sequence[Sequence[int]], name: Path, truth: Any) -> None:
+    """Run `mitk-rs init`: level set and surface."""
     start = time.perf_counter()
     level_set = name.with_suffix(".mha")
     seeds = ["--source", *case.source] + [word for target in targets for word in ("--target", *target)]
@@ -112,15 +115,18 @@ def segment(case: Case, method: str, targets: Sequence[Sequence[int]], name: Pat
     if truth is not None:
         text += f", Dice {dice(level_set, truth):.3f} with the truth"
     tell(method, text, start)
-    return level_set
 
 
-def draw(case: Case, level_set: Path, picture: Path) -> None:
-    """Draw the projection along the axis from which the vessel is seen best, and its outline."""
+def draw(case: Case, targets: dict[Path, Sequence[Sequence[int]]]) -> None:
+    """Run `mitk-rs mip`: outlines and seeds over the projection in which the seeds lie farthest apart."""
     start = time.perf_counter()
     axis = broadest_view(case)
-    mitk_rs("mip", case.scan, "--axis", axis, "--overlay", level_set, "--output", picture, "--force", "--quiet")
-    tell("picture", f"{picture}: maximum intensity projection along {axis} with the vessel's outline", start)
+    pictures = [name.with_suffix(".png") for name in targets]
+    for (name, ends), picture in zip(targets.items(), pictures, strict=True):
+        seeds = [word for seed in (case.source, *ends) for word in ("--seeds", *seed)]
+        look = ["--axis", axis, "--size", 640, 640, "--overlay", name.with_suffix(".mha"), *case.window, *seeds]
+        mitk_rs("mip", case.scan, "--output", picture, *look, "--force", "--quiet")
+    tell("pictures", f"{' and '.join(map(str, pictures))}: projection along {axis} with the vessel's outline", start)
 
 
 def broadest_view(case: Case) -> str:

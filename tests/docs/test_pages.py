@@ -1,0 +1,80 @@
+"""Code in README and docs/ runs, from top to bottom of each page, as a reader would type it.
+
+The folder in which it runs holds `scan.mha`, a synthetic CT angiography, and `tube.mha`. Blocks marked `python` are
+executed in one namespace a page; of blocks marked `console`, the lines `$ mitk-rs ...` are.
+"""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mitk_rs as mitk
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```(?P<language>python|console)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (?P<line>mitk-rs (?:.*\\\n)*.*)$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)(?P<target>[^)#\s]+)")
+SCRIPTS = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scans")
+    tree = mitk.datasets.vessel_tree(size=(96, 96, 64), spacing=(1.3, 1.3, 2.0), generations=3)
+    tree.image.save(folder / "scan.mha")
+    mitk.datasets.tube().save(folder / "tube.mha")
+    return folder
+
+
+@pytest.fixture
+def workplace(scans, tmp_path, monkeypatch):
+    for scan in scans.iterdir():
+        (tmp_path / scan.name).write_bytes(scan.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_python(code, names, page):
+    if ">>>" not in code:
+        exec(compile(code, str(page), "exec"), names)
+        return
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    report = []
+    runner.run(
+        doctest.DocTestParser().get_doctest(code, names, page.name, str(page), 0), report.append, clear_globs=False
+    )
+    assert not runner.failures, "".join(report)
+
+
+def run_commands(code):
+    environment = {**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+    for command in COMMAND.finditer(code):
+        line = command["line"]
+        done = subprocess.run(
+            ["bash", "-c", line], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_code_of_a_page_runs(page, workplace):
+    names = {"__name__": "__main__"}
+    for block in BLOCK.finditer(page.read_text()):
+        if block["language"] == "python":
+            run_python(block["code"], names, page)
+        else:
+            run_commands(block["code"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_of_a_page_lead_somewhere(page):
+    missing = [
+        link["target"] for link in LINK.finditer(page.read_text()) if not (page.parent / link["target"]).exists()
+    ]
+    assert not missing
