@@ -78,3 +78,23 @@ def test_links_of_a_page_lead_somewhere(page):
         link["target"] for link in LINK.finditer(page.read_text()) if not (page.parent / link["target"]).exists()
     ]
     assert not missing
+
+
+def places_of_the_map():
+    """The files and folders that the map in the architecture page names."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    house = re.search(r"^```\n(rust/src/.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    base = ROOT
+    for line in house.splitlines():
+        indent = len(line) - len(line.lstrip())
+        names = re.split(r"\s{2,}", line.strip())[0].split() if indent <= 2 else []
+        for name in names:
+            yield (base if indent else ROOT) / name
+        if not indent:
+            base = ROOT / names[0]
+
+
+def test_the_map_of_the_house_is_true():
+    places = list(places_of_the_map())
+    assert len(places) > 30
+    assert [str(place) for place in places if not place.exists()] == []
