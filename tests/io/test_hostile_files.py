@@ -226,6 +226,22 @@ def test_types_that_no_image_has_are_refused(tmp_path):
     assert_refused(tmp_path / "line.npy", "1 axes")
 
 
+def test_too_little_memory_is_a_memory_error_with_the_number_of_bytes(tmp_path):
+    """8 GB that the file really has (as a hole), in a process that may have 4."""
+    path = write_damaged(tmp_path, "large.mha", meta(size="2000 2000 1000"))
+    os.truncate(path, path.stat().st_size + 8_000_000_000)
+    code = "import sys, mitk_rs\ntry:\n mitk_rs.Image(sys.argv[1])\nexcept MemoryError as error:\n print(error)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, path],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)),
+    )
+    assert done.stdout == f"cannot read {path}: not enough memory for the 8000000000 bytes of its voxels\n"
+    assert done.stderr == ""
+
+
 def test_nothing_is_printed_about_hostile_files(tmp_path):
     """Libraries print on the descriptors themselves, so only a process of its own shows it."""
     paths = [write_damaged(tmp_path, name, content) for name, (content, _) in BAD_HEADERS.items()]

@@ -146,7 +146,15 @@ def _bytes_on_disk(path: Path) -> int:
     if full_suffix(path).lower() not in {".mhd", ".nhdr", ".hdr", ".hdr.gz", ".img", ".img.gz"}:
         return own
     with os.scandir(path.parent) as neighbours:
-        return max(own, sum(file.stat().st_size for file in neighbours if file.is_file()))
+        return max(own, sum(map(_size_if_there, neighbours)))
+
+
+def _size_if_there(file: os.DirEntry[str]) -> int:
+    """Size of a file that another thread may be renaming or removing right now."""
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:
+        return 0
 
 
 def check_whole(path: str, header: ImageHeader, entries: Mapping[str, str]) -> None:

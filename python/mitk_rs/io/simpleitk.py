@@ -62,7 +62,9 @@ def readers() -> tuple[str, ...]:
 def read_header(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageHeader:
     """Read what the file says about its image, without the voxels; parameters as for :func:`read`."""
     with opened(path, reader) as source:
-        return header_of(source, path, time_spacing=time_spacing)
+        header = header_of(source, path, time_spacing=time_spacing)
+        checks.check_whole(path, header, entries(source))
+    return header
 
 
 def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRecord:
@@ -86,10 +88,20 @@ def read(path: str, *, reader: str = "", time_spacing: bool = False) -> ImageRec
     with opened(path, reader) as source:
         header = header_of(source, path, time_spacing=time_spacing)
         checks.check_whole(path, header, entries(source))
-        voxels = adopt(source.Execute()).reshape(header.shape)
+        voxels = adopt(_execute(source, path, header)).reshape(header.shape)
     if header.reader == "ITK NiftiImageIO" and header.dtype.kind == "f":
         nifti.restore_non_finite(path, np.moveaxis(voxels, -1, 0) if header.components > 1 else voxels)
     return ImageRecord.of(header, voxels)
+
+
+def _execute(source: Any, path: str, header: ImageHeader) -> Any:
+    try:
+        return source.Execute()
+    except RuntimeError as error:
+        if "allocate" in str(error).lower():
+            message = f"cannot read {path}: not enough memory for the {header.byte_count} bytes of its voxels"
+            raise MemoryLimitError(message) from error
+        raise
 
 
 @contextmanager
@@ -104,11 +116,9 @@ def opened(path: str, reader: str = "") -> Iterator[Any]:
             source.SetFileName(name)
             source.ReadImageInformation()
             yield source
-    except FileError:
+    except (FileError, MemoryLimitError):
         raise
     except (RuntimeError, ValueError) as error:
-        if "allocate" in str(error).lower():
-            raise MemoryLimitError(f"cannot read {path}: not enough memory for its voxels") from error
         raise unreadable(path, _itk_reason(str(error), printed.text)) from error
     checks.check_printed(path, printed.text)
 

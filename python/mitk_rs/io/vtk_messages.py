@@ -14,7 +14,7 @@ from mitk_rs.io.atomic import disk_is_full
 
 __all__ = ["Messages", "run_writer", "vtk_messages"]
 
-# One at a time, so that a message belongs to the file at hand. VTK's readers hold the interpreter anyway.
+# One file at a time, so that a message belongs to the file at hand. (VTK lets other Python threads run meanwhile.)
 _one_at_a_time = threading.Lock()
 
 
