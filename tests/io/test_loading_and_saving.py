@@ -92,6 +92,18 @@ def test_paths_may_be_text_bytes_or_path_objects(tmp_path):
         np.testing.assert_array_equal(mitk.Image(spelled).array, VOXELS)
 
 
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr"])
+def test_a_header_may_name_data_in_another_folder(tmp_path, suffix):
+    voxels = np.zeros((100, 200, 200), "u1")
+    mitk.io.write_image(mitk.Image(voxels), tmp_path / f"x{suffix}", compress=False)
+    (header,) = tmp_path.glob(f"*{suffix}")
+    (data,) = (file for file in tmp_path.iterdir() if file != header)
+    (tmp_path / "data").mkdir()
+    data.rename(tmp_path / "data" / data.name)
+    header.write_text(header.read_text().replace(data.name, f"data/{data.name}"))
+    assert mitk.Image(header).shape == voxels.shape
+
+
 # --- time -------------------------------------------------------------------------------------------------------
 
 

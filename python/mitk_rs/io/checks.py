@@ -29,6 +29,9 @@ __all__ = [
     "frame",
 ]
 
+# A detached header may name data in another folder; how much there is only the reader finds out.
+_DATA_ELSEWHERE = re.compile(rb"^(ElementDataFile[ \t]*=|data ?file:).*/", re.MULTILINE)
+_UNKNOWN_SIZE = 1 << 62
 # Deflate packs 1032 bytes into one at best, so no file can hold more voxels than this many times its size.
 _DEFLATE_LIMIT = 1032
 _META_NUMBERS = re.compile(
@@ -145,6 +148,8 @@ def _bytes_on_disk(path: Path) -> int:
     own = path.stat().st_size
     if full_suffix(path).lower() not in {".mhd", ".nhdr", ".hdr", ".hdr.gz", ".img", ".img.gz"}:
         return own
+    if _DATA_ELSEWHERE.search(path.read_bytes()[: 1 << 16]):
+        return _UNKNOWN_SIZE
     with os.scandir(path.parent) as neighbours:
         return max(own, sum(map(_size_if_there, neighbours)))
 
