@@ -275,7 +275,7 @@ def PypeRun(arguments: str, **kwargs: Any) -> Pype:
     >>> from mitk_rs.vmtk import pypes
     >>> pypes.PypeRun("vmtkimageinitialization -interactive 0 --nolog")
     Traceback (most recent call last):
-    mitk_rs.errors.RequestError: no Image.
+    mitk_rs.RequestError: no Image.
     """
     pype = Pype()
     pype.ExitOnError = 0
