@@ -46,6 +46,7 @@ LINES = [
     ("tube.mha -o tube.mha/y.mha", 5, "cannot write tube.mha/y.mha: tube.mha is not a folder"),
     ("tube.mha -o folder.mha", 5, "cannot write folder.mha: it is a folder"),
     ("tube.mha -o old.mha", 5, "cannot write old.mha: it exists; --force replaces it"),
+    ("tube.mha -o data.mhd", 5, "cannot write data.mhd: its data file data.zraw exists; --force replaces it"),
     ("tube.mha -o y.xyz", 5, f"cannot write y.xyz: its ending must be one of {SUFFIXES}"),
     ("tube.mha -o y", 5, f"cannot write y: its ending must be one of {SUFFIXES}"),
     ("tube.mha --surface y.gif", 5, "cannot write y.gif: its ending must be one of .stl .vtp .ply .obj .vtk"),
@@ -64,6 +65,7 @@ def folder(tube):
     (here / "empty.mha").touch()
     (here / "folder.mha").mkdir()
     (here / "old.mha").write_text("precious")
+    (here / "data.zraw").write_text("precious")
     (here / "link.mha").symlink_to("tube.mha")
     (here / "loop.mha").symlink_to("loop.mha")
     return here

@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz", ".vti", ".vtk")
+# Headers whose voxels go to a file of their own beside them.
+_DATA_SUFFIXES = {".mhd": (".zraw", ".raw"), ".nhdr": (".raw.gz", ".raw"), ".hdr": (".img",), ".img": (".hdr",)}
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
 
@@ -108,8 +110,14 @@ def _same_file(one: str, other: str) -> bool:
 def _check_existing(path: str, *, force: bool) -> None:
     if Path(path).is_dir():
         raise FileWriteError(f"cannot write {path}: it is a folder")
-    if Path(path).exists() and not force:
+    if force:
+        return
+    if Path(path).exists():
         raise FileWriteError(f"cannot write {path}: it exists; --force replaces it")
+    for suffix in _DATA_SUFFIXES.get(Path(path).suffix.lower(), ()):
+        data = Path(path).with_suffix(suffix)
+        if data.exists():
+            raise FileWriteError(f"cannot write {path}: its data file {data} exists; --force replaces it")
 
 
 def check_fits(image: Image, path: str, dtype: str, *, time_step: int = 0) -> None:
