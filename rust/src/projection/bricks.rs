@@ -40,10 +40,10 @@ impl Level {
             for y in low[1]..=high[1] {
                 let row = (z * self.size[1] + y) * self.size[0];
                 for &b in &self.bounds[row + low[0]..=row + high[0]] {
+                    if b > enough {
+                        return b;
+                    }
                     bound = if bound < b { b } else { bound };
-                }
-                if bound > enough {
-                    return bound;
                 }
             }
         }
@@ -151,19 +151,27 @@ impl<T: Number> Kernel for BrickRow<'_, '_, T> {
 impl<T: Number> BrickRow<'_, '_, T> {
     #[inline(always)]
     fn take_row(&mut self, y: usize, z: usize) {
-        let dense = self.voxels.strides()[0] == size_of::<T>() as isize;
-        for (x, (low, high)) in self.ends.low.iter_mut().zip(&mut self.ends.high).enumerate() {
-            // SAFETY: `x`, `y`, `z` lie inside and `T` is the pixel type, which `build` dispatched on.
-            let value: T = unsafe {
-                if dense {
-                    self.voxels.row_ptr(0, y, z).cast::<T>().add(x).read_unaligned()
-                } else {
-                    self.voxels.get_unchecked([x, y, z])
-                }
-            };
-            *low = if value < *low { value } else { *low };
-            *high = if *high < value { value } else { *high };
+        let (low, high) = (self.ends.low.as_mut_slice(), self.ends.high.as_mut_slice());
+        if self.voxels.strides()[0] == size_of::<T>() as isize {
+            // SAFETY: the row lies inside.
+            let row = unsafe { self.voxels.row_ptr(0, y, z) }.cast::<T>();
+            // SAFETY: `x` is one of the row's voxels, and `T` is the pixel type, which `build` dispatched on.
+            widen_ends(low, high, |x| unsafe { row.add(x).read_unaligned() });
+        } else {
+            // SAFETY: as above.
+            widen_ends(low, high, |x| unsafe { self.voxels.get_unchecked([x, y, z]) });
         }
+    }
+}
+
+/// Takes the voxel of each column.
+#[inline(always)]
+fn widen_ends<T: Number>(low: &mut [T], high: &mut [T], voxel: impl Fn(usize) -> T) {
+    let high = &mut high[..low.len()];
+    for x in 0..low.len() {
+        let value = voxel(x);
+        low[x] = if value < low[x] { value } else { low[x] };
+        high[x] = if high[x] < value { value } else { high[x] };
     }
 }
 
