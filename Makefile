@@ -91,6 +91,7 @@ valgrind: .make/build
 bench: .make/build .make/test .make/bench
 	cargo bench --locked --no-default-features
 	$(PY) benches/peers.py $(BENCH)
+	$(PY) benches/mip.py $(BENCH)
 	$(PY) benches/store.py $(BENCH)
 
 docs: .make/build .make/docs

@@ -1,0 +1,197 @@
+"""Projections beside NumPy, SimpleITK, ITK and VTK's CPU ray caster, and beside the speed of memory.
+
+``python benches/mip.py [--quick]`` writes the section "Projections" of RESULTS.md. All candidates of a row run in this
+process and take turns; every array is made by NumPy, which asks for huge pages. ``--cpu`` compares processor time
+instead of wall time, for machines that others use meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import mitk_rs as mitk
+import table
+from mitk_rs.projection.camera import aim
+from mitk_rs.projection.render import Volume, _kept
+from mitk_rs.projection.views import Camera
+
+TITLE = "Projections"
+HEADER = ("case", "threads", "mitk_rs", "peer", "ratio")
+NOTE = """Ratio: the peer's time divided by ours, medians of runs that take turns. "Memory" is reading the same bytes
+from front to back, each thread its share, with NumPy's vectorized maximum; the ratio is the part of it we reach.
+"""
+AXES = {"z": 0, "y": 1, "x": 2}
+ANGLES = (30.0, 20.0)
+
+Calls = Mapping[str, Callable[[], object]]
+
+
+class Bench:
+    """Measures rows and keeps them."""
+
+    def __init__(self, *, quick: bool, cpu: bool) -> None:
+        self.repeats = 3 if quick else 7
+        self.clock = time.process_time if cpu else time.perf_counter
+        self.rows: list[tuple[str, ...]] = []
+
+    def seconds(self, calls: Calls) -> dict[str, float]:
+        """Median time of each, taken in turns after one run to warm up."""
+        for call in calls.values():
+            call()
+
+        def run(call: Callable[[], object]) -> table.Sample:
+            start = self.clock()
+            call()
+            return table.Sample(self.clock() - start, 0)
+
+        runs = {name: partial(run, call) for name, call in calls.items()}
+        samples = table.alternate(runs, dict.fromkeys(calls, self.repeats))
+        return {name: table.median(s).seconds for name, s in samples.items()}
+
+    def row(self, case: str, threads: int, ours: Callable[[], object], peers: Calls) -> None:
+        """One row for each peer."""
+        taken = self.seconds({"mitk_rs": ours, **peers})
+        own = taken.pop("mitk_rs")
+        for name, seconds in taken.items():
+            texts = (table.format_seconds(own), f"{name} {table.format_seconds(seconds)}")
+            self.add(case, str(threads), *texts, table.format_ratio(seconds, own))
+
+    def add(self, *row: str) -> None:
+        """Keep a row and show it."""
+        self.rows.append(row)
+        print(" | ".join(row), flush=True)
+
+
+def volume(n: int, dtype: str) -> Any:
+    """CT-like noise."""
+    values = np.random.default_rng(1).integers(-1000, 3000, (n, n, n), np.int16)
+    return values if dtype == "int16" else values.astype(dtype)
+
+
+def axis_rows(bench: Bench, n: int, dtype: str, threads: Sequence[int]) -> None:
+    """Maximum along each axis against NumPy and the speed of memory; along z against SimpleITK and ITK."""
+    voxels = volume(n, dtype)
+    for axis, number in AXES.items():
+        for count in threads:
+            ours = partial(mitk.mip, voxels, axis=axis, threads=count)
+            peers: dict[str, Callable[[], object]] = {"numpy": partial(voxels.max, axis=number)}
+            bench.row(f"max along {axis}, {dtype} {n}^3", count, ours, peers)
+    last = threads[-1]
+    memory_rows(bench, voxels, f"{dtype} {n}^3", last)
+    bench.row(f"max along z, {dtype} {n}^3", last, partial(mitk.mip, voxels, threads=last), itk_peers(voxels))
+    three = {f"three passes {dtype}": lambda: [mitk.mip(voxels, axis=a, threads=last) for a in AXES]}
+    bench.row(f"all axes, {dtype} {n}^3", last, partial(mitk.project_all, voxels, threads=last), three)
+
+
+def memory_rows(bench: Bench, voxels: Any, name: str, threads: int) -> None:
+    """Each axis against reading the same bytes from front to back."""
+    parts = np.array_split(voxels.reshape(-1), 16 * threads)
+    with ThreadPoolExecutor(threads) as pool:
+        calls = {axis: partial(mitk.mip, voxels, axis=axis, threads=threads) for axis in AXES}
+        taken = bench.seconds({"read": lambda: list(pool.map(np.max, parts)), **calls})
+    for axis in AXES:
+        texts = (table.format_seconds(taken[axis]), f"memory {table.format_seconds(taken['read'])}")
+        speed = f"{taken['read'] / taken[axis]:.0%} ({voxels.nbytes / taken[axis] / 1e9:.1f} GB/s)"
+        bench.add(f"max along {axis}, {name}", str(threads), *texts, speed)
+
+
+def itk_peers(voxels: Any) -> Calls:
+    import itk
+    import SimpleITK as sitk
+
+    simple, full = sitk.GetImageFromArray(voxels), itk.image_from_array(voxels)
+    flat = itk.Image[itk.template(full)[1][0], 3]
+
+    def by_itk() -> object:
+        projector = itk.MaximumProjectionImageFilter[type(full), flat].New(full, ProjectionDimension=2)
+        projector.Update()
+        return projector.GetOutput()
+
+    return {"SimpleITK": partial(sitk.MaximumProjection, simple, 2), "itk": by_itk}
+
+
+def oblique_rows(bench: Bench, name: str, image: Any, threads: int) -> None:
+    """A picture of 512 x 512 from 30, 20 degrees, samples one spacing apart, bricks kept and not."""
+    distance = min(image.spacing)
+    options = {"azimuth": ANGLES[0], "elevation": ANGLES[1], "sample_distance": distance, "threads": threads}
+    shade = {"window": 2000.0, "level": 500.0}
+    ours = partial(mitk.render_mip, image, **options, **shade)
+
+    def from_scratch() -> object:
+        _kept.pop(image, None)
+        return ours()
+
+    vtk = {"VTK": vtk_picture(image, distance, threads)}
+    bench.row(f"oblique, {name}", threads, ours, vtk)
+    bench.row(f"oblique with bricks, {name}", threads, from_scratch, vtk)
+
+
+def vtk_picture(image: Any, distance: float, threads: int) -> Callable[[], object]:
+    """What VTK's fixed-point mapper does for the same picture, read back."""
+    from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkWindowToImageFilter
+
+    from mitk_rs.viewer.mip_viewer import mip_volume
+
+    shown = mip_volume(image, auto_sample_distance=False, sample_distance=distance, window_level=(2000, 500))
+    shown.mapper.SetNumberOfThreads(threads)
+    window, renderer = vtkRenderWindow(), vtkRenderer()
+    window.SetOffScreenRendering(1)
+    window.SetMultiSamples(0)
+    window.SetSize(512, 512)
+    window.AddRenderer(renderer)
+    renderer.AddVolume(shown.volume)
+    view, scene = aim(*ANGLES), Volume(image, None).scene
+    camera = renderer.GetActiveCamera()
+    camera.ParallelProjectionOn()
+    camera.SetFocalPoint(*scene.centre())
+    camera.SetPosition(*(scene.centre() - 2000 * view.forward))
+    camera.SetViewUp(*(-view.down))
+    camera.SetParallelScale(256 * Camera(azimuth=ANGLES[0], elevation=ANGLES[1]).pixel(Volume(image, None)))
+    renderer.ResetCameraClippingRange()
+
+    def picture() -> object:
+        # A camera that has moved is drawn anew; this little does not change the picture.
+        camera.Azimuth(1e-4)
+        grab = vtkWindowToImageFilter()
+        grab.SetInput(window)
+        grab.ReadFrontBufferOff()
+        grab.Update()
+        return grab.GetOutput()
+
+    return picture
+
+
+def main() -> None:
+    """Run all rows and write the section."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="256^3 only, three runs")
+    parser.add_argument("--cpu", action="store_true", help="compare processor time")
+    arguments = parser.parse_args()
+    bench = Bench(quick=arguments.quick, cpu=arguments.cpu)
+    cores = min(2, table.available_cores())
+    threads = (1, cores) if cores > 1 else (1,)
+    sizes = (256,) if arguments.quick else (256, 512)
+    for n in sizes:
+        for dtype in ("int16", "float32"):
+            axis_rows(bench, n, dtype, threads)
+    for n in sizes:
+        tree = mitk.datasets.vessel_tree(size=(n, n, n), spacing=(128 / n,) * 3).image
+        oblique_rows(bench, f"vessel tree int16 {n}^3", tree, threads[-1])
+    for n in sizes:
+        noise = mitk.Image(np.random.default_rng(2).integers(0, 4000, (n, n, n), np.int16), copy=None)
+        oblique_rows(bench, f"noise int16 {n}^3", noise, threads[-1])
+    clock = "Processor time.\n" if arguments.cpu else ""
+    packages = ("mitk_rs", "numpy", "SimpleITK", "itk", "vtk")
+    text = "\n".join([table.environment(packages), NOTE + clock, table.markdown(HEADER, bench.rows)])
+    table.write_section(TITLE, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""``mitk-rs mip``: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK
+from PIL import Image as Pillow
+
+NAME = "mitk-rs mip"
+
+
+def pixels(path):
+    with Pillow.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_an_array_holds_the_values_in_the_order_of_the_voxels(succeed, tube, tmp_path):
+    assert succeed("mip tube.mha --axis z -o m.npy") == ""
+    values = np.load(tmp_path / "m.npy")
+    assert values.shape == (20, 20)
+    assert (values == 100).sum() == 45
+    assert (values == 0).sum() == 400 - 45
+
+
+def test_an_image_holds_the_values_at_their_place(succeed, tube, tmp_path):
+    succeed("mip tube.mha --axis y --slab 2:6 --kind mean -o m.mha")
+    flat = SimpleITK.ReadImage(tmp_path / "m.mha")
+    assert flat.GetSize()[:2] == (20, 20)
+    assert flat.GetSpacing()[:2] == (0.5, 1.0)
+    source = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(tmp_path / "tube.mha"))
+    np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(flat).reshape(20, 20), source[:, 2:6].mean(axis=1))
+
+
+def test_a_picture_has_square_pixels_and_the_window(succeed, tube, tmp_path):
+    succeed("mip tube.mha --axis y --window 200 --level 100 -o m.png")
+    picture = pixels(tmp_path / "m.png")
+    assert picture.shape == (40, 20)
+    assert (picture.max(), picture.min()) == (128, 0)
+    succeed("mip tube.mha --window 200 --level 100 --bits 16 -o m.tif")
+    assert pixels(tmp_path / "m.tif").max() == 32768
+    succeed("mip tube.mha --size 100 50 -o s.png")
+    assert pixels(tmp_path / "s.png").shape == (50, 100)
+
+
+def test_all_axes_are_three_files_and_json_names_them(succeed, tube, tmp_path):
+    told = json.loads(succeed("mip tube.mha --axis all -o m.npy --json"))
+    assert [entry["path"] for entry in told["outputs"]] == ["m_x.npy", "m_y.npy", "m_z.npy"]
+    source = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(tmp_path / "tube.mha"))
+    for axis, name in ((2, "x"), (1, "y"), (0, "z")):
+        np.testing.assert_array_equal(np.load(tmp_path / f"m_{name}.npy"), source.max(axis=axis))
+
+
+def test_an_outline_goes_around_the_vessel_and_seeds_are_marked(succeed, tube, tmp_path):
+    succeed("init tube.mha --method threshold --lower 50 -o level.mha")
+    succeed("mip tube.mha --overlay level.mha --seeds 10 10 5 --size 200 200 -o m.png")
+    picture = pixels(tmp_path / "m.png").astype(int)
+    green = np.argwhere((picture == (64, 255, 128)).all(axis=-1))
+    assert len(green) > 100
+    centre = (10.5 / 20) * 200 - 0.5
+    distance = np.hypot(*(green - centre).T)
+    assert distance.min() > 30
+    assert distance.max() < 45
+    red = np.argwhere((picture == (255, 80, 80)).all(axis=-1))
+    np.testing.assert_allclose(red.mean(axis=0), centre, atol=1)
+    succeed("mip tube.mha --azimuth 20 --overlay level.mha --seeds 10 10 5 -o v.png")
+    assert (pixels(tmp_path / "v.png") == (64, 255, 128)).all(axis=-1).sum() > 50
+
+
+def test_a_view_is_a_picture_values_or_an_image(succeed, tube, tmp_path):
+    succeed("mip tube.mha --azimuth 30 --elevation 20 --perspective --size 64 48 -o m.png")
+    assert pixels(tmp_path / "m.png").shape == (48, 64)
+    succeed("mip tube.mha --direction 0 0 1 --up 0 -1 0 --size 64 64 -o m.npy")
+    values = np.load(tmp_path / "m.npy")
+    assert values.dtype == np.float32
+    assert np.nanmax(values) == 100
+    succeed("mip tube.mha --azimuth 10 --kind depth --size 32 32 -o depth.mha")
+    assert SimpleITK.ReadImage(tmp_path / "depth.mha").GetSize()[:2] == (32, 32)
+
+
+def test_a_turntable_is_an_animation_or_a_series(succeed, tube, tmp_path):
+    for name in ("turn.gif", "turn.webp"):
+        succeed(f"mip tube.mha --spin 6 --size 48 48 -o {name}")
+        with Pillow.open(tmp_path / name) as animation:
+            assert (animation.n_frames, animation.size) == (6, (48, 48))
+    succeed("mip tube.mha --spin 3 --size 32 32 -o turn.png")
+    assert sorted(path.name for path in tmp_path.glob("turn_*.png")) == [f"turn_00{i}.png" for i in range(3)]
+
+
+def test_a_montage_is_one_picture(succeed, tube, tmp_path):
+    succeed("mip tube.mha --montage -o sheet.png")
+    picture = pixels(tmp_path / "sheet.png")
+    assert picture.ndim == 3
+    assert picture.shape[0] > 400
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "message"),
+    [
+        ("mip tube.mha --axis w -o m.png", 2, "--axis must be one of x, y, z, all; got w"),
+        ("mip tube.mha", 2, "missing -o OUT, the file to write"),
+        ("mip tube.mha --slab 5 -o m.png", 2, "--slab expects FIRST:END, two whole numbers from 0, got 5"),
+        ("mip tube.mha --slab 5:5 -o m.png", 4, "slab is 5:5: allowed are 0 <= first < end <= 20, the voxels along"),
+        ("mip tube.mha --slab 0:21 -o m.npy", 4, "slab is 0:21: allowed are 0 <= first < end <= 20"),
+        ("mip tube.mha --size 0 10 -o m.png", 4, "size is [0, 10]: expected width and height in pixels, 1 to 16384"),
+        ("mip tube.mha --size 1000000 10 -o m.png", 4, "size is [1000000, 10]"),
+        ("mip tube.mha --azimuth nan -o m.png", 4, "azimuth is nan: expected a finite angle in degrees"),
+        ("mip tube.mha --azimuth 0 --zoom 0 -o m.png", 4, "zoom is 0.0: expected a finite number > 0"),
+        ("mip tube.mha --window 10 -o m.png", 4, "window and level go together: give both or none"),
+        ("mip tube.mha --window 10 --level 3 -o m.npy", 2, "--window is for pictures (.png, .tif): m.npy gets"),
+        ("mip tube.mha --axis x --azimuth 3 -o m.png", 2, "--axis is for projections along an axis"),
+        ("mip tube.mha --montage --spin 3 -o m.png", 2, "--montage and --spin exclude each other"),
+        ("mip tube.mha --seeds 1 2 -o m.png", 2, "--seeds needs a multiple of 3 values, got 2"),
+        ("mip tube.mha -o m.xyz", 5, "cannot write m.xyz: its ending must be one of"),
+        ("mip tube.mha -o none/m.png", 5, "cannot write none/m.png: the folder none does not exist"),
+        ("mip tube.mha -o tube.mha --force", 5, "cannot write tube.mha: it is the input"),
+        ("mip none.mha -o m.png", 3, "cannot read none.mha: no such file"),
+        ("mip flat.mha -o m.png", 4, "got a 2-D image of shape"),
+        ("mip flat.mha --azimuth 3 -o m.png", 4, "got a 2-D image of shape"),
+        ("mip tube.mha --overlay flat.mha -o m.png", 4, "the overlay has the shape"),
+        ("mip tube.mha --show", 6, "mitk-rs mip --show needs a display and there is none"),
+    ],
+)
+def test_bad_lines_write_nothing(run, tube, tmp_path, line, status, message):
+    SimpleITK.WriteImage(SimpleITK.Image(8, 8, SimpleITK.sitkUInt8), tmp_path / "flat.mha")
+    before = sorted(tmp_path.iterdir())
+    done = run(line)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith(f"{NAME}: error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_constant_image_is_a_picture(succeed, tmp_path):
+    SimpleITK.WriteImage(SimpleITK.Image(8, 8, 8, SimpleITK.sitkUInt8), tmp_path / "constant.mha")
+    succeed("mip constant.mha -o m.png")
+    assert np.unique(pixels(tmp_path / "m.png")).tolist() == [0]
+
+
+def test_an_existing_file_is_replaced_only_by_force(fail, succeed, tube, tmp_path):
+    (tmp_path / "m.png").write_text("precious")
+    fail(5, f"{NAME}: error: cannot write m.png: it exists; --force replaces it", "mip tube.mha -o m.png")
+    succeed("mip tube.mha -o m.png --force")
+    assert pixels(tmp_path / "m.png").shape == (20, 20)
