@@ -32,9 +32,10 @@ def phantom() -> tuple[mitk.Image, list[tuple[np.ndarray, float]]]:
     world = index * spacing @ direction.T + origin
     balls = []
     voxels = np.zeros(shape, np.int16)
-    for place, value in (((38, 40, 25), 900), ((14, 12, 28), 500), ((20, 45, 10), 700)):
+    for place, value in (((39, 13, 6), 900), ((24, 45, 19), 500), ((19, 13, 29), 700)):
         centre = np.array(place) * spacing @ direction.T + origin
-        voxels[np.linalg.norm(world - centre, axis=-1) < 4.5] = value
+        near = np.linalg.norm(world - centre, axis=-1)
+        voxels = np.maximum(voxels, (value * np.clip(1 - near / 6, 0, 1)).astype(np.int16))
         balls.append((centre, float(value)))
     return mitk.Image(voxels, spacing=spacing, origin=origin, direction=direction), balls
 
@@ -56,10 +57,12 @@ def test_a_phantom_appears_where_geometry_says(azimuth, elevation, perspective):
         right, down, away = ((centre - middle) @ axis for axis in (view.right, view.down, view.forward))
         scale = distance / (distance + away) if perspective else 1.0
         x, y = right * scale / mm + (size[0] - 1) / 2, down * scale / mm + (size[1] - 1) / 2
-        assert shot[round(y), round(x)] == value
-        rows, columns = np.nonzero(np.nan_to_num(shot) == value)
-        near = np.hypot(columns - x, rows - y) < 8 / mm
-        assert np.hypot(columns[near].mean() - x, rows[near].mean() - y) * mm < 0.6
+        rows, columns = np.indices(shot.shape)
+        near = np.hypot(columns - x, rows - y) * mm < 4
+        brightest = np.where(near, np.nan_to_num(shot), 0)
+        row, column = np.unravel_index(brightest.argmax(), shot.shape)
+        assert np.hypot(column - x, row - y) * mm < 0.5
+        assert 0.9 * value < brightest.max() <= value
 
 
 def test_left_is_on_the_right_from_the_front_and_azimuth_turns_to_the_left_side():
@@ -112,13 +115,15 @@ def test_skipping_and_threads_change_no_bit(dtype, shape, azimuth, elevation, pe
 
 def test_the_depth_is_that_of_the_maximum():
     image, balls = phantom()
+    camera = Camera(azimuth=40, size=(200, 200))
     shot, depth = mitk.render_mip(image, azimuth=40, size=(200, 200), dtype="float32", depth=True)
-    view, middle = aim(40, 0), Volume(image, None).scene.centre()
-    for centre, value in balls:
-        expected = (centre - middle) @ view.forward
-        first = depth[shot == value]
-        assert expected - 4.6 <= first.min() <= expected - 2.5
-    assert np.isnan(depth[np.isnan(shot)]).all()
+    view, volume = aim(40, 0), Volume(image, None)
+    for centre, _ in balls:
+        index = np.linalg.inv(image.affine()) @ (*centre, 1.0)
+        x, y = camera.place(volume, index[np.newaxis, :3])[0]
+        expected = (centre - volume.scene.centre()) @ view.forward
+        assert depth[round(y), round(x)] == pytest.approx(expected, abs=0.8)
+    np.testing.assert_array_equal(np.isnan(depth), np.isnan(shot))
 
 
 def test_a_shot_is_shaded_by_window_and_level():
@@ -172,9 +177,10 @@ def test_a_turn_comes_round():
     frames = list(mitk.render_spin(image, frames=4, size=48))
     front = mitk.render_mip(image, size=48, dtype="float32")
     assert len(frames) == 4
-    np.testing.assert_array_equal(frames[0] > 0, np.nan_to_num(front) > np.nan_to_num(front).min())
+    assert np.corrcoef(frames[0].ravel(), np.nan_to_num(front).ravel())[0, 1] > 0.99
     back = frames[2][:, ::-1]
-    assert ((frames[0] > 100) == (back > 100)).mean() > 0.97
+    assert np.corrcoef(frames[0].ravel(), back.ravel())[0, 1] > 0.9
+    assert np.corrcoef(frames[0].ravel(), frames[1].ravel())[0, 1] < 0.9
 
 
 @pytest.mark.parametrize(
