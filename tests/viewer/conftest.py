@@ -43,15 +43,16 @@ class Screen:
 
     def start(self, *words: str, folder: Path) -> subprocess.Popen[str]:
         """Start ``mitk-rs`` on this screen with its input closed."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "mitk_rs.cli.main", *words],
-            cwd=folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=(folder / "out.txt").open("w"),
-            stderr=(folder / "err.txt").open("w"),
-            text=True,
-        )
+        with (folder / "out.txt").open("w") as out, (folder / "err.txt").open("w") as err:
+            return subprocess.Popen(
+                [sys.executable, "-m", "mitk_rs.cli.main", *words],
+                cwd=folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                text=True,
+            )
 
     def do(self, *words: str | int) -> None:
         """Move the mouse and press keys."""

@@ -250,5 +250,5 @@ def _bind_arrows(window: ViewerWindow, shown: MipVolume) -> None:
         window.render()
 
     for key, (wider, brighter) in _ARROWS.items():
-        text = "arrow keys: window and level" if key == "Up" else ""
+        text = "brighter (arrow keys change window and level)" if key == "Up" else ""
         window.bind(key, text, functools.partial(change, wider, brighter))
