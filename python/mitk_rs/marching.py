@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
 from mitk_rs._volumes import Volume, indices
@@ -27,7 +27,7 @@ from mitk_rs.errors import RequestError
 
 __all__ = ["FAR", "Arrival", "colliding_fronts", "fast_marching"]
 
-#: Arrival time of a voxel that no front reaches: half of the largest finite float32, as in ITK.
+#: Arrival time, in float32, of a voxel that no front reaches: half of the largest finite number, as in ITK.
 FAR = float(np.finfo(np.float32).max / np.float32(2))
 
 Progress = Callable[[float], object]
@@ -47,7 +47,7 @@ class Arrival:
 
     __module__ = "mitk_rs"
     arrival_time: Any
-    """Arrival time per voxel, float32; an ``Image`` where the speed was one, otherwise an array."""
+    """Arrival time per voxel, float32 or ``dtype``; an ``Image`` where the speed was one, otherwise an array."""
 
     gradient: Any
     """Upwind gradient (x, y, z) of T per voxel, one axis more than ``arrival_time``; ``None`` unless asked for."""
@@ -57,6 +57,9 @@ class Arrival:
 
     stop: float
     """Every voxel with ``T <= stop`` is final; :data:`FAR` if the front went everywhere."""
+
+    accepted: int
+    """Number of final voxels."""
 
 
 def fast_marching(
@@ -70,8 +73,10 @@ def fast_marching(
     target_offset: float = 1.0,
     stopping_time: float | None = None,
     gradient: bool = False,
-    out: NDArray[np.float32] | None = None,
+    dtype: DTypeLike = np.float32,
+    out: NDArray[Any] | None = None,
     time_step: int | None = None,
+    memory_limit: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
@@ -103,11 +108,16 @@ def fast_marching(
         Time after which no voxel is accepted, targets or not.
     gradient
         Whether to compute the upwind gradient, 1 / speed long, pointing away from the seeds.
+    dtype
+        Precision in which times are stored, float32 or float64; all arithmetic is float64. float32 gives the
+        numbers of ITK's filters on float images, float64 those of SimpleITK.
     out
-        C-contiguous float32 array of the speed's shape that takes the times; it must not overlap with ``speed``.
-        Only with an array as ``speed``.
+        C-contiguous array of ``dtype`` and of the speed's shape that takes the times; it must not overlap with
+        ``speed``. Only with an array as ``speed``.
     time_step
         Which time step of an image with several.
+    memory_limit
+        The most bytes that the front's tiles may take beside input and output; no limit by default.
     threads
         Number of threads; all available ones by default. The result does not depend on it.
     progress
@@ -132,6 +142,8 @@ def fast_marching(
         An image with sheared axes, or an impossible spacing.
     TypeError
         Something that is no image or array, an unsupported dtype, indices that are no whole numbers.
+    MemoryLimitError
+        More than ``memory_limit`` would be needed.
     Cancelled, TimeoutError, MemoryError
         What they say.
 
@@ -160,15 +172,19 @@ def fast_marching(
         "target_offset": target_offset,
         "stopping_time": stopping_time,
         "gradient": gradient,
+        "precision": _precision(dtype),
+        "memory_limit": memory_limit,
         "out": _check_out(out, volume),
         "threads": threads,
         "progress": progress,
         "cancel": cancel,
         "timeout": timeout,
     }
-    times, slopes, value, stop, _ = volume.read(lambda voxels: _core.march(voxels, volume.spacing, starts, **options))
+    times, slopes, value, stop, counts = volume.read(
+        lambda voxels: _core.march(voxels, volume.spacing, starts, **options)
+    )
     slopes = None if slopes is None else volume.wrap(slopes, components=True)
-    return Arrival(volume.wrap(times), slopes, value, stop)
+    return Arrival(volume.wrap(times), slopes, value, stop, counts[0])
 
 
 def colliding_fronts(
@@ -182,6 +198,7 @@ def colliding_fronts(
     negative_epsilon: float = -1e-6,
     out: NDArray[np.float32] | None = None,
     time_step: int | None = None,
+    memory_limit: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
@@ -194,7 +211,7 @@ def colliding_fronts(
 
     Parameters
     ----------
-    speed, spacing, out, time_step, threads, progress, cancel, timeout
+    speed, spacing, out, time_step, memory_limit, threads, progress, cancel, timeout
         As in :func:`fast_marching`.
     seeds1, seeds2
         Voxels (x, y, z) where the first and the second front start. They get the value ``negative_epsilon``.
@@ -215,7 +232,7 @@ def colliding_fronts(
 
     Raises
     ------
-    RequestError, GeometryError, TypeError, Cancelled, TimeoutError, MemoryError
+    RequestError, GeometryError, TypeError, MemoryLimitError, Cancelled, TimeoutError, MemoryError
         As in :func:`fast_marching`.
 
     Examples
@@ -234,6 +251,7 @@ def colliding_fronts(
         "stop_on_targets": stop_on_targets,
         "apply_connectivity": apply_connectivity,
         "negative_epsilon": negative_epsilon,
+        "memory_limit": memory_limit,
         "out": _check_out(out, volume),
         "threads": threads,
         "progress": progress,
@@ -271,7 +289,14 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
     return mode
 
 
-def _check_out(out: NDArray[np.float32] | None, volume: Volume) -> NDArray[np.float32] | None:
+def _precision(dtype: DTypeLike) -> str:
+    name = np.dtype(dtype).name
+    if name not in ("float32", "float64"):
+        raise RequestError(f"dtype is {name}: times are stored as float32 or float64")
+    return name
+
+
+def _check_out(out: NDArray[Any] | None, volume: Volume) -> NDArray[Any] | None:
     if out is not None and volume.is_image:
         raise RequestError("out= goes with an array as speed: an image gives a new image")
     return out

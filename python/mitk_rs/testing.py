@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -16,8 +16,20 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import DTypeLike, NDArray
 
 import mitk_rs
+from mitk_rs import _core
+from mitk_rs.marching import Arrival
 
-__all__ = ["PIXEL_TYPES", "directions", "images", "indices", "shapes", "spacings", "speed_volume", "speeds"]
+__all__ = [
+    "PIXEL_TYPES",
+    "directions",
+    "fixed_point_defects",
+    "images",
+    "indices",
+    "shapes",
+    "spacings",
+    "speed_volume",
+    "speeds",
+]
 
 #: Types a voxel can have.
 PIXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
@@ -59,6 +71,36 @@ def speed_volume(kind: Kind, shape: Sequence[int], seed: int = 0) -> NDArray[np.
     if kind == "binary":
         return _blocks(random, shape, 4, (1.0, 1.0, 0.0))
     raise ValueError(f"kind is {kind!r}: allowed are 'constant', 'smooth', 'noise', 'blocks' and 'binary'")
+
+
+def fixed_point_defects(
+    arrival: Arrival,
+    speed: NDArray[Any],
+    *,
+    seeds: Sequence[Sequence[int]],
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+) -> int:
+    """How many accepted voxels do not hold exactly the time that follows from the accepted ones around them.
+
+    0 for every result of :func:`mitk_rs.fast_marching`: its times are a fixed point of the discrete eikonal equation.
+
+    Parameters
+    ----------
+    arrival
+        Result of a march through the array ``speed``, in float32.
+    speed, seeds, spacing
+        What was marched through, from where, with which spacing (x, y, z) in mm.
+
+    Examples
+    --------
+    >>> from mitk_rs import fast_marching
+    >>> from mitk_rs.testing import fixed_point_defects, speed_volume
+    >>> speed = speed_volume("noise", (20, 30, 40))
+    >>> fixed_point_defects(fast_marching(speed, seeds=[(1, 2, 3)]), speed, seeds=[(1, 2, 3)])
+    0
+    """
+    x, y, z = spacing
+    return _core.fixed_point_defects(arrival.arrival_time, speed, (x, y, z), seeds, arrival.stop)
 
 
 def _smooth(shape: Sequence[int], random: np.random.Generator) -> NDArray[np.float32]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import multiprocessing
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -86,6 +89,40 @@ def test_marches_from_several_threads_neither_deadlock_nor_mix() -> None:
     assert wrong == []
 
 
+def seconds_to_cancel(march: Callable[[threading.Event], object]) -> float:
+    """From setting the event to the end of the march."""
+    event, pressed = threading.Event(), []
+
+    def press() -> None:
+        pressed.append(time.monotonic())
+        event.set()
+
+    timer = threading.Timer(0.15, press)
+    timer.start()
+    with pytest.raises(mitk.Cancelled, match="cancelled"):
+        march(event)
+    end = time.monotonic()
+    timer.join()
+    return end - pressed[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cancel_ends_a_march_within_200_ms(threads: int) -> None:
+    def march(event: threading.Event) -> object:
+        return mitk.fast_marching(HUGE, seeds=[(150, 150, 150)], threads=threads, cancel=event)
+
+    # The best of three: other processes on the machine may hold up any single one.
+    assert min(seconds_to_cancel(march) for _ in range(3)) < 0.2
+
+
+def test_cancel_ends_colliding_fronts_within_200_ms() -> None:
+    def collide(event: threading.Event) -> object:
+        ends: dict[str, Any] = {"seeds1": [(0, 0, 0)], "seeds2": [(299, 299, 299)]}
+        return mitk.colliding_fronts(HUGE, **ends, threads=1, cancel=event)
+
+    assert min(seconds_to_cancel(collide) for _ in range(3)) < 0.2
+
+
 def test_timeout_ends_a_march() -> None:
     start = time.monotonic()
     with pytest.raises(TimeoutError, match="timeout"):
@@ -111,6 +148,37 @@ def test_an_exception_in_progress_stops_the_march() -> None:
 
     with pytest.raises(KeyError, match="enough"):
         mitk.fast_marching(HUGE, seeds=[(150, 150, 150)], threads=1, progress=complain)
+
+
+MARCH_UNTIL_INTERRUPTED = """
+import time
+import numpy as np
+import mitk_rs as mitk
+speed = np.broadcast_to(np.float32(1), (300, 300, 300))
+mitk.fast_marching(np.ones((9, 9, 9)), seeds=[(1, 1, 1)])
+print("ready", flush=True)
+try:
+    mitk.fast_marching(speed, seeds=[(150, 150, 150)], threads=1)
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+"""
+
+
+def seconds_to_interrupt() -> float:
+    with subprocess.Popen([sys.executable, "-c", MARCH_UNTIL_INTERRUPTED], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(0.15)
+        pressed = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        ended = child.stdout.readline()
+        assert child.wait(PATIENCE) == 0
+    return float(ended) - pressed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process on Windows")
+def test_ctrl_c_ends_a_march_within_200_ms() -> None:
+    assert min(seconds_to_interrupt() for _ in range(3)) < 0.2
 
 
 def march_in_child(answers: Any) -> None:
