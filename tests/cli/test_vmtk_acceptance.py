@@ -1,10 +1,14 @@
 """The acceptance examples for VMTK's names: the real program, whole text, outputs compared."""
 
+import json
+import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
 import SimpleITK
+from PIL import Image as PillowImage
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkIOGeometry import vtkSTLReader
 from vtkmodules.vtkIOXML import vtkXMLImageDataReader, vtkXMLImageDataWriter, vtkXMLPolyDataReader
@@ -368,3 +372,272 @@ def test_extents_count_as_in_the_uncropped_image(run, vmtk, vti, tmp_path):
     done = run(f"{INIT} -ifile part.vti -interactive 0 -method seeds -sourcepoints 0 0 0 -olevelsetsfile z.vti")
     assert done.returncode == 4
     assert "allowed: i 4..23, j 0..19, k -2..17" in done.stderr
+
+
+MIP = "vmtkimagemipviewer"
+
+
+def test_22_the_projection_as_a_picture(run, tube, tmp_path):
+    done = run(f"{MIP} -ifile tube.mha -display 0 -windowlevel 200 100 -omipfile m.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    with PillowImage.open(tmp_path / "m.png") as picture:
+        pixels = np.asarray(picture).astype(int)
+    assert pixels.shape == (900, 1200, 3)
+    assert pixels.max() == 128
+    assert tuple(pixels[5, 5]) == (26, 26, 51)
+    assert tuple(pixels[450, 600]) == (128, 128, 128)
+    assert tuple(pixels[450, 450]) == (0, 0, 0)
+
+
+def test_22_the_projection_as_an_array(run, tube, tmp_path):
+    done = run("mip tube.mha --axis z -o m.npy")
+    assert done.returncode == 0
+    assert counts(np.load(tmp_path / "m.npy")) == {0.0: 355, 100.0: 45}
+
+
+def test_23_ofile_is_the_input(run, tube, voxels, tmp_path):
+    done = run(f"{MIP} -ifile tube.mha -display 0 -ofile copy.mha")
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"{MIP}: note: -ofile writes the input image, not the projection; -omipfile FILE writes that\n"
+    )
+    assert np.array_equal(voxels("copy.mha"), voxels("tube.mha"))
+    assert header(tmp_path / "copy.mha") == header(tube)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "text"),
+    [
+        ("-windowlevel 100", 2, "-windowlevel needs 2 values, got 1"),
+        ("-sampledistance -1", 2, "-sampledistance must be >= 0.0, got -1.0"),
+        ("-opacity 0.5 2", 2, "-opacity must be >= 0.0 and <= 1.0, got 2.0"),
+        ("-array nosuch", 4, "-array nosuch: no such array; the image has ImageScalars"),
+        ("-omipfile m.xyz", 5, "cannot write m.xyz: its ending must be one of .png .tif .tiff .npy"),
+    ],
+)
+def test_24_bad_requests_of_the_projection(refuse, tube, options, status, text):
+    refuse(status, f"{MIP}: error: {text}", f"{MIP} -ifile tube.mha -display 0 {options}")
+
+
+def test_a_projection_that_nobody_sees_is_told(run, refuse, tube):
+    done = run(f"{MIP} -ifile tube.mha -display 0")
+    assert done.returncode == 0
+    assert done.stderr == f"{MIP}: note: nothing was produced; -omipfile FILE writes the projection\n"
+    refuse(
+        6,
+        f"{MIP}: error: there is no display to show the projection on; -display 0 -omipfile FILE writes it",
+        f"{MIP} -ifile tube.mha",
+    )
+    assert run(f"{MIP} -ifile tube.mha -omipfile m.png").returncode == 0
+
+
+# Command lines that people have published
+
+
+def test_a_shell_loop_of_thresholds(run, tube, voxels):
+    script = (
+        'for n in tube; do "$1" vmtkimageinitialization -ifile $n.mha -interactive 0 -method threshold '
+        "-lowerthreshold 50 -upperthreshold 500 -olevelsetsfile ${n}_ls.mha; done"
+    )
+    done = run("true")
+    assert done.returncode == 2
+    program = done.args[3]
+    shell = subprocess.run(["sh", "-c", script, "sh", program], cwd=tube.parent, capture_output=True, check=False)
+    assert shell.returncode == 0
+    assert counts(voxels("tube_ls.mha")) == {-1.0: 900, 1.0: 7100}
+
+
+def test_the_pyperun_of_an_aorta_package_with_its_trailing_pipe(tube, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pype = mitk_rs_pypes().PypeRun(
+        "vmtkimagereader -ifile tube.mha -origin 0.0 0.0 0.0 --pipe vmtkimageinitialization -interactive 0 "
+        "-method isosurface -isosurface 50 -olevelsetsfile ls.vti --pipe"
+    )
+    assert pype.GetScriptObject("vmtkimageinitialization", "0").InitialLevelSets.GetDimensions() == (20, 20, 20)
+    assert (tmp_path / "ls.vti").is_file()
+
+
+def mitk_rs_pypes():
+    from mitk_rs.vmtk import pypes
+
+    return pypes
+
+
+def test_surface_and_level_set_of_a_finite_element_code(succeed, tube, tmp_path):
+    succeed(
+        f"{INIT} -ifile tube.mha -interactive 0 -method threshold -lowerthreshold 50 "
+        "-osurfacefile imginit.stl -olevelsetsfile levelsetinit.vti"
+    )
+    assert (tmp_path / "imginit.stl").stat().st_size > 1000
+    assert vti_image(tmp_path / "levelsetinit.vti").GetOrigin() == (3.0, -2.0, 7.0)
+
+
+def test_a_cropped_image_stored_by_the_mip_viewer(succeed, vti, tmp_path):
+    succeed(
+        "pype",
+        "vmtkimagevoiselector -ifile tube.vti -interactive 0 -boxbounds -1 5 3 6 9 20 --pipe "
+        "vmtkimagemipviewer -display 0 -ofile X_mip.vti -omipfile X_mip.png",
+    )
+    assert vti_image(tmp_path / "X_mip.vti").GetExtent() == (4, 16, 2, 8, 2, 13)
+    assert (tmp_path / "X_mip.png").is_file()
+
+
+def test_the_log_of_the_reader_tells_spacing_and_size(succeed, vti):
+    log = succeed("vmtkimagereader -ifile tube.vti").splitlines()
+    found = {line.split()[0]: line.split()[1:] for line in log if line.startswith(("Spacing", "Origin", "Dim"))}
+    assert found == {
+        "Spacing": ["0.500000", "0.500000", "1.000000"],
+        "Origin": ["-3.000000", "2.000000", "7.000000"],
+        "Dimensions": ["20", "20", "20"],
+    }
+
+
+def test_a_file_of_pypes_stops_at_the_first_failure(run, tube, tmp_path):
+    (tmp_path / "pypes.txt").write_text(
+        "# first the level set\n\nvmtkimageinitialization -ifile tube.mha -interactive 0 \\\n"
+        "  -method isosurface -isosurface 50 -olevelsetsfile a.mha\nvmtkimagereader -ifile none.mha\n"
+        "vmtkimagereader -ifile tube.mha --pipe vmtkimagewriter -ofile b.mha\n"
+    )
+    done = run("pype --file pypes.txt --nolog")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "vmtkimagereader: error: cannot read none.mha: no such file\n"
+    assert (tmp_path / "a.mha").is_file()
+    assert not (tmp_path / "b.mha").exists()
+
+
+def test_json_instead_of_the_log(run, tube):
+    done = run(f"{INIT} -ifile tube.mha -interactive 0 -method seeds -sourcepoints 0 0 0 -olevelsetsfile y.mha --json")
+    (step,) = json.loads(done.stdout)["scripts"]
+    assert step["name"] == INIT
+    assert step["inputs"]["sourcepoints"] == [0, 0, 0]
+    assert step["report"]["inside"] == 7
+
+
+def test_a_dialogue_is_replayed_from_a_file(succeed, run, tube, voxels, tmp_path):
+    (tmp_path / "answers.txt").write_text("3\n50\nn\nshow p.png\ny\nn\n")
+    succeed(f"{INIT} -ifile tube.mha --script answers.txt -olevelsetsfile y.mha -osurfacefile y.vtp")
+    assert counts(voxels("y.mha")) == {-1.0: 900, 1.0: 7100}
+    with PillowImage.open(tmp_path / "p.png") as picture:
+        assert min(picture.size) > 200
+    (tmp_path / "answers.txt").write_text("3\nx\n")
+    done = run(f"{INIT} -ifile tube.mha --script answers.txt -olevelsetsfile z.mha")
+    assert done.returncode == 2
+    assert done.stderr == f"{INIT}: error: answers.txt:2: 'x' is not a number or n for none\n"
+
+
+def test_launchers_are_installed_and_run(run, tube, tmp_path):
+    folder = tmp_path / "bin"
+    assert run(f"install-vmtk-names {folder}").returncode == 5
+    folder.mkdir()
+    done = run(f"install-vmtk-names {folder}")
+    assert done.returncode == 0
+    assert str(folder / "vmtkimagereader") in done.stdout.splitlines()
+    log = subprocess.run(
+        ["vmtkimagereader", "-ifile", "tube.mha"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "Dimensions 20 20 20" in log
+    (folder / "vmtkimagewriter").write_text("someone else's")
+    done = run(f"install-vmtk-names {folder}")
+    assert done.returncode == 5
+    assert "holds other programs of these names: vmtkimagewriter; --force replaces them" in done.stderr
+    assert run(f"install-vmtk-names {folder} --force").returncode == 0
+
+
+# Geometry
+
+TURNED = (0.6, -0.8, 0.0, 0.8, 0.6, 0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.fixture
+def oblique(tmp_path):
+    """``o.mha``: oblique, anisotropic, off the origin."""
+    image = SimpleITK.GetImageFromArray(np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6))
+    image.SetSpacing((0.5, 0.75, 2.0))
+    image.SetOrigin((11.0, -12.0, 13.0))
+    image.SetDirection(TURNED)
+    SimpleITK.WriteImage(image, str(tmp_path / "o.mha"))
+    return image
+
+
+def level_set(run, source, target, geometry):
+    words = f"{INIT} -ifile {source} -interactive 0 -method isosurface -isosurface 50 -olevelsetsfile {target}"
+    done = run(words + (f" -geometry {geometry}" if geometry else ""))
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["mha", "mhd", "nrrd", "nii", "nii.gz"])
+@pytest.mark.parametrize("geometry", ["", "physical"])
+def test_formats_of_itk_keep_the_geometry_of_their_input(run, oblique, tmp_path, suffix, geometry):
+    assert level_set(run, "o.mha", f"y.{suffix}", geometry) == ""
+    made = SimpleITK.ReadImage(str(tmp_path / f"y.{suffix}"))
+    for name in ("GetSpacing", "GetOrigin", "GetDirection"):
+        assert np.allclose(getattr(made, name)(), getattr(oblique, name)(), atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["mha", "nrrd", "nii.gz"])
+def test_formats_of_itk_as_vmtk_writes_them(run, oblique, tmp_path, suffix):
+    level_set(run, "o.mha", f"y.{suffix}", "vmtk")
+    made = SimpleITK.ReadImage(str(tmp_path / f"y.{suffix}"))
+    assert np.allclose(made.GetOrigin(), oblique.GetOrigin(), atol=1e-6)
+    assert np.allclose(made.GetDirection(), (-1, 0, 0, 0, -1, 0, 0, 0, 1))
+
+
+def test_vti_from_a_format_of_itk(run, oblique, tmp_path):
+    note = level_set(run, "o.mha", "y.vti", "")
+    assert note == (
+        "vmtkimagewriter: note: y.vti is in VMTK's frame; -geometry physical writes the world positions of the input\n"
+    )
+    made = vti_image(tmp_path / "y.vti")
+    assert made.GetOrigin() == (-11.0, 12.0, 13.0)
+    assert made.GetDirectionMatrix().IsIdentity()
+    assert level_set(run, "o.mha", "y.vti", "physical") == ""
+    made = vti_image(tmp_path / "y.vti")
+    assert made.GetOrigin() == (11.0, -12.0, 13.0)
+    assert np.allclose(made.GetDirectionMatrix().GetData(), TURNED)
+
+
+def test_a_format_of_itk_from_vti(run, vti, tmp_path):
+    note = level_set(run, "tube.vti", "y.mha", "")
+    assert "y.mha keeps the positions of the input; -geometry vmtk writes what VMTK reads back" in note
+    assert header(tmp_path / "y.mha")[2:] == ((-3.0, 2.0, 7.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    assert level_set(run, "tube.vti", "y.mha", "vmtk") == ""
+    assert header(tmp_path / "y.mha")[2:] == ((3.0, -2.0, 7.0), (-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    # VMTK reads it back to the frame of tube.vti: x and y negated, direction dropped.
+    level_set(run, "y.mha", "z.vti", "vmtk")
+    assert vti_image(tmp_path / "z.vti").GetOrigin() == (-3.0, 2.0, 7.0)
+
+
+def test_a_format_that_cannot_hold_the_direction_is_refused(run, oblique, tmp_path):
+    done = run(
+        f"{INIT} -ifile o.mha -interactive 0 -method isosurface -isosurface 50 -olevelsetsfile y.vtk -geometry physical"
+    )
+    assert done.returncode == 5
+    assert "cannot hold a direction matrix" in done.stderr
+    assert not (tmp_path / "y.vtk").exists()
+    level_set(run, "o.mha", "y.vtk", "")
+
+
+@pytest.mark.parametrize("mirror", [1.0, -1.0])
+def test_surfaces_lie_in_the_world_when_asked_to(run, oblique, tmp_path, mirror):
+    direction = (*TURNED[:8], mirror)
+    oblique.SetDirection(direction)
+    SimpleITK.WriteImage(oblique, str(tmp_path / "o.mha"))
+    base = f"{INIT} -ifile o.mha -interactive 0 -method isosurface -isosurface 50 -olevelsetsfile y.mha"
+    assert run(f"{base} -osurfacefile s.vtp -geometry physical").returncode == 0
+    reader = vtkXMLPolyDataReader()
+    reader.SetFileName(str(tmp_path / "s.vtp"))
+    reader.Update()
+    points = vtk_to_numpy(reader.GetOutput().GetPoints().GetData())
+    index = (points - oblique.GetOrigin()) @ np.array(direction).reshape(3, 3) / oblique.GetSpacing()
+    assert np.allclose(index @ (1, 6, 30), 50, atol=30e-3)
+    corners = vtk_to_numpy(reader.GetOutput().GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    one, two, three = (points[corners[:, k]] for k in range(3))
+    normals = np.cross(two - one, three - one)
+    outwards = -np.array((1, 6, 30)) / oblique.GetSpacing() @ np.array(direction).reshape(3, 3).T
+    assert (normals @ outwards > 0).all()

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 SIZE = (1280, 1024)
-SECONDS = 60.0
+SECONDS = 45.0
 
 
 class Screen:
@@ -27,7 +27,10 @@ class Screen:
         reading, writing = os.pipe()
         command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-fbdir", folder]
         self._server = subprocess.Popen(
-            [*command, "-nolisten", "tcp"], pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "-nolisten", "tcp", "-noreset"],
+            pass_fds=[writing],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(writing)
         with os.fdopen(reading) as pipe:
@@ -97,15 +100,6 @@ class Screen:
                 return self.settled()
             time.sleep(0.1)
         raise AssertionError("nothing happened on the screen")
-
-
-def wait_for_text(path: Path, text: str) -> None:
-    """Wait until a file that another process writes contains ``text``."""
-    for _ in range(int(SECONDS / 0.1)):
-        if text in path.read_text():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{text!r} does not come; so far:\n{path.read_text()}")
 
 
 @pytest.fixture(scope="session")

@@ -89,9 +89,11 @@ def _guarded(command: str, work: Any) -> int:
 
 
 def _pype(words: list[str]) -> int:
-    if not words or words[0] == "--help":
+    if not words:
+        raise UsageError('missing pype: mitk-rs pype "SCRIPT -option value ... --pipe SCRIPT ..."')
+    if words[0] == "--help":
         sys.stdout.write(_PYPE_HELP + ", ".join(SCRIPTS) + "\n")
-        return ExitCode.OK if words else ExitCode.USAGE
+        return ExitCode.OK
     if "--file" in words:
         return _run_file(words)
     return _run_pype(words)

@@ -140,14 +140,15 @@ class DialogueWindow:
         before = self._dialogue.step
         with suppress(RefusalError):  # the reason is the dialogue's message
             action()
-        if self._dialogue.message:
-            self._log(f"{self._dialogue.message}\n")
         if self._dialogue.finished:
             self._window.stop()
             return
+        # What the log tells is to be seen already.
+        self._refresh()
+        if self._dialogue.message:
+            self._log(f"{self._dialogue.message}\n")
         if self._dialogue.step is not before:
             self._log(f"{self._dialogue.prompt}: ")
-        self._refresh()
 
     # What the user sees
 

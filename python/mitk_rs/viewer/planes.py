@@ -6,6 +6,7 @@ first index of each axis, as in VMTK; arrow keys and page keys move them one vox
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -122,7 +123,8 @@ class ImagePlanes:
             return
         data = [0.0, 0.0, 0.0, 0.0]
         if widget.GetCursorData(data):
-            self._clicked((math.floor(data[0] + 0.5), math.floor(data[1] + 0.5), math.floor(data[2] + 0.5)))
+            index = (math.floor(data[0] + 0.5), math.floor(data[1] + 0.5), math.floor(data[2] + 0.5))
+            self._window.guarded(functools.partial(self._clicked, index))
 
     def key(self, symbol: str) -> bool:
         """Move a slice by a key; whether the key does that."""

@@ -17,6 +17,7 @@ __all__ = ["ViewerWindow"]
 
 Callback = Callable[[], object]
 _LEFT, _CENTRED = 0, 1
+_FIRST = 10.0
 
 
 class ViewerWindow:
@@ -71,11 +72,13 @@ class ViewerWindow:
         self.on_key: Callable[[str, str], bool] | None = None
         self.on_close: Callback | None = None
         self._bindings: dict[str, tuple[str, Callback | None]] = {}
-        self._running = False
+        self._failure: BaseException | None = None
         self._help = self._text(_LEFT, 16, (0.9, 0.9, 0.9))
         self._prompt = self._text(_CENTRED, 22, (1.0, 1.0, 0.6))
         self._observe()
         self._bind_standard_keys()
+        # From now on the window takes keys, so none is lost that comes before the first picture.
+        self.interactor.Initialize()
 
     def _text(self, justification: int, font_size: int, colour: tuple[float, float, float]) -> Any:
         from vtkmodules.vtkRenderingCore import vtkTextActor
@@ -92,10 +95,13 @@ class ViewerWindow:
         return actor
 
     def _observe(self) -> None:
-        # An observer of the style's CharEvent takes the place of VTK's own keys (e, s, p, w, 3, ...).
-        self.style.AddObserver("CharEvent", lambda *_: None)
+        # VTK's own keys (e, q, s, p, w, 3, ...) come as CharEvent to its style and widgets; nobody gets to see those.
+        self._characters = self.interactor.AddObserver("CharEvent", self._swallow, _FIRST)
         self.interactor.AddObserver("KeyPressEvent", self._key_pressed)
         self.interactor.AddObserver("ExitEvent", self._closed)
+
+    def _swallow(self, *_: object) -> None:
+        self.interactor.GetCommand(self._characters).AbortFlagOn()
 
     def _bind_standard_keys(self) -> None:
         self.bind("q", "quit and proceed", self.stop)
@@ -118,7 +124,21 @@ class ViewerWindow:
         lines = [f"{key}: {text}" for key, (text, _) in sorted(self._bindings.items()) if text]
         self._help.SetInput("\n".join(lines))
 
+    def guarded(self, action: Callback) -> None:
+        """Do something on behalf of an event: what it raises ends :meth:`run` and comes out there.
+
+        VTK would print the exception of an observer and go on.
+        """
+        try:
+            action()
+        except BaseException as error:
+            self._failure = error
+            self.stop()
+
     def _key_pressed(self, *_: object) -> None:
+        self.guarded(self._take_key)
+
+    def _take_key(self) -> None:
         symbol, character = self.interactor.GetKeySym() or "", self.interactor.GetKeyCode() or ""
         if self.on_key is not None and self.on_key(symbol, character):
             return
@@ -177,11 +197,11 @@ class ViewerWindow:
 
     def run(self) -> None:
         """Show the window and take events until :meth:`stop`, ``q`` or the closing of the window."""
-        self.interactor.Initialize()
         self.render()
-        self._running = True
         self.interactor.Start()
-        self._running = False
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def stop(self) -> None:
         """End :meth:`run`; the window stays."""

@@ -16,6 +16,7 @@ __all__ = ["COMMANDS", "SCRIPTS", "make_script", "script_class"]
 SCRIPTS: dict[str, str] = {
     "vmtkimagecompare": "vmtkImageCompare",
     "vmtkimageinitialization": "vmtkImageInitialization",
+    "vmtkimagemipviewer": "vmtkImageMIPViewer",
     "vmtkimagereader": "vmtkImageReader",
     "vmtkimageseeder": "vmtkImageSeeder",
     "vmtkimagetonumpy": "vmtkImageToNumpy",

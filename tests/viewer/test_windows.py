@@ -1,0 +1,316 @@
+"""Windows on a real X server, driven by real keys and clicks; what is on the screen is looked at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import sleep
+
+import numpy as np
+import pytest
+import SimpleITK
+from PIL import Image as PillowImage
+
+INIT = "vmtkimageinitialization"
+# The window is 1200 x 900 at the upper left corner. VTK's slice spans voxels 0 to 20, so its middle, voxel 10, is the
+# middle of the window whatever slice is shown; at slice k = 0 a voxel is 14.7 pixels wide, at k = 19 it is 22.
+MIDDLE = (600, 450)
+
+
+@pytest.fixture
+def tube(tmp_path: Path) -> Path:
+    """The tube along z of the acceptance examples, 100 in 0, with a second one along x at j = 10, k = 5."""
+    z, y, x = np.mgrid[:20, :20, :20]
+    values = np.where((x - 10) ** 2 + (y - 10) ** 2 < 16, 100, 0)
+    values[(z - 5) ** 2 + (y - 10) ** 2 < 9] = 100
+    image = SimpleITK.GetImageFromArray(values.astype(np.int16))
+    image.SetSpacing((0.5, 0.5, 1.0))
+    image.SetOrigin((-3.0, 2.0, 7.0))
+    SimpleITK.WriteImage(image, str(tmp_path / "tube.mha"))
+    return tmp_path
+
+
+class Session:
+    """A running program, its log and pictures of its steps."""
+
+    def __init__(self, screen, folder: Path, saves: Path, *words: str) -> None:
+        self.screen, self.folder, self.saves = screen, folder, saves
+        self.before = screen.picture()
+        self.process = screen.start(*words, folder=folder)
+
+    def __enter__(self) -> Session:
+        self.screen.do("mousemove", 400, 480)
+        self.screen.wait_for_change(self.before)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def hears(self, text: str, times: int = 1) -> None:
+        """Wait until the log has said something that many times."""
+        for _ in range(450):
+            log = (self.folder / "out.txt").read_text()
+            if log.count(text) >= times:
+                return
+            assert self.process.poll() is None, f"ended without {text!r}:\n{log}\n{self.errors}"
+            sleep(0.1)
+        raise AssertionError(f"{text!r} does not come; so far:\n{log}")
+
+    def press(self, *keys: str) -> None:
+        """Press keys and wait until that is to be seen."""
+        before = self.screen.settled()
+        self.screen.key(*keys)
+        self.screen.wait_for_change(before)
+
+    @property
+    def errors(self) -> str:
+        return (self.folder / "err.txt").read_text()
+
+    def look(self, name: str) -> np.ndarray:
+        picture = self.screen.settled()
+        PillowImage.fromarray(picture).save(self.saves / f"{name}.png")
+        return picture[:900, :1200].astype(int)
+
+    def sees(self, name: str, wanted: Callable[[np.ndarray], object]) -> np.ndarray:
+        """Wait until the window looks as wanted."""
+        for _ in range(450):
+            picture = self.screen.picture()[:900, :1200].astype(int)
+            if wanted(picture):
+                return self.look(name)
+            assert self.process.poll() is None, self.errors
+            sleep(0.1)
+        self.look(f"{name}-failed")
+        raise AssertionError(f"{name} is not to be seen")
+
+    def ends(self, status: int = 0) -> None:
+        assert self.process.wait(60) == status, self.errors
+
+
+def run(folder: Path, *words: str) -> None:
+
+    subprocess.run([sys.executable, "-m", "mitk_rs.cli.main", *words], cwd=folder, check=True, capture_output=True)
+
+
+def voxels(path: Path) -> np.ndarray:
+    return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+
+
+def reddish(picture: np.ndarray) -> int:
+    """Pixels in which red is far above blue: tint, seeds and result."""
+    return int(np.count_nonzero(picture[..., 0] - picture[..., 2] > 60))
+
+
+def yellow(picture: np.ndarray) -> int:
+    """Pixels of the prompt: it is there when the window takes clicks and keys."""
+    return int(np.count_nonzero((picture[..., 0] > 200) & (picture[..., 1] > 200) & (picture[..., 2] < 180)))
+
+
+def red(picture: np.ndarray) -> np.ndarray:
+    return (picture[..., 0] > 180) & (picture[..., 1] < 60) & (picture[..., 2] < 60)
+
+
+def test_two_branches_by_clicks_and_keys_equal_the_headless_run(screen, tube, saves) -> None:
+    with Session(
+        screen, tube, saves, INIT, "-ifile", "tube.mha", "-olevelsetsfile", "w.mha", "-osurfacefile", "w.stl"
+    ) as window:
+        window.hears("(0 collidingfronts")
+        opened = window.look("1-opened")
+        assert tuple(opened[5, 5]) == (26, 26, 51)
+        assert (opened[450, 600] > 200).all()
+        screen.type("0")
+        window.hears("Lower threshold (a number, n for none, i to look at the image): ")
+        screen.do("type", "50")
+        window.sees("2-threshold-previewed", lambda picture: reddish(picture) > reddish(opened) + 5000)
+        screen.key("Return")
+        window.hears("Upper threshold")
+        screen.type("n")
+        window.hears("Place exactly two seeds")
+        screen.control_click(*MIDDLE)
+        window.hears("seed 1 at 10 10 0")
+        screen.control_click(MIDDLE[0] - 30, MIDDLE[1])
+        window.hears("seed 2 at 8 10 0")
+        screen.key("u")
+        window.hears("seed at 8 10 0 taken away")
+        screen.key(*["Up"] * 19)
+        screen.control_click(*MIDDLE)
+        window.hears("seed 2 at 10 10 19")
+        window.look("3-two-seeds")
+        screen.key("q")
+        window.hears("Accept this result? (y/n): ")
+        window.look("4-first-result")
+        screen.type("y")
+        window.hears("Initialize another branch? (y/n): ")
+        screen.type("y")
+        window.hears("(0 collidingfronts", times=2)
+        screen.key(*["Down"] * 14)
+        screen.type("2")
+        window.hears("seeds) [0]: 2\nLower threshold (a number, n for none, i to look at the image) [50]: ")
+        screen.key("Return")
+        window.hears("[50]: \nUpper")
+        screen.type("n")
+        window.hears("Place source seeds")
+        screen.control_click(*MIDDLE)
+        window.hears("seed 1 at 10 10 5")
+        screen.key("q")
+        window.hears("Place target seeds")
+        # 15.9 pixels a voxel at k = 5.
+        screen.control_click(MIDDLE[0] - 8 * 15.9, MIDDLE[1])
+        window.hears("seed 1 at 2 10 5")
+        window.look("5-second-branch")
+        screen.key("q")
+        window.hears("Accept this result? (y/n): ", times=2)
+        window.look("6-second-result")
+        screen.type("y")
+        screen.type("n")
+        window.ends()
+    common = ["-ifile", "tube.mha", "-interactive", "0", "-lowerthreshold", "50"]
+    points = ["-sourcepoints", "10", "10", "0", "-targetpoints", "10", "10", "19"]
+    run(tube, INIT, *common, "-method", "collidingfronts", *points, "-olevelsetsfile", "a.mha")
+    points = ["-sourcepoints", "10", "10", "5", "-targetpoints", "2", "10", "5"]
+    run(tube, INIT, *common, "-method", "fastmarching", *points, "-olevelsetsfile", "b.mha")
+    merged = np.minimum(voxels(tube / "a.mha"), voxels(tube / "b.mha"))
+    assert voxels(tube / "w.mha").tobytes() == merged.tobytes()
+    image = SimpleITK.GetImageFromArray(merged)
+    image.CopyInformation(SimpleITK.ReadImage(str(tube / "tube.mha")))
+    SimpleITK.WriteImage(image, str(tube / "merged.mha"))
+    run(tube, "vmtkmarchingcubes", "-ifile", "merged.mha", "-ofile", "m.stl")
+    assert (tube / "w.stl").read_bytes() == (tube / "m.stl").read_bytes()
+
+
+def test_escape_cancels_and_leaves_nothing(screen, tube, saves) -> None:
+    with Session(screen, tube, saves, INIT, "-ifile", "tube.mha", "-olevelsetsfile", "w.mha") as window:
+        screen.key("Escape")
+        window.ends(4)
+    assert window.errors == f"{INIT}: error: the dialogue was cancelled, nothing is written\n"
+    assert not (tube / "w.mha").exists()
+
+
+def test_what_the_line_says_is_offered_and_looking_keeps_the_question(screen, tube, saves) -> None:
+    words = [INIT, "-ifile", "tube.mha", "-interactive", "1", "-method", "threshold", "-lowerthreshold", "50"]
+    with Session(screen, tube, saves, *words, "-olevelsetsfile", "w.mha") as window:
+        window.hears("5 seeds) [3]: ")
+        screen.key("Return")
+        window.hears("[50]: ")
+        screen.type("i")
+        window.hears("q brings the question back")
+        looking = window.look("7-looking")
+        window.press("q")
+        window.press("7", "BackSpace", "5", "0")
+        assert not np.array_equal(window.look("8-question-again"), looking)
+        screen.key("Return")
+        screen.type("n")
+        window.hears("Accept")
+        screen.type("y")
+        screen.type("n")
+        window.ends()
+    assert np.array_equal(voxels(tube / "w.mha"), np.where(voxels(tube / "tube.mha") >= 50, -1, 1))
+
+
+def test_a_shared_renderer_is_used_twice_and_closed_once(screen, tube, saves) -> None:
+    line = (
+        f"vmtkrenderer -size 700 500 --pipe {INIT} -ifile tube.mha -interactive 1 -method isosurface -isosurface 50 "
+        f"-olevelsetsfile a.mha --pipe {INIT} -id 2 -ifile tube.mha -interactive 1 -method isosurface -isosurface 20 "
+        "-olevelsetsfile b.mha"
+    )
+    with Session(screen, tube, saves, "pype", line) as window:
+        for number, level in enumerate(("50", "20"), start=1):
+            window.hears("(0 collidingfronts", times=number)
+            screen.key("Return")
+            window.hears(f"[{level}]: ")
+            screen.key("Return")
+            window.hears("isosurface initialization", times=number)
+            screen.type("y")
+            screen.type("n")
+        window.ends()
+    assert float(voxels(tube / "a.mha").max()) == 50.0
+    assert float(voxels(tube / "b.mha").max()) == 20.0
+
+
+def test_the_box_of_the_voi_selector_crops(screen, tube, saves) -> None:
+    words = ["vmtkimagevoiselector", "-ifile", "tube.mha", "-ofile", "v.vti", "-boxbounds"]
+    with Session(screen, tube, saves, *words, "5", "8", "0", "4", "10", "20") as window:
+        window.sees("9-box", lambda picture: yellow(picture) > 500)
+        window.press("q")
+        window.sees("9-cropped", lambda picture: yellow(picture) > 500)
+        screen.key("q")
+        window.ends()
+    log = (tube / "out.txt").read_text()
+    assert "Done executing vmtkimagevoiselector." in log
+    made = (tube / "v.vti").read_bytes()
+    assert b'WholeExtent="4 10 4 12 3 13"' in made
+
+
+def test_the_image_viewer_shows_and_goes_on_with_q(screen, tube, saves) -> None:
+    with Session(screen, tube, saves, "vmtkimageviewer", "-ifile", "tube.mha", "-windowlevel", "400", "200") as window:
+        # 100 in a window of 0 to 400 is a quarter of white.
+        window.sees("10-viewer", lambda picture: abs(picture[450, 600, 0] - 64) <= 3)
+        screen.key("q")
+        window.ends()
+
+
+def test_seeds_are_stored_as_points(screen, tube, saves) -> None:
+    with Session(screen, tube, saves, "vmtkimageseeder", "-ifile", "tube.mha", "-seedsfile", "s.vtp") as window:
+        window.sees("11-before", lambda picture: picture[450, 600, 0] > 250 and yellow(picture) > 500)
+        screen.control_click(*MIDDLE)
+        window.sees("11-seeder", lambda picture: np.count_nonzero(red(picture)) > 20)
+        screen.key("q")
+        window.ends()
+    run(tube, "vmtksurfacereader", "-ifile", "s.vtp", "-ofile", "s.dat")
+    assert (tube / "s.dat").read_text() == "X Y Z\n8.0 3.0 7.0\n"
+
+
+def test_a_surface_is_shown_and_its_representation_changes(screen, tube, saves) -> None:
+    run(tube, "vmtkmarchingcubes", "-ifile", "tube.mha", "-l", "50", "-ofile", "s.vtp")
+    with Session(screen, tube, saves, "vmtksurfaceviewer", "-ifile", "s.vtp", "-color", "1", "0", "0") as window:
+        surface = window.sees("12-surface", lambda picture: reddish(picture) > 15000)
+        window.press("w")
+        window.press("w")
+        wireframe = window.look("13-wireframe")
+        assert not np.array_equal(wireframe, surface)
+        screen.key("x")
+        window.screen.settled()
+        screen.key("q")
+        window.ends()
+    with PillowImage.open(tube / "vmtk-screenshot-0.png") as shot:
+        assert shot.size == (4800, 3600)
+
+
+def test_a_dead_display_is_no_display(tube) -> None:
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mitk_rs.cli.main", INIT, "-ifile", "tube.mha"],
+        cwd=tube,
+        env={**os.environ, "DISPLAY": ":987"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 6
+    assert "there is no display and no terminal" in done.stderr
+
+
+def test_an_exception_behind_a_key_comes_out_of_the_window(screen, tube, saves) -> None:
+    program = (
+        "from mitk_rs.viewer.window import ViewerWindow\n"
+        "window = ViewerWindow(size=(600, 500))\n"
+        "window.bind('a', 'fail', lambda: 1 / 0)\n"
+        "print('ready', flush=True)\n"
+        "window.run()\n"
+    )
+    with (tube / "out.txt").open("w") as out, (tube / "err.txt").open("w") as err:
+        process = subprocess.Popen([sys.executable, "-c", program], env=screen.environment, stdout=out, stderr=err)
+    screen.do("mousemove", 300, 300)
+    for _ in range(450):
+        if process.poll() is not None:
+            break
+        if "ready" in (tube / "out.txt").read_text():
+            screen.key("a")
+        sleep(0.3)
+    assert process.wait(30) == 1
+    assert (tube / "err.txt").read_text().endswith("ZeroDivisionError: division by zero\n")
