@@ -139,7 +139,9 @@ def run(args: Namespace) -> None:
 
 
 def _given(args: Namespace, names: tuple[str, ...]) -> list[str]:
-    return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name) not in (None, False)]
+    # Not `in (None, False)`: that would take an angle of 0 for nothing.
+    found = [name for name in names if getattr(args, name) is not None and getattr(args, name) is not False]
+    return [f"--{name.replace('_', '-')}" for name in found]
 
 
 def _mode(args: Namespace) -> str:
