@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mitk_rs.levelset import LevelSetResult as LevelSetResult
     from mitk_rs.levelset import initialize_level_set as initialize_level_set
     from mitk_rs.marching import Arrival as Arrival
+    from mitk_rs.marching import SparseTimes as SparseTimes
     from mitk_rs.marching import colliding_fronts as colliding_fronts
     from mitk_rs.marching import fast_marching as fast_marching
     from mitk_rs.pixel_type import PixelType as PixelType
@@ -115,6 +116,7 @@ _EXPORTS = {
     "ProportionalTimeGeometry": "time_geometry",
     "RequestError": "errors",
     "SlicedGeometry3D": "geometry",
+    "SparseTimes": "marching",
     "StringProperty": "properties",
     "TemporoSpatialStringProperty": "properties",
     "TimeGeometry": "time_geometry",

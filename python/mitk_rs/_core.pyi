@@ -90,18 +90,24 @@ def combine(
     *,
     threads: int | None = None,
 ) -> NDArray[np.float32]: ...
+
+@final
+class ScannedSpeed: ...
+
+def scan_speed(image: NDArray[Any], parameters: _SpeedMap, *, threads: int | None = None) -> ScannedSpeed: ...
 def march(
     speed: NDArray[Any],
     spacing: Sequence[float],
     seeds: Sequence[_Index],
     *,
     seed_times: Sequence[float] | None = None,
-    target_mode: str | int = "none",
+    target_mode: str | int = ...,
     targets: Sequence[_Index] = ...,
     target_offset: float = 0.0,
     stopping_time: float | None = None,
-    speed_map: _SpeedMap | None = None,
+    speed_map: _SpeedMap | ScannedSpeed | None = None,
     gradient: bool = False,
+    sparse: bool = False,
     precision: str = "float32",
     solver: str = "tiles",
     memory_limit: int | None = None,
@@ -112,7 +118,7 @@ def march(
     progress: _Progress | None = None,
     cancel: _Cancel | None = None,
     timeout: float | None = None,
-) -> tuple[NDArray[Any], NDArray[np.float32] | None, float | None, float, tuple[int, int, int]]: ...
+) -> tuple[Any, NDArray[np.float32] | None, float | None, float, tuple[int, int, int]]: ...
 def colliding_fronts(
     speed: NDArray[Any],
     spacing: Sequence[float],
@@ -121,8 +127,8 @@ def colliding_fronts(
     *,
     stop_on_targets: bool = True,
     apply_connectivity: bool = True,
-    negative_epsilon: float = -1e-6,
-    speed_map: _SpeedMap | None = None,
+    negative_epsilon: float = ...,
+    speed_map: _SpeedMap | ScannedSpeed | None = None,
     solver: str = "tiles",
     memory_limit: int | None = None,
     instructions: str | None = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -55,10 +56,10 @@ class Job:
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def speed_map(self) -> tuple[float | None, float | None, bool, bool]:
-        """How the core makes speeds of intensities."""
-        return (self.lower, self.upper, self.negate, self.compat)
+    @cached_property
+    def speed_map(self) -> _core.ScannedSpeed:
+        """How the core makes speeds of intensities; the image is scanned once for all fronts."""
+        return _core.scan_speed(self.voxels, (self.lower, self.upper, self.negate, self.compat), threads=self.threads)
 
     def front_options(self, progress: Callable[[float], object] | None) -> dict[str, Any]:
         """Arguments that both kinds of fronts share."""

@@ -25,7 +25,7 @@ from mitk_rs import _core
 from mitk_rs._volumes import Volume, indices
 from mitk_rs.errors import RequestError
 
-__all__ = ["FAR", "Arrival", "colliding_fronts", "fast_marching"]
+__all__ = ["FAR", "Arrival", "SparseTimes", "colliding_fronts", "fast_marching"]
 
 #: Arrival time, in float32, of a voxel that no front reaches: half of the largest finite number, as in ITK.
 FAR = float(np.finfo(np.float32).max / np.float32(2))
@@ -42,12 +42,40 @@ class Cancel(Protocol):
 
 
 @dataclass(frozen=True)
+class SparseTimes:
+    """Arrival times of the accepted voxels alone: for fronts that stay within a vessel of a large volume."""
+
+    indices: NDArray[np.int64]
+    """Voxels (x, y, z), one row each, in the order of memory."""
+
+    values: NDArray[Any]
+    """Arrival time of each voxel."""
+
+    shape: tuple[int, ...]
+    """Shape of the volume, (z, y, x) or (y, x)."""
+
+    def bounding_box(self) -> tuple[slice, ...]:
+        """The smallest box that holds every voxel, as slices in the order of ``shape``."""
+        low, high = self.indices.min(axis=0), self.indices.max(axis=0) + 1
+        return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))[::-1]
+
+    def crop(self) -> NDArray[Any]:
+        """Times in the bounding box, :data:`FAR` where no front came."""
+        box = self.bounding_box()
+        cropped = np.full([s.stop - s.start for s in box], np.finfo(self.values.dtype).max / 2, self.values.dtype)
+        places = tuple(self.indices[:, axis] - s.start for axis, s in enumerate(box[::-1]))
+        cropped[places[::-1]] = self.values
+        return cropped
+
+
+@dataclass(frozen=True)
 class Arrival:
     """What :func:`fast_marching` returns."""
 
     __module__ = "mitk_rs"
     arrival_time: Any
-    """Arrival time per voxel, float32 or ``dtype``; an ``Image`` where the speed was one, otherwise an array."""
+    """Arrival time per voxel, float32 or ``dtype``; an ``Image`` where the speed was one, otherwise an array;
+    :class:`SparseTimes` if that was asked for."""
 
     gradient: Any
     """Upwind gradient (x, y, z) of T per voxel, one axis more than ``arrival_time``; ``None`` unless asked for."""
@@ -73,6 +101,7 @@ def fast_marching(
     target_offset: float = 1.0,
     stopping_time: float | None = None,
     gradient: bool = False,
+    sparse: bool = False,
     dtype: DTypeLike = np.float32,
     out: NDArray[Any] | None = None,
     time_step: int | None = None,
@@ -108,6 +137,9 @@ def fast_marching(
         Time after which no voxel is accepted, targets or not.
     gradient
         Whether to compute the upwind gradient, 1 / speed long, pointing away from the seeds.
+    sparse
+        Return the accepted voxels alone, as :class:`SparseTimes`: then time and memory follow what the front
+        touches, and nothing has the size of the volume. Not with ``gradient`` or ``out``.
     dtype
         Precision in which times are stored, float32 or float64; all arithmetic is float64. float32 gives the
         numbers of ITK's filters on float images, float64 those of SimpleITK.
@@ -172,6 +204,7 @@ def fast_marching(
         "target_offset": target_offset,
         "stopping_time": stopping_time,
         "gradient": gradient,
+        "sparse": sparse,
         "precision": _precision(dtype),
         "memory_limit": memory_limit,
         "out": _check_out(out, volume),
@@ -183,6 +216,8 @@ def fast_marching(
     times, slopes, value, stop, counts = volume.read(
         lambda voxels: _core.march(voxels, volume.spacing, starts, **options)
     )
+    if sparse:
+        return Arrival(_sparse(times, volume.shape), None, value, stop, counts[0])
     slopes = None if slopes is None else volume.wrap(slopes, components=True)
     return Arrival(volume.wrap(times), slopes, value, stop, counts[0])
 
@@ -196,6 +231,7 @@ def colliding_fronts(
     stop_on_targets: bool = True,
     apply_connectivity: bool = True,
     negative_epsilon: float = -1e-6,
+    memory_limit: int | None = None,
     out: NDArray[np.float32] | None = None,
     time_step: int | None = None,
     memory_limit: int | None = None,
@@ -287,6 +323,8 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
     if isinstance(mode, str) and mode not in ("none", "one", "all"):
         raise RequestError(f"target_mode is {mode!r}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
     return mode
+
+    sparse: bool = (False,)
 
 
 def _precision(dtype: DTypeLike) -> str:

@@ -6,9 +6,10 @@
 use super::speed::Speed;
 use super::team::Team;
 use super::tile::dense::DenseTimes;
-use super::tile::drive::Driver;
+use super::tile::drive::{Driver, Sink};
 pub use super::tile::drive::{Instructions, Tuning};
 use super::tile::shape::{Cube, Shape, Sheet, Slab};
+use super::tile::sparse::SparseTimes;
 use super::tile::window::Front;
 use super::upwind::gradient_component;
 use super::{Seed, StopRule, Time};
@@ -64,14 +65,26 @@ impl March<'_> {
     /// # Errors
     /// Seeds or targets outside, an impossible rule, out of memory or over the limit, cancelled.
     pub fn run<T: Time>(&self, out: &mut [T], control: &TaskControl) -> Result<Summary> {
-        let size = self.speed.size();
-        let order = axis_order(size);
-        let turned = self.turned(order)?;
-        let dense = DenseTimes::new(out, size, order)?;
+        let (size, order) = (self.speed.size(), axis_order(self.speed.size()));
+        let (turned, dense) = (self.turned(order)?, DenseTimes::new(out, size, order)?);
         match turned.speed.size().z() {
-            1 => turned.run_shape::<T, Sheet>(&dense, control),
-            2..=4 => turned.run_shape::<T, Slab>(&dense, control),
-            _ => turned.run_shape::<T, Cube>(&dense, control),
+            1 => turned.run_dense::<T, Sheet>(&dense, control),
+            2..=4 => turned.run_dense::<T, Slab>(&dense, control),
+            _ => turned.run_dense::<T, Cube>(&dense, control),
+        }
+    }
+
+    /// As [`March::run`], but gives offsets and times of the accepted voxels alone, in memory order.
+    ///
+    /// # Errors
+    /// As [`March::run`].
+    pub fn run_sparse<T: Time>(&self, control: &TaskControl) -> Result<(Vec<u64>, Vec<T>, Summary)> {
+        let (size, order) = (self.speed.size(), axis_order(self.speed.size()));
+        let (turned, sparse) = (self.turned(order)?, SparseTimes::new(size, order));
+        match turned.speed.size().z() {
+            1 => turned.run_sparse_shape::<T, Sheet>(sparse, control),
+            2..=4 => turned.run_sparse_shape::<T, Slab>(sparse, control),
+            _ => turned.run_sparse_shape::<T, Cube>(sparse, control),
         }
     }
 
@@ -93,31 +106,51 @@ impl March<'_> {
         Ok(turned)
     }
 
-    fn run_shape<T: Time, H: Shape>(&self, dense: &DenseTimes<'_, T>, control: &TaskControl) -> Result<Summary> {
+    fn run_dense<T: Time, H: Shape>(&self, dense: &DenseTimes<'_, T>, control: &TaskControl) -> Result<Summary> {
+        Team::run(|team| {
+            let front = self.advance::<T, H>(team, dense, control)?;
+            dense.finish(team, &front);
+            Ok(summary(&front, dense.accepted()))
+        })
+    }
+
+    fn run_sparse_shape<T: Time, H: Shape>(
+        &self,
+        sparse: SparseTimes<T>,
+        control: &TaskControl,
+    ) -> Result<(Vec<u64>, Vec<T>, Summary)> {
+        Team::run(|team| {
+            let front = self.advance::<T, H>(team, &sparse, control)?;
+            let (offsets, times) = sparse.finish(&front)?;
+            let summary = summary(&front, times.len() as u64);
+            Ok((offsets, times, summary))
+        })
+    }
+
+    /// Lets the front run to its end.
+    fn advance<T: Time, H: Shape>(
+        &self,
+        team: &Team,
+        sink: &impl Sink<T, H>,
+        control: &TaskControl,
+    ) -> Result<Front<'_, T, H>> {
         if self.seeds.is_empty() {
             let allowed = "a front needs at least one seed";
             return Err(Error::BadArgument { name: "seeds", got: "empty".into(), allowed });
         }
-        Team::run(|team| {
-            let mut driver = Driver::<T, H>::new(team, control, &self.tuning, 1);
-            let limit = self.tuning.memory_limit;
-            let front = {
-                let worker = &mut driver.worker(0);
-                Front::new(&self.speed, self.spacing, &self.seeds, &self.stop, limit, 0, worker)?
-            };
-            let mut fronts = [front];
-            driver.run(&mut fronts, dense, None)?;
-            let [front] = fronts;
-            dense.finish(team, &front);
-            Ok(Summary {
-                target_value: front.stop.deciding,
-                stop: front.stop.stop,
-                accepted: dense.accepted(),
-                evaluations: front.evaluations,
-                windows: front.field.window,
-            })
-        })
+        let mut driver = Driver::<T, H>::new(team, control, &self.tuning, 1);
+        let limit = self.tuning.memory_limit;
+        let front = Front::new(&self.speed, self.spacing, &self.seeds, &self.stop, limit, 0, &mut driver.worker(0))?;
+        let mut fronts = [front];
+        driver.run(&mut fronts, sink, None)?;
+        let [front] = fronts;
+        Ok(front)
     }
+}
+
+fn summary<T: Time, H: Shape>(front: &Front<'_, T, H>, accepted: u64) -> Summary {
+    let (target_value, stop) = (front.stop.deciding, front.stop.stop);
+    Summary { target_value, stop, accepted, evaluations: front.evaluations, windows: front.field.window }
 }
 
 /// The upwind gradient of finished times: zero where a voxel was not accepted.

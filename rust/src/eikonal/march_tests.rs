@@ -130,6 +130,23 @@ proptest! {
     }
 
     #[test]
+    fn a_sparse_result_holds_the_accepted_voxels(case in case()) {
+        let expected = case.reference::<f32>();
+        let size = Size3::new(case.size).unwrap();
+        let found = run_on(2, || {
+            let control = TaskControl::default();
+            let speed = Speed::from_speeds(Voxels::from_slice(&case.speeds, size)?, &control)?;
+            let (spacing, seeds, stop) = (Spacing3::new(case.spacing)?, case.seeds.clone(), case.stop.clone());
+            March { speed, spacing, seeds, stop, tuning: Tuning::default() }.run_sparse::<f32>(&control)
+        });
+        let (offsets, times, summary) = found.unwrap();
+        let accepted: Vec<u64> = (0..size.voxels() as u64).filter(|o| expected.accepted[*o as usize]).collect();
+        prop_assert_eq!(summary.accepted, accepted.len() as u64);
+        prop_assert!(offsets.iter().zip(&times).all(|(o, t)| expected.times[*o as usize] == *t));
+        prop_assert_eq!(offsets, accepted);
+    }
+
+    #[test]
     fn double_precision_agrees_with_its_heap(mut case in case()) {
         // Without a stop: at one, a difference in the last place decides whether a voxel is accepted.
         case.stop = StopRule::never();

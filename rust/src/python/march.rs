@@ -11,8 +11,9 @@ use crate::eikonal::speed::Speed;
 use crate::eikonal::{Seed, StopRule, TargetMode, Time, heap};
 use crate::error::Result;
 use crate::grid::{Index3, Spacing3};
+use crate::levelset::SpeedMap;
 use crate::voxels::Voxels;
-use numpy::{Element, PyArrayDyn};
+use numpy::{Element, PyArray1, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -63,11 +64,55 @@ fn tune(instructions: Option<&str>, shuffle: Option<u64>, memory_limit: Option<u
     Ok(Tuning { instructions, shuffle, memory_limit })
 }
 
+/// How speeds come from intensities: parameters, or the map they gave in an earlier scan of the same image.
+#[derive(FromPyObject)]
+enum MapArgument<'py> {
+    Ready(PyRef<'py, ScannedSpeed>),
+    Parameters(SpeedParameters),
+}
+
+/// [`MapArgument`] without Python.
+#[derive(Clone, Copy)]
+enum MapSource {
+    Ready(SpeedMap),
+    Parameters(SpeedParameters),
+}
+
+impl From<MapArgument<'_>> for MapSource {
+    fn from(argument: MapArgument<'_>) -> Self {
+        match argument {
+            MapArgument::Ready(scanned) => MapSource::Ready(scanned.0),
+            MapArgument::Parameters(parameters) => MapSource::Parameters(parameters),
+        }
+    }
+}
+
+/// A map from the intensities of one image to speeds, for several fronts through the same image.
+#[pyclass(frozen)]
+struct ScannedSpeed(SpeedMap);
+
+#[pyfunction]
+#[pyo3(signature = (image, parameters, *, threads=None))]
+fn scan_speed<'py>(
+    py: Python<'py>,
+    image: &Bound<'py, PyAny>,
+    parameters: SpeedParameters,
+    threads: Option<usize>,
+) -> PyResult<ScannedSpeed> {
+    let input = InputArray::new(image, "image")?;
+    let voxels = input.voxels()?;
+    let options = CallOptions { threads, ..Default::default() };
+    Ok(ScannedSpeed(py.enter_core(&options, move |task| speed_map(&voxels, parameters, &task))?))
+}
+
 /// Speeds straight from an array, or through a map from intensities.
-fn speeds<'a>(voxels: Voxels<'a>, map: Option<SpeedParameters>, task: &Task<'_>) -> Result<Speed<'a>> {
+fn speeds<'a>(voxels: Voxels<'a>, map: Option<MapSource>, task: &Task<'_>) -> Result<Speed<'a>> {
     match map {
         None => Speed::from_speeds(voxels, task.control),
-        Some(parameters) => Ok(Speed::from_intensities(voxels, speed_map(&voxels, parameters, task)?)),
+        Some(MapSource::Ready(map)) => Ok(Speed::from_intensities(voxels, map)),
+        Some(MapSource::Parameters(parameters)) => {
+            Ok(Speed::from_intensities(voxels, speed_map(&voxels, parameters, task)?))
+        }
     }
 }
 
@@ -82,7 +127,7 @@ struct Request<'a, 'py> {
     spacing: Spacing3,
     seeds: Vec<Seed>,
     stop: StopRule,
-    map: Option<SpeedParameters>,
+    map: Option<MapSource>,
     gradient: bool,
     heap: bool,
     tuning: Tuning,
@@ -113,6 +158,24 @@ impl<'py> Request<'_, 'py> {
     }
 }
 
+impl<'py> Request<'_, 'py> {
+    /// Offsets and times of the accepted voxels, side by side.
+    fn run_sparse<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
+        if self.gradient || self.heap || self.out.is_some() {
+            return Err(PyValueError::new_err("a sparse result goes without gradient, out and the heap"));
+        }
+        let (voxels, spacing) = (self.input.voxels()?, self.spacing);
+        let (seeds, stop, tuning, map) = (self.seeds, self.stop, self.tuning, self.map);
+        let (offsets, times, told) = py.enter_core(options, move |task| {
+            let speed = speeds(voxels, map, &task)?;
+            March { speed, spacing, seeds, stop, tuning }.run_sparse::<T>(task.control)
+        })?;
+        let pair = (PyArray1::from_vec(py, offsets), PyArray1::from_vec(py, times)).into_pyobject(py)?;
+        let counts = (told.accepted, told.evaluations, told.windows);
+        Ok((pair.into_any(), None, told.target_value, told.stop, counts))
+    }
+}
+
 /// The plain march, for those who want to check the fast one.
 fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<Summary> {
     let size = job.speed.size();
@@ -126,7 +189,7 @@ fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<S
 
 #[pyfunction]
 #[pyo3(signature = (speed, spacing, seeds, *, seed_times=None, target_mode=Mode::Name("none".into()), targets=Vec::new(),
-    target_offset=0.0, stopping_time=None, speed_map=None, gradient=false, precision="float32", solver="tiles",
+    target_offset=0.0, stopping_time=None, speed_map=None, gradient=false, sparse=false, precision="float32", solver="tiles",
     memory_limit=None, instructions=None, shuffle=None, out=None, threads=None, progress=None, cancel=None, timeout=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 fn march<'py>(
@@ -139,8 +202,9 @@ fn march<'py>(
     targets: Vec<Index3>,
     target_offset: f64,
     stopping_time: Option<f64>,
-    speed_map: Option<SpeedParameters>,
+    speed_map: Option<MapArgument<'py>>,
     gradient: bool,
+    sparse: bool,
     precision: &str,
     solver: &str,
     memory_limit: Option<u64>,
@@ -166,16 +230,20 @@ fn march<'py>(
         spacing: Spacing3::new(spacing)?,
         seeds: plant(seeds, seed_times)?,
         stop: StopRule { mode: target_mode.resolve()?, targets, offset: target_offset, limit: stopping_time },
-        map: speed_map,
+        map: speed_map.map(MapSource::from),
         gradient,
         heap,
         tuning: tune(instructions, shuffle, memory_limit)?,
         out,
     };
-    match precision {
-        "float32" => request.run::<f32>(py, &options),
-        "float64" => request.run::<f64>(py, &options),
-        other => Err(PyValueError::new_err(format!("precision is {other:?}: allowed are \"float32\" and \"float64\""))),
+    match (precision, sparse) {
+        ("float32", false) => request.run::<f32>(py, &options),
+        ("float32", true) => request.run_sparse::<f32>(py, &options),
+        ("float64", false) => request.run::<f64>(py, &options),
+        ("float64", true) => request.run_sparse::<f64>(py, &options),
+        (other, _) => {
+            Err(PyValueError::new_err(format!("precision is {other:?}: allowed are \"float32\" and \"float64\"")))
+        }
     }
 }
 
@@ -193,7 +261,7 @@ fn colliding_fronts<'py>(
     stop_on_targets: bool,
     apply_connectivity: bool,
     negative_epsilon: f64,
-    speed_map: Option<SpeedParameters>,
+    speed_map: Option<MapArgument<'py>>,
     solver: &str,
     memory_limit: Option<u64>,
     instructions: Option<&str>,
@@ -215,9 +283,9 @@ fn colliding_fronts<'py>(
     let output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
     // SAFETY: the array is fresh or the caller's `out=`, handed over for this call.
     let out = unsafe { output.as_mut_slice() };
-    let plain = solver == "heap";
+    let (plain, map) = (solver == "heap", speed_map.map(MapSource::from));
     py.enter_core(&options, move |task| {
-        let speed = speeds(voxels, speed_map, &task)?;
+        let speed = speeds(voxels, map, &task)?;
         if plain {
             let at = |v: usize| speed.at::<f32>(speed.size().voxel(v)).into();
             out.copy_from_slice(&fronts::reference(speed.size(), spacing, &at, &collision, task.control)?);
@@ -257,6 +325,8 @@ fn fixed_point_defects<'py>(
 }
 
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<ScannedSpeed>()?;
+    m.add_function(wrap_pyfunction!(scan_speed, m)?)?;
     m.add_function(wrap_pyfunction!(march, m)?)?;
     m.add_function(wrap_pyfunction!(colliding_fronts, m)?)?;
     m.add_function(wrap_pyfunction!(fixed_point_defects, m)?)

@@ -2,7 +2,7 @@
 //!
 //! From the bottom: [`shape`] masks of voxels, [`slot`] memory of a tile, [`solve`] the local solver, [`field`] what
 //! workers share, [`visit`] the work on one tile, [`window`] what the leader decides, [`drive`] phases on a team,
-//! [`dense`] times as a dense array, [`product`] of the gradients of two fronts, [`collide`] the region where it is
+//! [`dense`] and [`sparse`] results, [`product`] of the gradients of two fronts, [`collide`] the region where it is
 //! negative. Related to the
 //! block march of Yang (SIAM J. Sci. Comput. 41(5), 2019), with bit masks in place of heaps.
 
@@ -14,5 +14,6 @@ pub(crate) mod product;
 pub(crate) mod shape;
 pub(crate) mod slot;
 pub(crate) mod solve;
+pub(crate) mod sparse;
 pub(crate) mod visit;
 pub(crate) mod window;
