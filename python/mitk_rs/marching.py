@@ -45,6 +45,7 @@ class Cancel(Protocol):
 class SparseTimes:
     """Arrival times of the accepted voxels alone: for fronts that stay within a vessel of a large volume."""
 
+    __module__ = "mitk_rs"
     indices: NDArray[np.int64]
     """Voxels (x, y, z), one row each, in the order of memory."""
 
@@ -231,7 +232,6 @@ def colliding_fronts(
     stop_on_targets: bool = True,
     apply_connectivity: bool = True,
     negative_epsilon: float = -1e-6,
-    memory_limit: int | None = None,
     out: NDArray[np.float32] | None = None,
     time_step: int | None = None,
     memory_limit: int | None = None,
@@ -324,7 +324,12 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
         raise RequestError(f"target_mode is {mode!r}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
     return mode
 
-    sparse: bool = (False,)
+
+def _sparse(found: tuple[NDArray[np.uint64], NDArray[Any]], shape: tuple[int, ...]) -> SparseTimes:
+    """Offsets as voxels (x, y, z)."""
+    offsets, values = found
+    places = np.unravel_index(offsets.astype(np.int64), shape)[::-1]
+    return SparseTimes(np.stack(places, axis=1).astype(np.int64), values, shape)
 
 
 def _precision(dtype: DTypeLike) -> str:
