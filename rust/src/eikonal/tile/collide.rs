@@ -8,7 +8,7 @@
 
 use super::drive::{Driver, Instructions, Tuning};
 use super::product::{KeptTimes, Layout, Products, multiply};
-use super::shape::{Face, Mask, NONE, Shape, VOXELS, and, any, for_each, neighbours, or, without};
+use super::shape::{Face, Mask, NONE, Shape, VOXELS, and, any, for_each, neighbours, or, place_in_tile, without};
 use super::slot::{UNTOUCHED, load};
 use super::window::Front;
 use crate::eikonal::fronts::Collision;
@@ -45,7 +45,7 @@ impl<'o> DenseValues<'o> {
     /// The voxels must lie inside the volume, and no other worker may write them.
     unsafe fn write<H: Shape>(&self, start: [usize; 3], mask: &Mask, values: &Products) {
         for_each(mask, |bit| {
-            let v = [bit % H::BOX[0], bit / H::STRIDE[1] % H::BOX[1], bit / H::STRIDE[2]];
+            let v = place_in_tile::<H>(bit);
             let offset: usize = (0..3).map(|a| (start[a] + v[a]) * self.strides[a]).sum();
             // SAFETY: inside and ours, by the caller's promise.
             unsafe { self.base.add(offset).write(values[bit]) };

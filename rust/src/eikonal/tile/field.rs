@@ -1,6 +1,6 @@
 //! A front's view of the volume while a phase runs: geometry of the tiles, directory, speeds, and the window.
 
-use super::shape::{Face, Mask, NONE, Shape, VOXELS};
+use super::shape::{Face, Mask, NONE, Shape, VOXELS, place_in_tile};
 use super::slot::{Pool, Slot, Zeroed};
 use crate::eikonal::speed::Speed;
 use crate::eikonal::upwind::inverse_squares;
@@ -76,7 +76,7 @@ impl<H: Shape> TileGrid<H> {
         let (_, extent) = self.extent(tile);
         let mut mask = NONE;
         for bit in 0..VOXELS {
-            let v = [bit % H::BOX[0], bit / H::STRIDE[1] % H::BOX[1], bit / H::STRIDE[2]];
+            let v = place_in_tile::<H>(bit);
             let within = (0..3).all(|a| v[a] < extent[a]);
             mask[bit / 64] |= u64::from(within) << (bit % 64);
         }

@@ -106,6 +106,12 @@ fn words(make: impl Fn(usize) -> u64) -> Mask {
     mask
 }
 
+/// Place inside its tile of the voxel with number `bit`.
+#[inline(always)]
+pub(crate) fn place_in_tile<H: Shape>(bit: usize) -> [usize; 3] {
+    coordinates(bit, H::BOX)
+}
+
 /// `mask` moved towards higher bits.
 #[inline(always)]
 pub(crate) fn shift_up(mask: &Mask, by: usize) -> Mask {

@@ -1,7 +1,7 @@
 //! Arrival times of accepted voxels only, for fronts that stay within a vessel: nothing is as large as the volume.
 
 use super::drive::Sink;
-use super::shape::{Shape, for_each};
+use super::shape::{Shape, for_each, place_in_tile};
 use super::slot::Slot;
 use super::window::Front;
 use crate::eikonal::Time;
@@ -33,7 +33,7 @@ impl<T: Time> SparseTimes<T> {
             for_each(&(*slot).released, |bit| {
                 let time = Slot::times(slot).add(usize::from(H::POSITION[bit])).read();
                 if time.to_f64() <= front.stop.stop {
-                    let v = [bit % H::BOX[0], bit / H::STRIDE[1] % H::BOX[1], bit / H::STRIDE[2]];
+                    let v = place_in_tile::<H>(bit);
                     let offset: usize = (0..3).map(|a| (start[a] + v[a]) * self.strides[a]).sum();
                     found.push((offset as u64, time));
                 }
