@@ -94,8 +94,11 @@ class Image(Protocols, Display, Conversions):
     def _set_array(self, array: Array, sizes: list[int], components: int, *, copy: bool | None) -> None:
         if copy is False:
             raise ValueError("copy=False is not supported: use copy=None to share the array's memory where possible")
-        if copy is None and array.flags.c_contiguous and array.flags.aligned:
+        contiguous = array.flags.c_contiguous and array.flags.aligned
+        if contiguous and copy is None:
             self._adopt(array, sizes, components)
+        elif contiguous:
+            self._copy(array, sizes, components)
         else:
             self._initialize(array.dtype.name, sizes, components)
             self._fill(array)

@@ -8,6 +8,8 @@
 //! one claim has no writers; that is what makes copy-on-write sound, and `mod.rs` upholds it.
 
 use crate::error::{Error, Result};
+use crate::task::{resolve_threads, run_on};
+use rayon::prelude::*;
 use std::alloc::{Layout as Block, alloc_zeroed, dealloc};
 use std::fmt;
 use std::ptr::NonNull;
@@ -27,6 +29,11 @@ static STAMPS: AtomicU64 = AtomicU64::new(0);
 fn next_stamp() -> u64 {
     STAMPS.fetch_add(1, Ordering::AcqRel)
 }
+
+/// From here on several threads copy.
+const PARALLEL_FROM: usize = 32 << 20;
+/// More threads than this do not make memory faster.
+const MOST_COPIERS: usize = 4;
 
 /// Keeps memory alive that this crate did not allocate. Dropping it gives the memory up.
 pub trait Owner: Send + Sync {}
@@ -127,10 +134,22 @@ impl Buffer {
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn duplicate(&self) -> Result<Arc<Self>> {
-        let copy = Self::zeroed(self.bytes)?;
-        // SAFETY: both hold `bytes` bytes, and `copy` is new, so they do not overlap. Where a writable view of
-        // `self` is in use meanwhile, the copy may mix old and new voxels, as documented.
-        unsafe { std::ptr::copy_nonoverlapping(self.start.as_ptr(), copy.start.as_ptr(), self.bytes) };
+        // SAFETY: `self` keeps its bytes readable.
+        unsafe { Self::copy_of(self.start, self.bytes) }
+    }
+
+    /// A copy of somebody's memory. Where that is written meanwhile, the copy may mix old and new bytes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    ///
+    /// # Safety
+    /// `bytes` bytes from `start` must stay readable until this returns.
+    pub unsafe fn copy_of(start: NonNull<u8>, bytes: usize) -> Result<Arc<Self>> {
+        let copy = Self::zeroed(bytes)?;
+        // SAFETY: the source is readable by the caller's promise; the target holds as many bytes, is new, and so
+        // overlaps nothing.
+        unsafe { copy_bytes(start, copy.start, bytes)? };
         Ok(copy)
     }
 
@@ -174,6 +193,53 @@ impl Drop for Buffer {
             unsafe { dealloc(self.start.as_ptr(), block) };
         }
     }
+}
+
+/// Addresses of a part to be copied, for the thread that copies it.
+struct Part {
+    from: NonNull<u8>,
+    to: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: `copy_bytes` makes parts that do not overlap, of memory that outlives its threads.
+unsafe impl Send for Part {}
+
+impl Part {
+    /// # Safety
+    /// `bytes` bytes must be readable at `from` and writable at `to`, and the two must not overlap.
+    unsafe fn copy(self) {
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(self.from.as_ptr(), self.to.as_ptr(), self.bytes) }
+    }
+}
+
+/// Copies large memory with several threads: most of the time goes into the first touch of new pages.
+///
+/// # Errors
+/// [`Error::Internal`] where the system starts no threads.
+///
+/// # Safety
+/// `bytes` bytes must be readable at `from` and writable at `to`, and the two must not overlap.
+unsafe fn copy_bytes(from: NonNull<u8>, to: NonNull<u8>, bytes: usize) -> Result<()> {
+    let part = |offset: usize, bytes: usize| {
+        // SAFETY: the offset lies inside both memories.
+        unsafe { Part { from: from.add(offset), to: to.add(offset), bytes } }
+    };
+    if bytes < PARALLEL_FROM {
+        // SAFETY: the whole, by the caller's promise.
+        unsafe { part(0, bytes).copy() };
+        return Ok(());
+    }
+    let chunk = bytes.div_ceil(resolve_threads(None)?.min(MOST_COPIERS)).next_multiple_of(HUGE_PAGE);
+    let offsets = (0..bytes).step_by(chunk);
+    let parts: Vec<Part> = offsets.map(|offset| part(offset, chunk.min(bytes - offset))).collect();
+    // SAFETY: the parts are disjoint and together the whole.
+    let copy_all = || parts.into_par_iter().for_each(|part| unsafe { part.copy() });
+    run_on(bytes.div_ceil(chunk), || {
+        copy_all();
+        Ok(())
+    })
 }
 
 /// Advice only: a system without huge pages works as well, slower.
@@ -263,6 +329,18 @@ mod tests {
         drop(writer);
         assert!(before.is_some() && buffer.stamp().is_some() && buffer.stamp() != before);
         assert_ne!(Buffer::zeroed(8).unwrap().stamp(), before);
+    }
+
+    #[test]
+    fn large_copies_are_whole() {
+        let bytes = PARALLEL_FROM + 3 * HUGE_PAGE + 17;
+        let buffer = Buffer::zeroed(bytes).unwrap();
+        for offset in (0..bytes).step_by(4093).chain([bytes - 1]) {
+            // SAFETY: inside the buffer, which nobody else knows.
+            unsafe { buffer.start().as_ptr().add(offset).write((offset % 251) as u8) };
+        }
+        let copy = buffer.duplicate().unwrap();
+        assert!((0..bytes).step_by(97).chain([bytes - 1]).all(|offset| at(&copy, offset) == at(&buffer, offset)));
     }
 
     #[test]

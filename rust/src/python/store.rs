@@ -54,8 +54,7 @@ impl ImageStore {
         components: usize,
         sharing: Sharing,
     ) -> PyResult<()> {
-        let name = array.dtype().getattr("name")?.extract::<String>()?;
-        let layout = Layout::new(pixel_type(&name)?, axes, components)?;
+        let layout = array_layout(array, axes, components)?;
         let pixels = Pixels::of(layout, adopted(array, sharing)?)?;
         Ok(self.image.put(pixels)?)
     }
@@ -102,6 +101,19 @@ impl ImageStore {
     /// The same of an array that nobody else will ever write to.
     fn _adopt_private(&self, array: &Bound<'_, PyUntypedArray>, axes: Vec<usize>, components: usize) -> PyResult<()> {
         self.adopt(array, &axes, components, Sharing::Private)
+    }
+
+    /// Replaces the voxels by a copy of those of a contiguous array.
+    fn _copy(&self, array: &Bound<'_, PyUntypedArray>, axes: Vec<usize>, components: usize) -> PyResult<()> {
+        let layout = array_layout(array, &axes, components)?;
+        let (start, bytes) = contiguous_bytes(array)?;
+        self.image.check_replaceable()?;
+        let source = Source(start);
+        array.py().enter_waiting(|| {
+            let Source(start) = source.whole();
+            // SAFETY: the array is borrowed until this returns.
+            self.image.put(Pixels::of(layout, unsafe { Buffer::copy_of(start, bytes)? })?)
+        })
     }
 
     /// Replaces the voxels by those of `other`, shared until one of the two is written.
@@ -213,21 +225,46 @@ struct ArrayOwner(#[expect(dead_code, reason = "held to be dropped")] Py<PyUntyp
 
 impl Owner for ArrayOwner {}
 
-fn adopted(array: &Bound<'_, PyUntypedArray>, sharing: Sharing) -> PyResult<std::sync::Arc<Buffer>> {
+fn array_layout(array: &Bound<'_, PyUntypedArray>, axes: &[usize], components: usize) -> PyResult<Layout> {
+    let name = array.dtype().getattr("name")?.extract::<String>()?;
+    Ok(Layout::new(pixel_type(&name)?, axes, components)?)
+}
+
+/// Where the elements of a C-contiguous array lie, and how many bytes they are.
+fn contiguous_bytes(array: &Bound<'_, PyUntypedArray>) -> PyResult<(NonNull<u8>, usize)> {
     let flags = array.getattr("flags")?;
-    let flag = |name: &str| flags.getattr(name)?.is_truthy();
-    if !flag("c_contiguous")? || !flag("aligned")? {
-        return Err(PyValueError::new_err("an adopted array must be C-contiguous and aligned"));
+    if !flags.getattr("c_contiguous")?.is_truthy()? || !flags.getattr("aligned")?.is_truthy()? {
+        return Err(PyValueError::new_err("the array must be C-contiguous and aligned"));
     }
     // SAFETY: the object is a NumPy array.
     let data = unsafe { (*array.as_array_ptr()).data };
     let start = NonNull::new(data.cast::<u8>()).ok_or_else(|| ours("InternalError", "an array without data".into()))?;
+    Ok((start, array.len() * array.dtype().itemsize()))
+}
+
+fn adopted(array: &Bound<'_, PyUntypedArray>, sharing: Sharing) -> PyResult<std::sync::Arc<Buffer>> {
+    let (start, bytes) = contiguous_bytes(array)?;
+    let rights = Rights { writable: array.getattr("flags")?.getattr("writeable")?.is_truthy()?, sharing };
     let owner = Box::new(ArrayOwner(array.clone().unbind()));
-    let rights = Rights { writable: flag("writeable")?, sharing };
-    let bytes = array.len() * array.dtype().itemsize();
     // SAFETY: the array is contiguous, so its elements are `bytes` bytes from `start`, writable where its flag says
     // so; it cannot be resized while `owner` refers to it.
     Ok(unsafe { Buffer::foreign(start, bytes, rights, owner) })
+}
+
+/// An address on its way into detached code.
+#[derive(Clone, Copy)]
+struct Source(NonNull<u8>);
+
+// SAFETY: an address only; who reads there answers for it.
+unsafe impl Send for Source {}
+// SAFETY: as above.
+unsafe impl Sync for Source {}
+
+impl Source {
+    /// Itself: so that a closure captures the whole and not the bare pointer.
+    fn whole(self) -> Self {
+        self
+    }
 }
 
 /// Adds the classes to the module.
