@@ -46,9 +46,10 @@ def run_python(code, names, page):
         return
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     report = []
-    runner.run(
-        doctest.DocTestParser().get_doctest(code, names, page.name, str(page), 0), report.append, clear_globs=False
-    )
+    block = doctest.DocTestParser().get_doctest(code, names, page.name, str(page), 0)
+    runner.run(block, out=report.append, clear_globs=False)
+    # The next block of the page goes on where this one ends.
+    names.update(block.globs)
     assert not runner.failures, "".join(report)
 
 

@@ -146,6 +146,42 @@ mod threads {
         assert_eq!(ledger.when_free(|| 5), Ok(5));
     }
 
+    proptest::proptest! {
+        /// Any sequence of requests and releases by three threads is answered as MITK's rules say.
+        #[test]
+        fn every_sequence_follows_the_rules(
+            moves in proptest::collection::vec((0u64..3, proptest::bool::ANY, 0usize..4, 1usize..3, 0usize..8), 1..60),
+        ) {
+            let ledger = Arc::<Ledger>::default();
+            let mut held: Vec<(Request, Lease)> = Vec::new();
+            for (thread, writes, first, count, release) in moves {
+                if release < held.len() {
+                    held.swap_remove(release);
+                }
+                let access = if writes { Access::Write } else { Access::Read };
+                let wish = request(thread, access, first..first + count);
+                let meets = |other: &Request| (first..first + count).any(|step| other.steps.contains(&step));
+                let in_the_way: Vec<&Request> = held
+                    .iter()
+                    .map(|(other, _)| other)
+                    .filter(|other| meets(other) && (writes || other.access == Access::Write))
+                    .collect();
+                match ledger.acquire(wish.clone(), never) {
+                    Ok(lease) => {
+                        assert!(in_the_way.is_empty());
+                        held.push((wish, lease));
+                    }
+                    Err(Error::Locked(_)) => assert!(in_the_way.iter().any(|other| other.thread == wish.thread)),
+                    Err(_) => {
+                        assert!(!in_the_way.is_empty());
+                        assert!(in_the_way.iter().all(|other| other.thread != wish.thread));
+                    }
+                }
+                assert_eq!(ledger.held(), held.len());
+            }
+        }
+    }
+
     #[test]
     fn threads_have_keys_of_their_own() {
         let own = ThreadKey::current();
