@@ -280,6 +280,19 @@ def test_a_surface_is_shown_and_its_representation_changes(screen, tube, saves) 
         assert shot.size == (4800, 3600)
 
 
+def test_projection_and_surface_share_a_window(screen, tube, saves) -> None:
+    run(tube, "vmtkmarchingcubes", "-ifile", "tube.mha", "-l", "50", "-ofile", "s.vtp")
+    line = (
+        "vmtkrenderer -size 1200 900 --pipe vmtkimagemipviewer -ifile tube.mha -windowlevel 200 100 -opacity 0 0.4 "
+        "-display 0 --pipe vmtksurfaceviewer -ifile s.vtp -color 1 0 0"
+    )
+    with Session(screen, tube, saves, "pype", line) as window:
+        # Where both are, the grey of the projection mixes with the red of the surface behind it.
+        window.sees("14-shared", lambda picture: reddish(picture) > 5000 and picture[450, 600, 1] > 20)
+        screen.key("q")
+        window.ends()
+
+
 def test_a_dead_display_is_no_display(tube) -> None:
 
     done = subprocess.run(

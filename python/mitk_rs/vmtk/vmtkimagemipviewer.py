@@ -108,8 +108,12 @@ class vmtkImageMIPViewer(ViewingScript):
     def _say_what_was_made(self) -> None:
         if self.ImageOutputFileName:
             self.PrintNote("-ofile writes the input image, not the projection; -omipfile FILE writes that")
-        elif self._words is not None and not (self.Display or self.MIPOutputFileName or self.ConsumedMembers):
+        elif self._words is not None and not self._makes_something():
             self.PrintNote("nothing was produced; -omipfile FILE writes the projection")
+
+    def _makes_something(self) -> bool:
+        shared = self.vmtkRenderer is not None
+        return bool(self.Display or shared or self.MIPOutputFileName or self.ConsumedMembers)
 
     def BuildView(self) -> None:
         """Show the projection and, with ``Display``, wait for ``q``.
