@@ -17,7 +17,10 @@ COMMANDS = ("init", "mip", "surface", "info", "convert", "crop", "doctor", "comp
 _DESCRIPTION = """Level-set initialization and maximum intensity projection for vessel segmentation.
 
 Exit status: 0 success, 1 something unexpected, 2 the line cannot be understood, 3 an input is missing or
-unreadable, 4 the request does not fit the data, 5 an output cannot be written, 6 a display is needed."""
+unreadable, 4 the request does not fit the data, 5 an output cannot be written, 6 a display is needed.
+
+With VMTK's grammar: mitk-rs vmtkimageinitialization ... and other script names, mitk-rs pype, mitk-rs
+install-vmtk-names; mitk-rs pype --help lists the scripts."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
