@@ -123,6 +123,7 @@ class Bench:
             theirs = format_seconds(found[peer].seconds) + " (one run)" * (repeats == 1)
             memory = [format_bytes(sample.peak) for sample in (own[-1], found[peer])]
             rows.append([case.title, times, memory[0], peer, theirs, memory[1], ratios])
+            print("    " + " | ".join(rows[-1][1:]), file=sys.stderr, flush=True)
         return rows
 
     def against_size(self) -> dict[str, dict[int, float]]:
