@@ -40,8 +40,8 @@ impl<T: Time> Batch<T> {
     }
 }
 
-/// Lanes solved together.
-const LANES: usize = 8;
+/// Batches are rounded up to this many voxels, so that vector loops have no scalar rest.
+const LANES: usize = 16;
 
 /// Bound on the difference between the cascade and the form above, per unit of `T (1 + T F / h)`.
 ///
