@@ -18,7 +18,7 @@ class _Cancel(Protocol):
 class ViewOwner:
     def release(self) -> None: ...
 
-@disjoint_base
+@final
 class Bricks:
     def __new__(
         cls,
@@ -32,6 +32,7 @@ class Bricks:
     @property
     def nbytes(self) -> int: ...
 
+@disjoint_base
 class ImageStore:
     def __new__(cls, *_args: Any, **_options: Any) -> Self: ...
     def _initialize(self, pixel: str, axes: Sequence[int], components: int) -> None: ...
