@@ -66,7 +66,7 @@ def run_commands(code):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_code_of_a_page_runs(page, workplace):
     names = {"__name__": "__main__"}
-    for block in BLOCK.finditer(page.read_text()):
+    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         if block["language"] == "python":
             run_python(block["code"], names, page)
         else:
@@ -76,14 +76,14 @@ def test_code_of_a_page_runs(page, workplace):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_of_a_page_lead_somewhere(page):
     missing = [
-        link["target"] for link in LINK.finditer(page.read_text()) if not (page.parent / link["target"]).exists()
+        link["target"] for link in LINK.finditer(page.read_text(encoding="utf-8")) if not (page.parent / link["target"]).exists()
     ]
     assert not missing
 
 
 def places_of_the_map():
     """The files and folders that the map in the architecture page names."""
-    page = (ROOT / "docs" / "architecture.md").read_text()
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     house = re.search(r"^```\n(rust/src/.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
     base = ROOT
     for line in house.splitlines():
