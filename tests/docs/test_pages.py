@@ -76,7 +76,9 @@ def test_code_of_a_page_runs(page, workplace):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_of_a_page_lead_somewhere(page):
     missing = [
-        link["target"] for link in LINK.finditer(page.read_text(encoding="utf-8")) if not (page.parent / link["target"]).exists()
+        link["target"]
+        for link in LINK.finditer(page.read_text(encoding="utf-8"))
+        if not (page.parent / link["target"]).exists()
     ]
     assert not missing
 
