@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Turns of the spin loop before a waiting member sleeps: about 20 us.
-const SPINS: u32 = 4_000;
+/// Turns of the spin loop before a waiting member sleeps: some 50 us where a pause takes 100 cycles.
+const SPINS: u32 = 1_000;
 
 type Job<'a> = &'a (dyn Fn(usize) + Sync);
 
