@@ -178,12 +178,14 @@ def nanoseconds(times: Mapping[int, float], n: int) -> str:
 
 def plot_sizes(series: Mapping[str, Mapping[int, float]], path: Path) -> None:
     """Time against volume size."""
+    from matplotlib.ticker import NullLocator
+
     figure, axes = new_figure("One march, smooth speed, one seed", "edge of the volume in voxels")
     for name, times in series.items():
         axes.loglog(list(times), list(times.values()), "o-" if name.startswith("mitk_rs") else "s--", label=name)
     sizes = sorted({n for times in series.values() for n in times})
     axes.set_xticks(sizes, labels=[f"{n}³" for n in sizes])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
     finish(figure, axes, path)
 
 

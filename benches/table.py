@@ -165,13 +165,18 @@ def environment(packages: Iterable[str]) -> str:
     cores = available_cores()
     return (
         f"Taken {now} on {_cpu()}, {cores} core{'s' * (cores != 1)} available, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}; {versions}.\n"
+        f"{platform.machine()}, Python {platform.python_version()}; {versions}. Load average over the last quarter of "
+        f"an hour: {_load()} (a quiet machine shows no more than the threads of the benchmark).\n"
     )
 
 
 def available_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[2]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 def _version(package: str) -> str:
