@@ -86,7 +86,7 @@ class Worker:
     def __init__(self, script: str | Path, *arguments: str) -> None:
         command = [sys.executable, str(script), *arguments]
         self._name = " ".join([Path(script).name, *arguments])
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
@@ -194,9 +194,9 @@ def _cpu() -> str:
 
 def write_section(title: str, text: str, path: Path = RESULTS) -> None:
     """Replace the section ``## title`` of the file of results, or append it; other sections stay."""
-    old = path.read_text() if path.exists() else "# Results\n"
+    old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
     section = f"## {title}\n\n{text.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     found = pattern.search(old)
     new = pattern.sub(lambda _: section + "\n", old) if found else f"{old.rstrip()}\n\n{section}"
-    path.write_text(new.rstrip() + "\n")
+    path.write_text(new.rstrip() + "\n", encoding="utf-8")

@@ -84,9 +84,9 @@ def test_a_short_run_against_peers_writes_its_table(tmp_path: Path) -> None:
     results.write_text("# Results\n\n## Other\n\nstays\n")
     options = ["--size", "12", "--cases", "constant", "tube", "--peers", "SimpleITK", "scikit-fmm", "--no-plots"]
     command = [sys.executable, str(script), *options, "--threads", "1", "2", "--repeats", "1", "--output", str(results)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=200, check=False)
     assert run.returncode == 0, run.stderr
-    written = results.read_text()
+    written = results.read_text(encoding="utf-8")
     assert written.startswith("# Results\n\n## Other\n\nstays\n\n## Fronts\n\nTaken 20")
     rows = [line for line in written.splitlines() if line.startswith(("| march 12", "| colliding fronts, tube 12"))]
     assert [row.split(" | ")[3] for row in rows] == ["SimpleITK", "scikit-fmm", "SimpleITK"]
