@@ -43,3 +43,11 @@ def test_two_fronts_share_one_scan_of_the_image() -> None:
     again = _core.march(image, (1, 1, 1), [(3, 4, 5)], speed_map=(200.0, None, False, False))[0]
     speed = _core.speed_image(image, 200.0)
     assert once.tobytes() == again.tobytes() == _core.march(speed, (1, 1, 1), [(3, 4, 5)])[0].tobytes()
+
+
+def test_an_unknown_solver_is_refused() -> None:
+    speed = np.ones((4, 4, 4), np.float32)
+    with pytest.raises(ValueError, match=r'solver is "magic": allowed are "tiles" and "heap"'):
+        _core.march(speed, (1, 1, 1), [(0, 0, 0)], solver="magic")
+    with pytest.raises(ValueError, match=r'solver is "magic": allowed are "tiles" and "heap"'):
+        _core.colliding_fronts(speed, (1, 1, 1), [(0, 0, 0)], [(3, 3, 3)], solver="magic")

@@ -17,7 +17,7 @@ type Job<'a> = &'a (dyn Fn(usize) + Sync);
 /// What the members share.
 pub(crate) struct Team {
     members: usize,
-    /// Number of the phase; odd steps do not exist, `u64::MAX` ends the team.
+    /// Number of the phase; `u64::MAX` ends the team.
     phase: AtomicU64,
     job: UnsafeCell<Option<Job<'static>>>,
     finished: AtomicUsize,

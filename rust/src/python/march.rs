@@ -176,6 +176,18 @@ impl<'py> Request<'_, 'py> {
     }
 }
 
+/// Whether the plain heap was asked for by name.
+fn is_heap(solver: &str) -> PyResult<bool> {
+    match solver {
+        "tiles" => Ok(false),
+        "heap" => Ok(true),
+        other => {
+            let text = format!("solver is {other:?}: allowed are \"tiles\" and \"heap\"");
+            Err(PyValueError::new_err(text))
+        }
+    }
+}
+
 /// The plain march, for those who want to check the fast one.
 fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<Summary> {
     let size = job.speed.size();
@@ -217,14 +229,7 @@ fn march<'py>(
     timeout: Option<f64>,
 ) -> PyResult<Marched<'py>> {
     let options = CallOptions { threads, progress, cancel, timeout };
-    let heap = match solver {
-        "tiles" => false,
-        "heap" => true,
-        other => {
-            let text = format!("solver is {other:?}: allowed are \"tiles\" and \"heap\"");
-            return Err(PyValueError::new_err(text));
-        }
-    };
+    let heap = is_heap(solver)?;
     let request = Request {
         input: &InputArray::new(speed, "speed")?,
         spacing: Spacing3::new(spacing)?,
@@ -283,7 +288,7 @@ fn colliding_fronts<'py>(
     let output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
     // SAFETY: the array is fresh or the caller's `out=`, handed over for this call.
     let out = unsafe { output.as_mut_slice() };
-    let (plain, map) = (solver == "heap", speed_map.map(MapSource::from));
+    let (plain, map) = (is_heap(solver)?, speed_map.map(MapSource::from));
     py.enter_core(&options, move |task| {
         let speed = speeds(voxels, map, &task)?;
         if plain {
