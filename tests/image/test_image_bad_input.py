@@ -16,6 +16,15 @@ def initialized(*args, **options):
 TABLE = [
     (lambda: mitk.Image(5), TypeError, "expected a numpy array, got int"),
     (lambda: mitk.Image([[1, 2], [3, 4]]), TypeError, "got list; Image.from_any"),
+    (
+        lambda: mitk.Image.from_any(object()),
+        TypeError,
+        "no image can be made of builtins.object; known are arrays, paths",
+    ),
+    (lambda: mitk.Image.from_any(None), TypeError, "no image can be made of builtins.NoneType"),
+    (lambda: mitk.Image.from_any([[1, 2], [3, 4]]), TypeError, "no image can be made of builtins.list"),
+    (lambda: mitk.Image.from_vtk(object()), TypeError, "expected vtkmodules.vtkImageData, got builtins.object"),
+    (lambda: mitk.Image.from_any("no such file.mha"), FileNotFoundError, "no such file.mha"),
     (lambda: mitk.Image.from_numpy("scan.mha"), TypeError, "expected a numpy array, got str"),
     (lambda: mitk.Image(np.ma.array(SQUARE)), TypeError, "would lose its mask"),
     (lambda: mitk.Image(SQUARE, bogus=1), TypeError, "bogus"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["from_any"]
+__all__ = ["from_any", "from_library"]
 
 # Where the classes live that our modules understand: module here, module there, name of the class there. An object
 # can only be of a class whose module is loaded already, so nothing is imported to find out.
@@ -25,6 +25,7 @@ _CLASSES = (
     ("xarray", "xarray", "DataArray"),
     ("torch", "torch", "Tensor"),
 )
+_EXPECTED = {name: f"{module.split('.')[0]}.{kind}" for name, module, kind in _CLASSES} | {"itk": "itk.Image"}
 
 
 def from_any(source: Any) -> Image:
@@ -35,7 +36,7 @@ def from_any(source: Any) -> Image:
     source
         ========================  ============================================================
         NumPy array               as ``Image(array)``: ``([t, z, ]y, x)``
-        ``vtkImageData``          and pyvista's ``ImageData``; 2-D where it has one slice
+        ``vtkImageData``          and pyvista's ``ImageData``: shared, see :meth:`Image.from_vtk`
         ``SimpleITK.Image``       2-D to 4-D, scalars and vectors, with its text entries
         ``itk.Image``             and ``itk.VectorImage``
         nibabel image             RAS is turned to LPS, ``(x, y, z, t)`` to ``(t, z, y, x)``
@@ -50,12 +51,14 @@ def from_any(source: Any) -> Image:
     Returns
     -------
     Image
-        With voxels of its own.
+        With voxels of its own; only VTK's are shared. ``from_any(...).copy()`` parts from VTK, too.
 
     Raises
     ------
     TypeError
         Nothing that is known.
+    RequestError
+        A ``vtkImageData`` without numbers at its points.
     GeometryError
         A place in the world that no image can have.
 
@@ -74,9 +77,25 @@ def from_any(source: Any) -> Image:
         return source.copy()
     if isinstance(source, str | bytes | os.PathLike):
         return Image(source)
-    name = _library_of(source)
-    converter = import_module(f"mitk_rs.interop.{name or 'arrays'}")
-    made: Image = converter.to_image(source)
+    return _made(_library_of(source) or "arrays", source)
+
+
+def from_library(library: str, source: Any, **options: Any) -> Image:
+    """Make an image of an object of one library.
+
+    Raises
+    ------
+    TypeError
+        The object is not that library's.
+    """
+    if _library_of(source) != library:
+        kind = type(source)
+        raise TypeError(f"expected {_EXPECTED[library]}, got {kind.__module__}.{kind.__qualname__}")
+    return _made(library, source, **options)
+
+
+def _made(module: str, source: Any, **options: Any) -> Image:
+    made: Image = import_module(f"mitk_rs.interop.{module}").to_image(source, **options)
     return made
 
 

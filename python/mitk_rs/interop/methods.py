@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkImageData
 
+    from mitk_rs.image import Image
+
 __all__ = ["Conversions"]
 
 
 class Conversions:
-    """Part of ``Image``: the same image for other libraries. Each method imports the library it is named after."""
+    """Part of ``Image``: images for other libraries and of them.
+
+    A ``to_`` method imports the library it is named after, a ``from_`` method raises ``TypeError`` for anything that is
+    not that library's. :meth:`mitk_rs.Image.from_any` finds out which it is.
+    """
 
     def to_vtk(self, time_step: SupportsIndex = 0) -> vtkImageData:
         """Show a time step as ``vtkImageData`` that shares the voxels.
@@ -92,5 +98,90 @@ class Conversions:
         """
         return self._converted("torch")
 
+    @staticmethod
+    def from_vtk(source: vtkImageData, *, copy: bool | None = None) -> Image:
+        """The image of a ``vtkImageData`` (or pyvista's ``ImageData``), at its place; 2-D where it has one slice.
+
+        Parameters
+        ----------
+        source
+            With numbers at its points. The active array counts, else the first. Its extent may begin anywhere.
+        copy
+            ``None`` shares the voxels where that is possible: with VTK 9.7 or newer, in arrays that hold the
+            components of a voxel side by side, which are all that filters and readers make. What one side writes the
+            other sees; no lock holds VTK back. The memory lives as long as the image or any view of it, whatever
+            becomes of the VTK objects. A VTK array that is resized gets memory of its own and parts from the image.
+            Where voxels cannot be shared (older VTK, arrays of separate components, bits, or computed values) they
+            are copied. ``True`` always copies, ``False`` raises where a copy is needed.
+
+        Raises
+        ------
+        TypeError
+            Anything else.
+        RequestError
+            No numbers at the points.
+        ValueError
+            ``copy=False`` and voxels that cannot be shared.
+        GeometryError
+            Spacing or direction that no image can have.
+
+        Examples
+        --------
+        >>> import mitk_rs as mitk
+        >>> from vtkmodules.vtkCommonDataModel import vtkImageData
+        >>> data = vtkImageData()
+        >>> data.SetDimensions(6, 5, 4)
+        >>> data.AllocateScalars(4, 1)
+        >>> image = mitk.Image.from_vtk(data)
+        >>> image.as_numpy()[3, 4, 5] = 7
+        >>> data.GetScalarComponentAsDouble(5, 4, 3, 0)
+        7.0
+        """
+        return _made_of("vtk", source, copy=copy)
+
+    @staticmethod
+    def from_pyvista(source: Any, *, copy: bool | None = None) -> Image:
+        """The image of a ``pyvista.ImageData``: same as :meth:`from_vtk`."""
+        return _made_of("vtk", source, copy=copy)
+
+    @staticmethod
+    def from_simpleitk(source: Any) -> Image:
+        """A copy of a ``SimpleITK.Image``, with its text entries as properties."""
+        return _made_of("simpleitk", source)
+
+    @staticmethod
+    def from_itk(source: Any) -> Image:
+        """A copy of an ``itk.Image`` or ``itk.VectorImage``."""
+        return _made_of("itk", source)
+
+    @staticmethod
+    def from_nibabel(source: Any) -> Image:
+        """A copy of a nibabel image, from RAS and ``(x, y, z, t)`` to LPS and ``(t, z, y, x)``."""
+        return _made_of("nibabel", source)
+
+    @staticmethod
+    def from_xarray(source: Any) -> Image:
+        """A copy of an ``xarray.DataArray`` with dimensions named t, z, y, x, c.
+
+        Raises
+        ------
+        RequestError
+            Other dimensions.
+        GeometryError
+            Coordinates that are not equally spaced.
+        """
+        return _made_of("xarray", source)
+
+    @staticmethod
+    def from_torch(source: Any) -> Image:
+        """A copy of a ``torch.Tensor`` ``([t, ][z, ]y, x)``, from whatever device it is on."""
+        return _made_of("torch", source)
+
     def _converted(self, library: str, *options: Any) -> Any:
         return import_module(f"mitk_rs.interop.{library}").from_image(self, *options)
+
+
+def _made_of(library: str, source: Any, **options: Any) -> Image:
+    from mitk_rs.interop import from_library
+
+    return from_library(library, source, **options)

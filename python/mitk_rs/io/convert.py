@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
@@ -14,9 +15,10 @@ __all__ = ["image_of", "record_of"]
 _log = logging.getLogger(__name__)
 
 
-def image_of(record: ImageRecord) -> Image:
-    """Return an image that takes over the voxels of a record nobody else uses."""
-    image = Image._taking_over(record.array, components=record.components > 1)
+def image_of(record: ImageRecord, *, shared: bool = False) -> Image:
+    """Return an image that takes over the voxels of a record: nobody else writes them, unless they are ``shared``."""
+    take = partial(Image, copy=None) if shared else Image._taking_over
+    image = take(record.array, components=record.components > 1)
     image.time_geometry = record.time_geometry
     for name, content in record.properties.items():
         try:

@@ -26,6 +26,7 @@ from mitk_rs.io.vtk_messages import run_writer, vtk_messages
 
 __all__ = [
     "image_data_to_record",
+    "point_scalars",
     "read",
     "read_header",
     "read_image_data",
@@ -73,7 +74,7 @@ def read_image_data(path: str) -> Any:
     if messages.text:
         raise unreadable(path, messages.first())
     data = reader.GetOutput()
-    _scalars(data, path)
+    point_scalars(data, path)
     return data
 
 
@@ -124,7 +125,7 @@ def _check_extent(reader: Any, path: str) -> None:
 
 def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = "") -> ImageRecord:
     """Describe a ``vtkImageData``; the array shares its voxels and keeps them alive."""
-    scalars = _scalars(data, path)
+    scalars = point_scalars(data, path)
     entries = _entries(data)
     components = scalars.GetNumberOfComponents()
     lengths = tuple(reversed(data.GetDimensions()))
@@ -143,11 +144,16 @@ def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = ""
     return ImageRecord.of(header, array)
 
 
-def _scalars(data: Any, path: str) -> Any:
+def point_scalars(data: Any, path: str = "vtkImageData") -> Any:
+    """Return the array that becomes the voxels: the active one, else the first at the points."""
+    # Compared with None, because VTK's collections and arrays are false where they are empty.
     points = data.GetPointData() if data is not None else None
-    scalars = points and (points.GetScalars() or points.GetArray(0))
-    if not scalars or scalars.GetNumberOfTuples() == 0:
-        where = "only in its cells" if points and data.GetCellData().GetNumberOfArrays() else "nowhere"
+    scalars = None if points is None else points.GetScalars()
+    if scalars is None and points is not None:
+        scalars = points.GetArray(0)
+    if scalars is None or scalars.GetNumberOfTuples() == 0:
+        in_cells = points is not None and data.GetCellData().GetNumberOfArrays() > 0
+        where = "only in its cells" if in_cells else "nowhere"
         raise unreadable(path, f"it has numbers {where}; an image needs them at its points")
     return scalars
 
