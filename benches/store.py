@@ -1,7 +1,7 @@
 """The image store beside SimpleITK's and ITK's: views, images of arrays, images of files.
 
-``python benches/store.py [--quick]`` writes the section "Image store" of RESULTS.md. Each package runs in a process of
-its own and they take turns. Files are read from the page cache: what is compared is the software, not the disk.
+``python benches/store.py --help``. Writes ``benches/RESULTS-store.md``. Each package runs in a process of its own and
+they take turns. Files are read from the page cache: what is compared is the software, not the disk.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ PACKAGES = ("mitk_rs", "numpy", "SimpleITK", "itk")
 TITLE = "Image store"
 # Views are so quick that others' work on the machine shows: the best of many short runs counts, as timeit advises.
 VIEWS, SHORT_RUNS = 500, 200
-HEADER = ("case", *PACKAGES)
-NOTE = """Views: best of many short runs; the others: medians of runs that take turns. In brackets how many times as
-long as mitk_rs. (A view of SimpleITK's dangles once its image is gone.)
+KEPT_VIEWS = 1000
+HEADER = ("case", *PACKAGES, "promised of mitk_rs")
+NOTE = """Views: best of many short runs; the others: medians of runs that take turns, after one that does not count.
+In brackets how many times as long as mitk_rs. The last row is resident memory added by views that are all kept, in the
+first and only run. (A view of SimpleITK's dangles once its image is gone.) `make bench` or `python benches/store.py`
+writes this file.
 """
+RESULTS = table.RESULTS.with_name("RESULTS-store.md")
 
 
 def voxels(megabytes: int) -> Any:
@@ -45,6 +49,9 @@ def mitk_rs_calls(case: str, megabytes: int, path: str) -> Callable[[], object]:
     if case == "array":
         array = voxels(megabytes)
         return lambda: mitk.Image(array)
+    if case == "kept":
+        large = mitk.Image(voxels(megabytes), copy=None)
+        return lambda: [large.as_numpy() for _ in range(KEPT_VIEWS)]
     image = mitk.Image(np.zeros((64, 64, 64), np.int16))
     return image.as_numpy if case == "view" else lambda: image.as_numpy(use_accessor=True)
 
@@ -61,6 +68,9 @@ def simpleitk_calls(case: str, megabytes: int, path: str) -> Callable[[], object
     if case == "array":
         array = voxels(megabytes)
         return lambda: sitk.GetImageFromArray(array)
+    if case == "kept":
+        large = sitk.GetImageFromArray(voxels(megabytes))
+        return lambda: [sitk.GetArrayViewFromImage(large) for _ in range(KEPT_VIEWS)]
     image = sitk.GetImageFromArray(np.zeros((64, 64, 64), np.int16))
     return lambda: sitk.GetArrayViewFromImage(image)
 
@@ -73,6 +83,9 @@ def itk_calls(case: str, megabytes: int, path: str) -> Callable[[], object]:
     if case == "array":
         array = voxels(megabytes)
         return lambda: itk.image_from_array(array)
+    if case == "kept":
+        large = itk.image_from_array(voxels(megabytes))
+        return lambda: [itk.array_view_from_image(large) for _ in range(KEPT_VIEWS)]
     image = itk.image_from_array(np.zeros((64, 64, 64), np.int16))
     return lambda: itk.array_view_from_image(image)
 
@@ -89,6 +102,7 @@ CASES = {
     "accessor": ("mitk_rs",),
     "array": PACKAGES,
     "file": ("mitk_rs", "SimpleITK", "itk"),
+    "kept": ("mitk_rs", "SimpleITK", "itk"),
 }
 
 
@@ -128,60 +142,88 @@ def views(case: str) -> dict[str, float]:
     return times
 
 
-def volumes(case: str, workers: Mapping[str, table.Worker], repeats: int) -> dict[str, float]:
-    """Median seconds of each package, after one run that does not count."""
+def volumes(case: str, workers: Mapping[str, table.Worker], repeats: int) -> dict[str, table.Sample]:
+    """Medians of each package; of several runs the first does not count."""
     runs = {name: partial(workers[name].run, {"case": case}) for name in CASES[case]}
-    for run in runs.values():
-        run()
+    if repeats > 1:
+        table.alternate(runs, dict.fromkeys(runs, 1))
     samples = table.alternate(runs, dict.fromkeys(runs, repeats))
-    return {name: table.median(taken).seconds for name, taken in samples.items()}
+    return {name: table.median(taken) for name, taken in samples.items()}
 
 
-def row(label: str, seconds: Mapping[str, float]) -> list[str]:
+def seconds_of(samples: Mapping[str, table.Sample]) -> dict[str, float]:
+    """The times alone."""
+    return {name: sample.seconds for name, sample in samples.items()}
+
+
+def row(label: str, seconds: Mapping[str, float], promise: str) -> list[str]:
     """Our time, and the others' with how many times ours it is."""
     ours = seconds["mitk_rs"]
     cells = [f"{table.format_seconds(s)} ({table.format_ratio(s, ours)})" for s in seconds.values()]
     found = dict(zip(seconds, cells, strict=True)) | {"mitk_rs": table.format_seconds(ours)}
-    return [label, *(found.get(name, "") for name in PACKAGES)]
+    return [label, *(found.get(name, "") for name in PACKAGES), promise]
+
+
+def memory_row(label: str, samples: Mapping[str, table.Sample], promise: str) -> list[str]:
+    """Resident memory that each added."""
+    added = {name: f"{sample.peak / 1024:.0f} KiB" for name, sample in samples.items()}
+    return [label, *(added.get(name, "") for name in PACKAGES), promise]
 
 
 def report(megabytes: int, path: str, repeats: int) -> str:
-    """The text of the section."""
+    """The text of the file."""
     rows = [
-        row("`as_numpy()` and views of others", views("view")),
-        row("`as_numpy(use_accessor=True)`", views("accessor")),
+        row("`as_numpy()` and views of others", views("view"), "under 2 us"),
+        row("`as_numpy(use_accessor=True)`", views("accessor"), "under 5 us"),
     ]
+    size = f"{megabytes} MiB"
     with ExitStack() as stack:
         worker = partial(table.Worker, __file__, "--worker")
         workers = {name: stack.enter_context(worker(name, str(megabytes), path)) for name in PACKAGES}
-        rows.append(row(f"`Image(array)`, {megabytes} MiB, and `array.copy()`", volumes("array", workers, repeats)))
-        rows.append(row(f"`Image(path)`, raw .mha of {megabytes} MiB", volumes("file", workers, repeats)))
+        array, file = (volumes(case, workers, repeats) for case in ("array", "file"))
+        kept = volumes("kept", workers, 1)
+    rows += [
+        row(f"`Image(array)`, {size}, and `array.copy()`", seconds_of(array), "at most 1.2 times numpy"),
+        row(f"`Image(path)`, raw .mha of {size}", seconds_of(file), "at most 1.3 times SimpleITK"),
+        memory_row(f"{KEPT_VIEWS} views of {size}", kept, "no voxels"),
+    ]
     return f"{table.environment(PACKAGES)}\n{NOTE}\n{table.markdown(HEADER, rows)}"
 
 
 def main() -> None:
-    """Measure and write the section, or serve as a worker."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small volumes, few repeats")
-    parser.add_argument("--worker", nargs=3, metavar=("PACKAGE", "MEGABYTES", "PATH"), help=argparse.SUPPRESS)
-    parser.add_argument("--view", nargs=2, metavar=("PACKAGE", "CASE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    """Measure and write the results, or serve as a worker."""
+    options = parse()
     if options.worker:
         package, megabytes, path = options.worker
         work(package, int(megabytes), path)
     elif options.view:
         time_view(*options.view)
     else:
-        compare(*((128, 3) if options.quick else (1024, 5)))
+        compare(options.megabytes, options.repeats, options.output)
 
 
-def compare(megabytes: int, repeats: int) -> None:
-    """Measure everything and write the section."""
+def parse() -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="volumes of 128 MiB, three runs")
+    parser.add_argument("--megabytes", type=int, default=1024, help="size of the volumes in MiB (default 1024)")
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each, of which the median counts (default 7)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="default benches/RESULTS-store.md")
+    parser.add_argument("--worker", nargs=3, metavar=("PACKAGE", "MEGABYTES", "PATH"), help=argparse.SUPPRESS)
+    parser.add_argument("--view", nargs=2, metavar=("PACKAGE", "CASE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.quick:
+        options.megabytes, options.repeats = min(options.megabytes, 128), 3
+    return options
+
+
+def compare(megabytes: int, repeats: int, output: Path) -> None:
+    """Measure everything and write the results."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "raw.mha")
         write_raw(path, megabytes)
         text = report(megabytes, path, repeats)
-    table.write_section(TITLE, text)
+    table.write_section(TITLE, text, output)
     sys.stdout.write(text)
 
 

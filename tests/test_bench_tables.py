@@ -91,3 +91,21 @@ def test_a_short_run_against_peers_writes_its_table(tmp_path: Path) -> None:
     rows = [line for line in written.splitlines() if line.startswith(("| march 12", "| colliding fronts, tube 12"))]
     assert [row.split(" | ")[3] for row in rows] == ["SimpleITK", "scikit-fmm", "SimpleITK"]
     assert all("x / " in row for row in rows)
+
+
+def test_a_short_run_of_the_store_writes_its_table(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "benches" / "store.py"
+    results = tmp_path / "RESULTS-store.md"
+    command = [sys.executable, str(script), "--megabytes", "1", "--repeats", "1", "--output", str(results)]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=200, check=False)
+    assert run.returncode == 0, run.stderr
+    rows = [line for line in results.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][2:]
+    assert [row.split(" | ")[-1] for row in rows] == [
+        "under 2 us |",
+        "under 5 us |",
+        "at most 1.2 times numpy |",
+        "at most 1.3 times SimpleITK |",
+        "no voxels |",
+    ]
+    assert all(" us" in row for row in rows[:2])
+    assert all("KiB" in cell for cell in rows[-1].split(" | ")[1:2])
