@@ -53,6 +53,7 @@ class vmtkSurfaceReader(pypeScript):
 
 
 def _read(name: str, chosen: str) -> Any:
+    from mitk_rs.io.ply import check_ply
     from mitk_rs.io.vtk_messages import vtk_messages
 
     path = Path(name)
@@ -60,6 +61,8 @@ def _read(name: str, chosen: str) -> Any:
         raise FileMissingError(f"no such file: {name}")
     if not path.is_file():
         raise FileError(f"cannot read {name}: it is not a file")
+    if chosen == "ply":
+        check_ply(name)
     reader = _reader(chosen)
     reader.SetFileName(name)
     with vtk_messages() as messages:
@@ -68,7 +71,19 @@ def _read(name: str, chosen: str) -> Any:
     if messages.text or surface is None or surface.GetNumberOfPoints() == 0:
         reason = messages.first() if messages.text else "it holds no surface"
         raise FileError(f"cannot read {name}: {reason}")
+    _check_cells(surface, name)
     return surface
+
+
+def _check_cells(surface: Any, name: str) -> None:
+    """Refuse points that do not exist: whoever draws the surface would read memory that is not its own."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    points = surface.GetNumberOfPoints()
+    for cells in (surface.GetVerts(), surface.GetLines(), surface.GetPolys(), surface.GetStrips()):
+        used = vtk_to_numpy(cells.GetConnectivityArray())
+        if used.size and not (0 <= used.min() and used.max() < points):
+            raise FileError(f"cannot read {name}: a cell uses point {used.max()} of {points}")
 
 
 def _reader(chosen: str) -> Any:
