@@ -36,7 +36,7 @@ def text(faces="3 0 1 2\n", count=1, points=LINES, **changes):
     return (head + points + faces).encode("latin-1")
 
 
-def binary(faces=b"\x03" + np.arange(3, dtype="<i4").tobytes(), count=1, order="binary_little_endian", points=POINTS):
+def binary(faces=b"\x03\0\0\0\0\1\0\0\0\2\0\0\0", count=1, order="binary_little_endian", points=POINTS):
     return HEADER.format(order=order, faces=count).encode() + points.tobytes() + faces
 
 

@@ -15,11 +15,10 @@ from mitk_rs.io.formats import unreadable
 
 __all__ = ["check_ply"]
 
-_TYPES = {
-    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
-    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
-    **{"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"},
-}
+_CODES = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
+_OLD_NAMES = ("char", "uchar", "short", "ushort", "int", "uint", "float", "double")
+_NAMES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
+_TYPES = dict(zip(_OLD_NAMES + _NAMES, _CODES * 2, strict=True))
 _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 _HEADER = re.compile(rb"\Aply\r?\n.*?^end_header\r?\n", re.DOTALL | re.MULTILINE)
 # VTK counts the points of a polygon in one byte.
@@ -107,7 +106,7 @@ def _check_element(element: _Element) -> None:
 def _check_indices(indices: NDArray[Any], points: int) -> None:
     if indices.shape[-1] > _MOST_POINTS:
         raise ValueError(f"a polygon has {indices.shape[-1]} points, at most {_MOST_POINTS} can be read")
-    if indices.size and not (0 <= indices.min() and indices.max() < points):
+    if indices.size and not (indices.min() >= 0 and indices.max() < points):
         raise ValueError(f"a polygon has point {indices.max()} of {points}")
 
 

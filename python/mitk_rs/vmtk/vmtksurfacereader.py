@@ -82,7 +82,7 @@ def _check_cells(surface: Any, name: str) -> None:
     points = surface.GetNumberOfPoints()
     for cells in (surface.GetVerts(), surface.GetLines(), surface.GetPolys(), surface.GetStrips()):
         used = vtk_to_numpy(cells.GetConnectivityArray())
-        if used.size and not (0 <= used.min() and used.max() < points):
+        if used.size and not (used.min() >= 0 and used.max() < points):
             raise FileError(f"cannot read {name}: a cell uses point {used.max()} of {points}")
 
 
