@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,10 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("MITK_RS_TEST_DATA is not set: no real CT and no published results to compare with")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def itk_files() -> None:
+    """SimpleITK for ``.nrrd`` and the like: a dependency, but without wheels for free-threaded interpreters."""
+    if find_spec("SimpleITK") is None:
+        pytest.skip("SimpleITK is not installed: nothing reads or writes .nrrd")

@@ -9,7 +9,7 @@ import mitk_rs as mitk
 
 
 @pytest.fixture
-def scan(tmp_path, monkeypatch):
+def scan(tmp_path, monkeypatch, itk_files):
     """``input.nrrd`` in the current folder, as the document has it."""
     monkeypatch.chdir(tmp_path)
     voxels = np.arange(3 * 40 * 50, dtype=np.int16).reshape(3, 40, 50)

@@ -303,6 +303,7 @@ def test_uid_is_an_object_s_own(image):
     assert len({image.uid, image.copy().uid, mitk.Image().uid}) == 3
 
 
+@pytest.mark.usefixtures("itk_files")
 def test_uid_comes_back_from_a_file(image, tmp_path):
     image.save(tmp_path / "without.nrrd")
     uid = image.uid
@@ -311,6 +312,7 @@ def test_uid_comes_back_from_a_file(image, tmp_path):
     assert mitk.Image(tmp_path / "without.nrrd").uid != uid
 
 
+@pytest.mark.usefixtures("itk_files")
 def test_a_loaded_image_shares_its_voxels_with_snapshots(image, tmp_path):
     """What a reader made belongs to the image alone, so that no copy is needed."""
     image.save(tmp_path / "image.nrrd")

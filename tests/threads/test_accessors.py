@@ -53,6 +53,7 @@ def test_message_names_thread_and_line(image):
     del held
 
 
+@pytest.mark.usefixtures("itk_files")
 def test_saving_needs_a_read_accessor(image, tmp_path):
     held = write(image)
     with pytest.raises(mitk.MemoryIsLockedError):
