@@ -63,6 +63,13 @@ CASES = [
     (call("index_to_world", np.zeros((2, 3)), mitk.Point3D()), TypeError, "the output must be"),
     (call("index_to_world", mitk.Point3D(), mitk.Vector3D()), TypeError, "a Point3D into a Vector3D"),
     (call("affine", "ras"), mitk.RequestError, 'space must be "LPS" or "RAS", got \'ras\''),
+    (call("set_affine", np.eye(4), "XYZ"), mitk.RequestError, 'space must be "LPS" or "RAS"'),
+    (call("set_affine", np.eye(3)), mitk.GeometryError, r"4x4 matrix with the last row \(0, 0, 0, 1\)"),
+    (call("set_affine", np.ones((4, 4))), mitk.GeometryError, "last row"),
+    (call("set_affine", np.diag([1, 0, 1, 1])), mitk.GeometryError, "direction must be invertible"),
+    (call("set_affine", np.diag([1, math.nan, 1, 1])), mitk.GeometryError, "direction must be finite"),
+    (call("set_affine", [[1], [2, 3]]), mitk.GeometryError, "rows of different lengths"),
+    (call("set_affine", np.eye(4) * 1j), TypeError, "affine must be a matrix of real numbers"),
     (assign("frame_of_reference_id", 1.5), TypeError, "interpreted as an integer"),
     (call("get_extent", 1.0), TypeError, "interpreted as an integer"),
 ]

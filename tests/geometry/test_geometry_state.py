@@ -66,6 +66,20 @@ def test_ras_negates_the_first_two_world_axes(spacing, origin, direction):
     assert np.array_equal(geometry.affine(), geometry.index_to_world_matrix)
 
 
+@pytest.mark.parametrize("space", ["LPS", "RAS"])
+def test_an_affine_that_is_set_comes_back(space):
+    c, s = np.cos(0.3), np.sin(0.3)
+    source = mitk.Geometry3D(spacing=(0.5, 0.7, 3), origin=(1, 2, 3), direction=[[c, -s, 0], [s, c, 0], [0, 0, -1]])
+    target = mitk.Geometry3D(bounds=(0, 4, 0, 5, 0, 6), image_geometry=True)
+    before = target.modified
+    target.set_affine(source.affine(space), space)
+    np.testing.assert_allclose(target.affine(), source.affine(), atol=1e-12)
+    np.testing.assert_allclose(list(target.spacing), list(source.spacing), rtol=1e-12)
+    assert (target.bounds, target.image_geometry) == ([0, 4, 0, 5, 0, 6], True)
+    assert target.modified > before
+    assert target.index_to_world_last_modified > before
+
+
 def test_tiny_and_huge_spacings_map_without_overflow():
     geometry = mitk.Geometry3D(spacing=(1e-200, 1, 1e200))
     assert np.allclose(list(geometry.world_to_index((1e-200, 2, 3e200))), (1, 2, 3))

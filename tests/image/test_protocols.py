@@ -77,6 +77,22 @@ def test_empty_images_and_subclasses_can_be_copied(name):
     assert (type(made), made.label, made.shape, made.spacing) == (Labelled, "left", (2, 3), (1, 2, 3))
 
 
+def test_a_part_of_a_subclass_is_whole():
+    part = Labelled("left", np.zeros((2, 3))).crop((0, 0), (2, 2))
+    assert (type(part), part.label, part.shape) == (Labelled, "left", (2, 2))
+
+
+def test_affines_of_all_steps_are_set_and_snapshots_refuse():
+    image = mitk.Image(np.zeros((2, 3, 4, 5)))
+    image.set_affine(np.diag([2.0, 3, 4, 1]), time_step=None)
+    assert (image.get_spacing(0), image.get_spacing(1)) == ((2, 3, 4), (2, 3, 4))
+    image.set_affine(np.diag([-1.0, -1, 1, 1]), "RAS", time_step=1)
+    assert image.get_spacing(0) == (2, 3, 4)
+    assert np.array_equal(image.affine(time_step=1), np.eye(4))
+    with pytest.raises(mitk.RequestError, match="snapshot"):
+        image.snapshot().set_affine(np.eye(4))
+
+
 def test_shallow_copies_share_voxels_until_one_is_written(image):
     made = copy.copy(image)
     assert np.shares_memory(made.array, image.array)

@@ -121,7 +121,7 @@ def test_slices_with_scales_of_their_own_share_one_type(tmp_path):
 
 def test_a_missing_slice_is_told(tmp_path, volume):
     write_series(tmp_path, volume, skip={3})
-    with pytest.warns(mitk.DicomSeriesWarning, match=r"1 slices are missing after slice 2 of 5"):
+    with pytest.warns(mitk.DicomSeriesWarning, match=r"1 slice is missing after slice 2 of 5"):
         image = mitk.Image(tmp_path)
     assert image.shape == (5, 8, 10)
     assert image.spacing[2] == pytest.approx(2.0)

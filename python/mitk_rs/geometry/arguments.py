@@ -16,6 +16,8 @@ from mitk_rs.errors import GeometryError, RequestError
 Triple = tuple[float, float, float]
 FloatArray = NDArray[np.float64]
 
+# From LPS to RAS and back.
+RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Unit columns whose box has less volume than this lie in a plane as far as doubles can tell.
 _SINGULAR_BELOW = 1e-12
 
@@ -65,13 +67,28 @@ def direction(value: ArrayLike) -> FloatArray:
     return matrix
 
 
-def _real_matrix(value: ArrayLike) -> FloatArray:
+def affine(value: ArrayLike, space: str) -> FloatArray:
+    """A 4x4 matrix to millimetres whose last row is (0, 0, 0, 1), turned to LPS; its 3x3 part is not looked at."""
+    check_space(space)
+    matrix = _real_matrix(value, "affine", "4x4")
+    if matrix.shape != (4, 4) or not np.array_equal(matrix[3], (0, 0, 0, 1)):
+        raise GeometryError(f"affine must be a 4x4 matrix with the last row (0, 0, 0, 1), got {matrix.tolist()}")
+    return matrix if space == "LPS" else RAS_FROM_LPS @ matrix
+
+
+def check_space(space: str) -> None:
+    """Whether affine matrices are known in it."""
+    if space not in ("LPS", "RAS"):
+        raise RequestError(f'space must be "LPS" or "RAS", got {space!r}')
+
+
+def _real_matrix(value: ArrayLike, what: str = "direction", size: str = "3x3") -> FloatArray:
     try:
         matrix = np.asarray(value)
     except ValueError:
-        raise GeometryError("direction must be a 3x3 matrix, got rows of different lengths") from None
+        raise GeometryError(f"{what} must be a {size} matrix, got rows of different lengths") from None
     if matrix.dtype.kind not in "biuf":
-        raise TypeError(f"direction must be a matrix of real numbers, got {matrix.dtype.name}")
+        raise TypeError(f"{what} must be a matrix of real numbers, got {matrix.dtype.name}")
     return matrix.astype(np.float64)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.errors import GeometryError
 from mitk_rs.geometry import arguments
 from mitk_rs.geometry.arguments import FloatArray
 from mitk_rs.geometry.conversion import converted
@@ -303,9 +303,21 @@ class BaseGeometry:
         RequestError
             Any other space.
         """
-        if space not in ("LPS", "RAS"):
-            raise RequestError(f'space must be "LPS" or "RAS", got {space!r}')
+        arguments.check_space(space)
         return self._frame.affine(space)
+
+    def set_affine(self, matrix: ArrayLike, space: Literal["LPS", "RAS"] = "LPS") -> None:
+        """Set spacing, direction and origin at once, from a 4x4 matrix like that of :meth:`affine`.
+
+        Raises
+        ------
+        GeometryError
+            Not 4x4, not finite, singular, or with another last row than (0, 0, 0, 1).
+        RequestError
+            Any other space.
+        """
+        with self._lock:
+            self._set(self._frame.with_affine(matrix, space))
 
     def index_to_world(self, index: Any, world: Any = None) -> Any:
         """Map continuous indices to world positions (mm, LPS).

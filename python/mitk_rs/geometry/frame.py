@@ -18,8 +18,6 @@ from mitk_rs.geometry.arguments import FloatArray, Triple
 # Columns this close to unit length are meant as unit: rounding of cosines must not leak into the spacing.
 UNIT_TOLERANCE = 1e-6
 
-_RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -41,6 +39,12 @@ class Frame:
         spacing = arguments.spacing(np.multiply(self.spacing, lengths))
         return replace(self, spacing=spacing, cosines=tuple((matrix / lengths).ravel().tolist()))
 
+    def with_affine(self, value: ArrayLike, space: str) -> Self:
+        """Place index (x, y, z) where a 4x4 matrix has it: the lengths of its columns become the spacing."""
+        matrix = arguments.affine(value, space)
+        origin = arguments.triple(matrix[:3, 3], "origin")
+        return replace(self, spacing=(1.0, 1.0, 1.0), origin=origin).with_direction(matrix[:3, :3])
+
     @cached_property
     def direction(self) -> FloatArray:
         return np.array(self.cosines).reshape(3, 3)
@@ -59,7 +63,7 @@ class Frame:
         affine = np.eye(4)
         affine[:3, :3] = self.matrix
         affine[:3, 3] = self.origin
-        return affine if space == "LPS" else _RAS_FROM_LPS @ affine
+        return affine if space == "LPS" else arguments.RAS_FROM_LPS @ affine
 
     def points_to_world(self, indices: FloatArray) -> FloatArray:
         world: FloatArray = self.vectors_to_world(indices) + np.array(self.origin)

@@ -164,6 +164,7 @@ class Protocols(PropertyOwner, Spatial, Voxels):
             got = f"lower {begin}, upper {end}, size {tuple(sizes)}"
             raise RequestError(f"crop needs 0 <= lower < upper <= size on every axis, got {got}")
         made = self._cropped_voxels([slice(b, e) for b, e in zip(begin, end, strict=True)])
+        made.__dict__.update(self._foreign_state())
         made._copy_properties_from(self)
         made._times = cropped_times(self.time_geometry, [*begin, 0][:3], made._known_layout()[1])
         return made

@@ -177,6 +177,30 @@ class Spatial:
         """
         return self.get_geometry(time_step).affine(space)
 
+    def set_affine(
+        self,
+        matrix: ArrayLike,
+        space: Literal["LPS", "RAS"] = "LPS",
+        time_step: SupportsIndex | None = 0,
+    ) -> None:
+        """Set spacing, direction and origin of one time step, or with ``time_step=None`` of all, from a 4x4 matrix.
+
+        Raises
+        ------
+        GeometryError
+            Not 4x4, not finite, singular, or with another last row than (0, 0, 0, 1).
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> image = mitk.Image(np.zeros((4, 5, 6), np.float32))
+        >>> image.set_affine([[-2, 0, 0, 10], [0, -1, 0, 20], [0, 0, 3, 30], [0, 0, 0, 1]], space="RAS")
+        >>> image.spacing, image.origin
+        ((2.0, 1.0, 3.0), (-10.0, -20.0, 30.0))
+        """
+        for geometry in self._changed(time_step):
+            geometry.set_affine(matrix, space)
+
     def index_to_world(self, index: Any, time_step: SupportsIndex = 0) -> Any:
         """World position in mm of a continuous index (x, y, z), or of an array of them ``(N, 3)``."""
         return self.get_geometry(time_step).index_to_world(index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -70,7 +71,7 @@ class Voxels(_core.ImageStore):
         sizes = [] if layout is None else layout[1]
         if axis is None:
             return len(sizes)
-        index = axis.__index__()
+        index = operator.index(axis)
         return sizes[index] if 0 <= index < len(sizes) else 1
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import GeometryError, TimeStepError
+from mitk_rs.geometry.arguments import RAS_FROM_LPS
 from mitk_rs.geometry.frame import Frame
 from mitk_rs.image import Image
 from mitk_rs.io import metadata
@@ -17,8 +19,6 @@ from mitk_rs.io.record import ImageHeader, ImageRecord
 from mitk_rs.time_geometry import ProportionalTimeGeometry
 
 __all__ = ["RAS_FROM_LPS", "image_from", "step_of"]
-
-RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def step_of(image: Image, time_step: SupportsIndex, *, writeable: bool) -> ImageRecord:
@@ -29,7 +29,7 @@ def step_of(image: Image, time_step: SupportsIndex, *, writeable: bool) -> Image
     TimeStepError
         There is no such time step.
     """
-    step = time_step.__index__()
+    step = operator.index(time_step)
     if not 0 <= step < image.time_steps:
         raise TimeStepError(f"time step must be 0 to {image.time_steps - 1}, got {step}")
     array = image.as_numpy(writeable=writeable, time_step=step)

@@ -158,7 +158,8 @@ def _tell_gaps(stack: Sequence[Slice], name: str) -> None:
             continue
         missing = round(distance / usual) - 1
         whole = missing > 0 and abs(distance / usual - missing - 1) <= 10 * _UNEQUAL
-        what = f"{missing} slices are missing" if whole else f"the distance is {distance:.4g} mm"
+        slices = "1 slice is" if missing == 1 else f"{missing} slices are"
+        what = f"{slices} missing" if whole else f"the distance is {distance:.4g} mm"
         _warn(f"{name}: {what} after slice {below} of {len(stack)}, slices lie {usual:.4g} mm apart elsewhere")
 
 
