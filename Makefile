@@ -24,7 +24,7 @@ help:
 	@echo "make demo    segment a vessel: synthetic CT angiography, or INPUT=scan.mha SOURCE='i j k' TARGET='i j k' LOWER=700"
 	@echo "make test    lints, Rust tests with and without the Python feature, Python tests"
 	@echo "make lint    rustfmt, clippy, ruff, mypy, stubtest"
-	@echo "make bench   compare with ITK, SimpleITK, scikit-fmm, eikonalfm   (BENCH='--quick')"
+	@echo "make bench   compare with ITK, SimpleITK, VTK, NumPy, scikit-fmm, eikonalfm   (BENCH='--quick')"
 	@echo "make loom    the ledger of accessors in every order of threads"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
 	@echo "make docs    API pages into target/docs"

@@ -279,18 +279,78 @@ def test_html_is_a_table_and_three_pictures(image):
     assert "<script>" not in evil._repr_html_()
 
 
-def test_png_is_the_middle_slice_true_to_scale():
+def picture_of(image):
+    return np.asarray(Pillow.open(io.BytesIO(image._repr_png_())))
+
+
+def test_png_is_the_projection_true_to_scale():
     voxels = np.zeros((5, 20, 10), np.float32)
-    voxels[2, :10] = 1
-    voxels[2, 0, 0] = np.nan
-    picture = np.asarray(Pillow.open(io.BytesIO(mitk.Image(voxels, spacing=(2, 1, 1))._repr_png_())))
+    voxels[1, 5:10] = 1
+    voxels[3, 0, 0] = np.nan
+    picture = picture_of(mitk.Image(voxels, spacing=(2, 1, 1)))
     assert picture.shape == (256, 256)
-    assert (picture[20:120] == 255).all()
+    assert (picture[72:120] == 255).all()
+    assert (picture[:56] == 0).all()
     assert (picture[136:] == 0).all()
-    assert mitk.Image()._repr_png_() is None
-    assert mitk.Image(np.full((3, 3), np.nan))._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_png_is_turned_for_radiologists():
+    voxels = np.zeros((4, 16, 32), np.uint8)
+    voxels[:, :8, :16] = 200
+    picture = picture_of(mitk.Image(voxels, direction=np.diag([-1.0, -1.0, 1.0])))
+    assert picture.shape == (128, 256)
+    assert (picture[70:, 140:] == 255).all()
+    assert (picture[:58] == 0).all()
+
+
+def test_png_of_time_steps_is_that_of_the_first():
+    voxels = np.zeros((3, 4, 16, 16), np.int16)
+    voxels[0, 2, :8] = 5
+    voxels[1:] = 900
+    picture = picture_of(mitk.Image(voxels))
+    assert (picture[:120] == 255).all()
+    assert (picture[136:] == 0).all()
+
+
+def test_png_of_colours_keeps_them_and_else_shows_the_first_component():
     colour = mitk.Image(np.full((4, 4, 3), (255, 0, 7), np.uint8), components=True)
-    assert np.asarray(Pillow.open(io.BytesIO(colour._repr_png_())))[0, 0].tolist() == [255, 0, 7]
+    assert picture_of(colour)[0, 0].tolist() == [255, 0, 7]
+    volume = np.zeros((3, 8, 8, 4), np.uint8)
+    volume[1, :4] = (10, 20, 30, 255)
+    picture = picture_of(mitk.Image(volume, components=True))
+    assert picture.shape == (256, 256, 3)
+    assert picture[0, 0].tolist() == [10, 20, 30]
+    assert picture[-1, -1].tolist() == [0, 0, 0]
+    vectors = np.zeros((3, 8, 8, 2), np.float32)
+    vectors[..., 1] = np.arange(8)
+    vectors[1, :4, :, 0] = 3
+    picture = picture_of(mitk.Image(vectors, components=True))
+    assert picture.shape == (256, 256)
+    assert (picture[:100] == 255).all()
+    assert (picture[160:] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3, 3), (2, 4, 3, 3)])
+def test_png_of_what_has_no_contrast_is_black(shape):
+    for voxels in (np.full(shape, np.nan), np.full(shape, -7, np.int16)):
+        assert not picture_of(mitk.Image(voxels)).any()
+    assert mitk.Image()._repr_png_() is None
+
+
+def test_png_of_a_volume_in_nan_shows_the_volume():
+    voxels = np.full((6, 16, 16), np.nan, np.float32)
+    voxels[:, 4:12, 4:12] = np.linspace(10, 20, 8)
+    picture = picture_of(mitk.Image(voxels))
+    assert not picture[:48].any()
+    assert picture[128, 80] < 40
+    assert picture[128, 175] > 215
+
+
+def test_png_of_a_2d_image_is_the_image():
+    picture = picture_of(mitk.Image(np.repeat([[0.0], [1.0]], 2, axis=1), direction=np.diag([-1.0, -1.0, 1.0])))
+    assert picture.shape == (256, 256)
+    assert not picture[:128].any()
+    assert (picture[128:] == 255).all()
 
 
 def test_weak_references():

@@ -44,8 +44,14 @@ class Display(Spatial, Voxels):
         return f"<table>{rows}</table><div>{''.join(map(_html_picture, mid_slices(self)))}</div>"
 
     def _repr_png_(self) -> bytes | None:
-        """The middle slice across z of time step 0; nothing for an empty image."""
-        return png(mid_slices(self)[0]) if self.ndim else None
+        """The maximum intensity projection along z of time step 0, of a 2-D image itself; nothing for an empty one."""
+        if self.ndim == 0:
+            return None
+        if len(self._known_layout()[1]) == 2:
+            return png(mid_slices(self)[0])
+        from mitk_rs.projection.preview import preview
+
+        return png(preview(self))
 
 
 def description(image: Display) -> dict[str, str]:

@@ -178,7 +178,8 @@ def axis_picture(
     fixed = None if size is None else check_size(size)
     number = axis_number(axis, names=AXES[:3])
     marks = check_seeds(seeds)
-    values = scalar_values(project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads))
+    projected = project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads)
+    values = only_numbers(scalar_values(projected), kind)
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
     picture = drawn(values, view, shades, fixed)
     if overlay is not None:
@@ -206,6 +207,15 @@ def scalar_values(projected: Any) -> Array:
         f"a picture needs one time step and one component, the projection has the shape {array.shape}: "
         "choose a step with time_step="
     )
+
+
+def only_numbers(values: Array, kind: str) -> Array:
+    """An extremum with NaN where there was nothing else, instead of the number that then stands there: it would
+    stretch the window over the whole range of the type."""
+    if values.dtype.kind != "f" or kind not in ("max", "min"):
+        return values
+    info = np.finfo(values.dtype)
+    return np.where(values == (info.min if kind == "max" else info.max), np.nan, values)
 
 
 def check_grid(image: Any, overlay: Any, time_step: int) -> None:

@@ -19,6 +19,7 @@ from mitk_rs.projection.pictures import (
     check_grid,
     check_seeds,
     drawn,
+    only_numbers,
     outlined,
     scalar_values,
     with_seeds,
@@ -90,7 +91,7 @@ def montage(
     shades.check()
     marks = check_seeds(seeds)
     views = [view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), a) for a in range(3)]
-    values = _projections(image, kind, time_step, threads)
+    values = [only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
     shades = _shared(shades, values)
     mm = max(_extent(v, view)[1] for v, view in zip(values, views, strict=True)) / height
     pictures = [_scaled(v, view, shades, mm) for v, view in zip(values, views, strict=True)]

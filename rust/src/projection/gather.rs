@@ -1,15 +1,13 @@
-//! Sixteen samples of a ray at once, with the gather instructions of x86.
+//! Sixteen rays sampled side by side, with the gather instructions of x86.
 //!
-//! The same arithmetic in the same order as [`Grid::value`], so the bits are the same; used where all sixteen samples
-//! lie in cells whose eight voxels can be read without looking at the borders.
+//! The same arithmetic in the same order as [`Grid::value`], so the bits are the same; samples in cells at the borders
+//! of the volume, whose voxels cannot be read as pairs, are left to the caller.
 
-use super::rays::{Fixed3, Grid, PLACES, Ray};
+use super::packet::{LANES, NOTHING, Packet, STEPS};
+use super::rays::{Grid, PLACES};
 use crate::pixel::{Pixel, PixelType};
 
-/// Samples that are computed together.
-pub(super) const LANES: i64 = 16;
-
-/// Which instructions compute them.
+/// Which instructions sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// One sample after the other.
@@ -23,47 +21,111 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// The fastest unit that can sample `grid` along steps of at most `step`.
-    pub(super) fn best<T: Pixel>(grid: &Grid<'_, T>, step: Fixed3) -> Self {
-        let apart = step.map(|s| ((s.unsigned_abs() * LANES as u64) >> PLACES) + 2);
-        let reach: u64 = (0..3).map(|a| apart[a].saturating_mul(grid.strides[a].unsigned_abs() as u64)).sum();
-        let dense = grid.strides[0] == size_of::<T>() as isize && grid.size.iter().all(|&n| n > 1);
-        if dense && reach < 1 << 30 && bytes_per_pair(T::TYPE).is_some() { Self::available() } else { Self::Scalar }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn available() -> Self {
-        use std::arch::is_x86_feature_detected as has;
-        if has!("avx512f") && has!("avx512bw") && has!("avx512dq") {
-            Self::Avx512
-        } else if has!("avx2") {
-            Self::Avx2
-        } else {
-            Self::Scalar
+    /// Those that this processor has, the slowest first.
+    pub(super) fn available() -> Vec<Self> {
+        let mut units = vec![Self::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            units.extend(has!("avx2").then_some(Self::Avx2));
+            units.extend((has!("avx512f") && has!("avx512bw") && has!("avx512dq")).then_some(Self::Avx512));
         }
+        units
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
-    fn available() -> Self {
-        Self::Scalar
+    /// This unit if it can read voxels like those of `grid`, else the scalar one.
+    pub(super) fn fitting<T: Pixel>(self, grid: &Grid<'_, T>) -> Self {
+        let dense = grid.strides[0] == size_of::<T>() as isize && grid.size.iter().all(|&n| n > 1);
+        if dense && bytes_per_pair(T::TYPE).is_some() { self } else { Self::Scalar }
     }
 
-    /// Largest of the [`LANES`] samples from `k` on and the first lane that has it; NaN counts as nothing.
+    /// Takes the samples of a stretch.
     ///
     /// # Safety
-    /// This unit must come from [`Unit::best`] for this grid and a step at least as large as the ray's, and all
-    /// samples must lie in cells that [`is_inner`] allows.
+    /// This unit must come from [`Unit::fitting`] for this grid, the corner from [`Corner::of`] for the samples of the
+    /// stretch, and those from `first` to `last` of each lane must lie inside the volume.
     #[inline(always)]
-    pub(super) unsafe fn best_of<T: Pixel>(self, grid: &Grid<'_, T>, ray: &Ray, k: i64) -> (f32, i64) {
+    pub(super) unsafe fn sweep<T: Pixel>(self, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
         match self {
-            Self::Scalar => unreachable!("the scalar unit has no lanes"),
-            // SAFETY: the unit was chosen because the processor has it; the rest is the caller's promise.
+            Self::Scalar => unreachable!("the scalar unit has no corners"),
+            // SAFETY: `available` asked for the instructions; the rest is the caller's promise.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { super::gather_x86::best_of_avx512(grid, ray.at(k), ray.step) },
+            Self::Avx512 => unsafe { super::gather_x86::sweep_avx512(grid, stretch) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { super::gather_x86::best_of_avx2(grid, ray.at(k), ray.step) },
+            Self::Avx2 => unsafe { super::gather_x86::sweep_avx2(grid, stretch) },
         }
+    }
+}
+
+/// The lowest cell of a box that holds all samples of a stretch; cells are counted from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Corner(pub(super) [i64; 3]);
+
+impl Corner {
+    /// The corner of a box of positions, unless the unit takes one sample after the other or offsets of voxels within
+    /// the box may exceed 32 bits.
+    #[inline(always)]
+    pub(super) fn of<T>(grid: &Grid<'_, T>, unit: Unit, ends: [[i64; 2]; 3]) -> Option<Self> {
+        let corner = ends.map(|[low, _]| low >> PLACES);
+        let reach = |a: usize| {
+            let cells = ((ends[a][1] >> PLACES) - corner[a]) as u64;
+            (cells + 2).saturating_mul(grid.strides[a].unsigned_abs() as u64)
+        };
+        let near = reach(0).saturating_add(reach(1)).saturating_add(reach(2)) < 1 << 30;
+        (unit != Unit::Scalar && near).then_some(Self(corner))
+    }
+
+    /// Address of the voxel at the corner, which may lie outside.
+    #[inline(always)]
+    pub(super) fn address<T>(self, grid: &Grid<'_, T>) -> *const u8 {
+        let offset: isize = (0..3).map(|a| (self.0[a] as isize).wrapping_mul(grid.strides[a])).sum();
+        grid.base.wrapping_offset(offset)
+    }
+
+    /// The last cell along each axis, from the corner on, whose voxels can be read as pairs.
+    #[inline(always)]
+    pub(super) fn limits<T: Pixel>(self, grid: &Grid<'_, T>) -> [i32; 3] {
+        let pair = bytes_per_pair(T::TYPE).unwrap_or(usize::MAX) / size_of::<T>();
+        let last = [grid.size[0] as i64 - pair as i64, grid.size[1] as i64 - 2, grid.size[2] as i64 - 2];
+        std::array::from_fn(|a| (last[a] - self.0[a]).clamp(-1, i64::from(i32::MAX)) as i32)
+    }
+}
+
+/// Samples to take: `steps` of each ray of a packet from sample `from` on, of them those `first ..= last` of each lane.
+pub(super) struct Stretch<'p> {
+    pub(super) packet: &'p Packet,
+    pub(super) corner: Corner,
+    pub(super) from: i64,
+    pub(super) steps: i32,
+    pub(super) first: [i32; LANES],
+    pub(super) last: [i32; LANES],
+}
+
+impl Stretch<'_> {
+    /// Positions of the rays' first samples, counted from the corner.
+    #[inline(always)]
+    pub(super) fn starts(&self) -> [[i64; LANES]; 3] {
+        let mut starts = self.packet.base;
+        for (a, starts) in starts.iter_mut().enumerate() {
+            for (start, step) in starts.iter_mut().zip(&self.packet.step[a]) {
+                *start += self.from * step - (self.corner.0[a] << PLACES);
+            }
+        }
+        starts
+    }
+}
+
+/// What was found: the largest sample of each ray, the first one that has it, and the lanes left at each step.
+pub(super) struct Swept {
+    pub(super) value: [f32; LANES],
+    pub(super) at: [i32; LANES],
+    pub(super) rest: [u16; STEPS as usize],
+}
+
+impl Default for Swept {
+    fn default() -> Self {
+        Self { value: [NOTHING; LANES], at: [0; LANES], rest: [0; STEPS as usize] }
     }
 }
 
@@ -74,12 +136,4 @@ pub(super) const fn bytes_per_pair(pixel: PixelType) -> Option<usize> {
         PixelType::I32 | PixelType::F32 => Some(8),
         _ => None,
     }
-}
-
-/// Whether a sample at this position can be read with its neighbours, without looking at the borders.
-#[inline(always)]
-pub(super) fn is_inner<T: Pixel>(grid: &Grid<'_, T>, position: Fixed3) -> bool {
-    let pair = bytes_per_pair(T::TYPE).unwrap_or(usize::MAX) / size_of::<T>();
-    let limits = [grid.size[0] as i64 - pair as i64, grid.size[1] as i64 - 2, grid.size[2] as i64 - 2];
-    (0..3).all(|a| position[a] >= 0 && position[a] >> PLACES <= limits[a])
 }

@@ -21,6 +21,7 @@ mod gather;
 mod gather_x86;
 mod lines;
 mod number;
+mod packet;
 mod raycast;
 mod rays;
 mod simd;
@@ -32,7 +33,8 @@ pub use axis::{extremum, mean, std, sum};
 pub use bricks::Bricks;
 pub use lines::{Axis, Slab};
 pub use number::Number;
-pub use raycast::{NOTHING, NOWHERE, Shot, render, render_plain};
+pub use packet::NOTHING;
+pub use raycast::{NOWHERE, Shot, render, render_plain};
 pub use rays::{Beam, Camera};
 pub use sliding::sliding_extremum;
 

@@ -1,6 +1,8 @@
 //! Rays against the plain ray caster, bit for bit.
 
-use super::raycast::{NOTHING, Shot, render, render_plain};
+use super::gather::Unit;
+use super::packet::NOTHING;
+use super::raycast::{Shot, render, render_on, render_plain};
 use super::rays::{Beam, Camera};
 use super::{Bricks, Number};
 use crate::error::Error;
@@ -30,6 +32,12 @@ fn check<T: Number>(data: &[T], size: [usize; 3], camera: &Camera) -> Picture {
         });
         assert_eq!(got.0, plain.0);
         assert!(!depths || got.1 == plain.1);
+    }
+    for unit in Unit::available() {
+        let got = shoot(camera, true, |shot| {
+            run_on(1, || render_on(unit, &voxels, Some(&bricks), camera, shot, &control)).unwrap();
+        });
+        assert!(got == plain, "{unit:?}");
     }
     plain
 }

@@ -95,13 +95,29 @@ impl Camera {
         let got = format!("a view of {:?} voxels at {beam:?}", [0, 1, 2].map(reach));
         Err(Error::BadArgument { name: "camera", got, allowed: "finite, at most 134 million voxels away" })
     }
+}
+
+/// The rays of a camera.
+pub(super) struct Rays<'a> {
+    pub(super) camera: &'a Camera,
+    /// The step of parallel rays.
+    step: Fixed3,
+}
+
+impl<'a> Rays<'a> {
+    /// Those of a camera that was checked.
+    pub(super) fn new(camera: &'a Camera) -> Self {
+        let step = if let Beam::Parallel { step } = camera.beam { step.map(to_fixed) } else { [0; 3] };
+        Self { camera, step }
+    }
 
     /// The ray of a pixel.
-    pub(super) fn ray(&self, i: usize, j: usize) -> Ray {
-        let point: [f64; 3] =
-            std::array::from_fn(|a| self.corner[a] + i as f64 * self.column[a] + j as f64 * self.row[a]);
-        match self.beam {
-            Beam::Parallel { step } => Ray { base: point.map(to_fixed), step: step.map(to_fixed) },
+    #[inline(always)]
+    pub(super) fn of(&self, i: usize, j: usize) -> Ray {
+        let Camera { corner, column, row, .. } = self.camera;
+        let point: [f64; 3] = std::array::from_fn(|a| corner[a] + i as f64 * column[a] + j as f64 * row[a]);
+        match self.camera.beam {
+            Beam::Parallel { .. } => Ray { base: point.map(to_fixed), step: self.step },
             Beam::Perspective { eye, distance, matrix } => {
                 let toward: [f64; 3] = std::array::from_fn(|a| point[a] - eye[a]);
                 let mm: [f64; 3] = std::array::from_fn(|a| (0..3).map(|b| matrix[a][b] * toward[b]).sum());
@@ -112,11 +128,13 @@ impl Camera {
     }
 
     /// First sample that a ray may take: nothing behind the eye is seen.
+    #[inline(always)]
     pub(super) fn first_sample(&self) -> i64 {
-        if matches!(self.beam, Beam::Parallel { .. }) { i64::MIN } else { 0 }
+        if matches!(self.camera.beam, Beam::Parallel { .. }) { i64::MIN } else { 0 }
     }
 }
 
+#[inline(always)]
 fn to_fixed(value: f64) -> i64 {
     (value * (1u64 << PLACES) as f64).round() as i64
 }
@@ -155,6 +173,7 @@ impl<'a, T: Number> Grid<'a, T> {
     ///
     /// # Errors
     /// [`Error::BadArgument`] where there would be more than a million.
+    #[inline(always)]
     pub(super) fn samples(&self, ray: &Ray, first: i64) -> Result<RangeInclusive<i64>> {
         let (mut from, mut to) = (first, i64::MAX);
         for axis in 0..3 {
@@ -162,8 +181,9 @@ impl<'a, T: Number> Grid<'a, T> {
             let (base, step) = (ray.base[axis], ray.step[axis]);
             let (near, far) = if step < 0 { (high, low) } else { (low, high) };
             if step != 0 {
-                from = from.max(div_ceil(near - base, step));
-                to = to.min(-div_ceil(base - far, step));
+                let inverse = 1.0 / step as f64;
+                from = from.max(div_ceil(near - base, step, inverse));
+                to = to.min(-div_ceil(base - far, step, inverse));
             } else if base < low || base > high {
                 to = i64::MIN;
             }
@@ -199,11 +219,11 @@ impl<'a, T: Number> Grid<'a, T> {
     }
 }
 
-/// `a / b` rounded up, by way of floating point, which is quicker, and corrected.
+/// `a / b` rounded up, by way of `1 / b` in floating point, which is quicker, and corrected.
 #[inline(always)]
-fn div_ceil(a: i64, b: i64) -> i64 {
+fn div_ceil(a: i64, b: i64, inverse: f64) -> i64 {
+    let mut quotient = (a as f64 * inverse).ceil() as i64;
     let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
-    let mut quotient = (a as f64 / b as f64).ceil() as i64;
     while quotient * b < a {
         quotient += 1;
     }

@@ -1,0 +1,213 @@
+//! Sixteen neighbouring rays that are sampled side by side.
+
+use super::gather::{Corner, Stretch, Unit};
+use super::number::Number;
+use super::rays::{Fixed3, Grid, Ray, Rays};
+use crate::error::Result;
+
+/// Rays of a packet along each side of its square.
+pub(super) const SIDE: usize = 4;
+/// Rays of a packet.
+pub(super) const LANES: usize = SIDE * SIDE;
+/// Samples of each ray that are taken, or passed over, together.
+pub(super) const STEPS: i64 = 16;
+
+/// Value of a pixel whose ray takes no sample, or none that is a number.
+pub const NOTHING: f32 = f32::NEG_INFINITY;
+
+/// Largest sample so far and the first one that has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Best {
+    pub(super) value: f32,
+    pub(super) k: i64,
+}
+
+impl Default for Best {
+    fn default() -> Self {
+        Self { value: NOTHING, k: i64::MAX }
+    }
+}
+
+impl Best {
+    /// A sample of [`NOTHING`] is none: the vector units give it for NaN.
+    #[inline(always)]
+    pub(super) fn take(&mut self, value: f32, k: i64) {
+        let found = self.value < value || (self.value == value && k < self.k && value != NOTHING);
+        *self = if found { Self { value, k } } else { *self };
+    }
+}
+
+/// The rays of a square of pixels, their samples and their best ones. Lanes beyond the picture have no samples.
+#[derive(Debug, Clone)]
+pub(super) struct Packet {
+    pub(super) base: [[i64; LANES]; 3],
+    pub(super) step: [[i64; LANES]; 3],
+    /// First and last sample of each ray; the last comes before the first where there is none.
+    ends: [[i64; LANES]; 2],
+    /// Largest sample of each ray so far and the first one that has it, as in [`Best`].
+    value: [f32; LANES],
+    k: [i64; LANES],
+    /// First and last sample of any ray.
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) spread: Spread,
+    /// The worst of the rays' best values; infinite where no ray has samples.
+    pub(super) least: f32,
+}
+
+impl Default for Packet {
+    fn default() -> Self {
+        Self {
+            base: [[0; LANES]; 3],
+            step: [[0; LANES]; 3],
+            ends: [[1; LANES], [0; LANES]],
+            value: [NOTHING; LANES],
+            k: [i64::MAX; LANES],
+            first: i64::MAX,
+            last: i64::MIN,
+            spread: Spread::default(),
+            least: f32::INFINITY,
+        }
+    }
+}
+
+impl Packet {
+    /// Turns to the rays of the pixels from `corner` on.
+    #[inline(always)]
+    pub(super) fn aim<T: Number>(&mut self, grid: &Grid<'_, T>, rays: &Rays<'_>, corner: [usize; 2]) -> Result<()> {
+        *self = Self::default();
+        let size = rays.camera.size;
+        for lane in 0..LANES {
+            let [i, j] = [corner[0] + lane % SIDE, corner[1] + lane / SIDE];
+            if i < size[0] && j < size[1] {
+                self.add(grid, lane, &rays.of(i, j), rays.first_sample())?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn add<T: Number>(&mut self, grid: &Grid<'_, T>, lane: usize, ray: &Ray, first: i64) -> Result<()> {
+        let samples = grid.samples(ray, first)?;
+        if !samples.is_empty() {
+            let (from, to) = samples.into_inner();
+            for a in 0..3 {
+                (self.base[a][lane], self.step[a][lane]) = (ray.base[a], ray.step[a]);
+            }
+            (self.ends[0][lane], self.ends[1][lane]) = (from, to);
+            (self.first, self.last) = (self.first.min(from), self.last.max(to));
+            self.spread.add(ray);
+            self.least = NOTHING;
+        }
+        Ok(())
+    }
+
+    /// Whether any ray has samples.
+    #[inline(always)]
+    pub(super) fn hits(&self) -> bool {
+        self.first <= self.last
+    }
+
+    /// Takes the samples `from ..= to`, at most [`STEPS`], of every ray.
+    #[inline(always)]
+    pub(super) fn take<T: Number>(&mut self, grid: &Grid<'_, T>, unit: Unit, from: i64, to: i64) {
+        match Corner::of(grid, unit, self.spread.over(from, to)) {
+            Some(corner) => self.take_together(grid, unit, corner, from, to),
+            None => (0..LANES).for_each(|lane| {
+                let (first, last) = (self.ends[0][lane].max(from), self.ends[1][lane].min(to));
+                (first..=last).for_each(|k| self.take_one(grid, lane, k));
+            }),
+        }
+        self.least = self.worst();
+    }
+
+    /// What a lane has found.
+    #[inline(always)]
+    pub(super) fn best(&self, lane: usize) -> Best {
+        Best { value: self.value[lane], k: self.k[lane] }
+    }
+
+    #[inline(always)]
+    fn worst(&self) -> f32 {
+        let mut worst = f32::INFINITY;
+        for lane in 0..LANES {
+            let value = self.value[lane];
+            worst = if self.ends[0][lane] <= self.ends[1][lane] && value < worst { value } else { worst };
+        }
+        worst
+    }
+
+    #[inline(always)]
+    fn take_together<T: Number>(&mut self, grid: &Grid<'_, T>, unit: Unit, corner: Corner, from: i64, to: i64) {
+        let relative = |ends: &[i64; LANES]| ends.map(|k| k.saturating_sub(from).clamp(-1, STEPS) as i32);
+        let steps = (to - from + 1) as i32;
+        let [first, last] = [relative(&self.ends[0]), relative(&self.ends[1])];
+        let stretch = Stretch { packet: self, corner, from, steps, first, last };
+        // SAFETY: the unit can read this grid, `Corner::of` says so; `first` and `last` keep to samples inside.
+        let swept = unsafe { unit.sweep(grid, &stretch) };
+        for lane in 0..LANES {
+            let mut best = self.best(lane);
+            best.take(swept.value[lane], from + i64::from(swept.at[lane]));
+            (self.value[lane], self.k[lane]) = (best.value, best.k);
+        }
+        if swept.rest != [0; STEPS as usize] {
+            self.take_rest(grid, from, &swept.rest);
+        }
+    }
+
+    /// Takes the samples at the borders, which the vector units leave.
+    #[cold]
+    fn take_rest<T: Number>(&mut self, grid: &Grid<'_, T>, from: i64, rest: &[u16; STEPS as usize]) {
+        for (k, lanes) in (from..).zip(rest) {
+            (0..LANES).filter(|lane| lanes >> lane & 1 == 1).for_each(|lane| self.take_one(grid, lane, k));
+        }
+    }
+
+    #[inline(always)]
+    fn take_one<T: Number>(&mut self, grid: &Grid<'_, T>, lane: usize, k: i64) {
+        let position: Fixed3 = std::array::from_fn(|a| self.base[a][lane] + k * self.step[a][lane]);
+        let mut best = self.best(lane);
+        best.take(grid.value(position), k);
+        (self.value[lane], self.k[lane]) = (best.value, best.k);
+    }
+}
+
+/// Least and greatest base and step of some rays, along each axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spread([[i64; 4]; 3]);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self([[i64::MAX, i64::MIN, i64::MAX, i64::MIN]; 3])
+    }
+}
+
+impl Spread {
+    #[inline(always)]
+    fn add(&mut self, ray: &Ray) {
+        for (a, e) in self.0.iter_mut().enumerate() {
+            let (base, step) = (ray.base[a], ray.step[a]);
+            *e = [e[0].min(base), e[1].max(base), e[2].min(step), e[3].max(step)];
+        }
+    }
+
+    /// With the rays of another one, too.
+    #[inline(always)]
+    pub(super) fn joined(self, other: &Self) -> Self {
+        Self(std::array::from_fn(|a| {
+            let (e, o) = (self.0[a], other.0[a]);
+            [e[0].min(o[0]), e[1].max(o[1]), e[2].min(o[2]), e[3].max(o[3])]
+        }))
+    }
+
+    /// Where the samples `from ..= to` may lie along each axis.
+    #[inline(always)]
+    pub(super) fn over(&self, from: i64, to: i64) -> [[i64; 2]; 3] {
+        self.0.map(|[base_low, base_high, step_low, step_high]| {
+            let [a, b, c, d] = [(from, step_low), (from, step_high), (to, step_low), (to, step_high)]
+                .map(|(k, step)| k.saturating_mul(step));
+            let (low, high) = (a.min(b).min(c.min(d)), a.max(b).max(c.max(d)));
+            [base_low.saturating_add(low), base_high.saturating_add(high)]
+        })
+    }
+}
