@@ -77,6 +77,45 @@ def test_empty_images_and_subclasses_can_be_copied(name):
     assert (type(made), made.label, made.shape, made.spacing) == (Labelled, "left", (2, 3), (1, 2, 3))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: setattr(image, "spacing", (2, 2, 2)),
+        lambda image: image.set_origin((1, 2, 3), time_step=None),
+        lambda image: image.set_affine(np.eye(4)),
+        lambda image: setattr(image.get_geometry(1), "spacing", (2, 2, 2)),
+        lambda image: image.get_geometry().initialize(),
+        lambda image: image.time_geometry.geometries[0].translate((1, 1, 1)),
+        lambda image: setattr(image.time_geometry, "step_duration", 7),
+        lambda image: image.time_geometry.replace_time_step_geometries(mitk.SlicedGeometry3D.new()),
+        lambda image: image.time_geometry.set_geometry_for_time_step(mitk.SlicedGeometry3D.new(), 0),
+        lambda image: setattr(image, "time_geometry", image.time_geometry.clone()),
+    ],
+)
+def test_the_geometry_of_a_snapshot_never_changes(change):
+    image = mitk.Image(np.zeros((3, 4, 5, 6)), spacing=(0.5, 0.5, 3))
+    snapshot = image.snapshot()
+    before = snapshot.time_geometry.clone()
+    with pytest.raises(mitk.RequestError, match="snapshot"):
+        change(snapshot)
+    assert snapshot.time_geometry == before
+    for free in (image, snapshot.copy(), copy.copy(snapshot), pickle.loads(pickle.dumps(snapshot))):
+        change(free)
+
+
+def test_the_times_of_an_image_keep_their_number():
+    image = mitk.Image(np.zeros((2, 3, 4, 5)))
+    image.time_geometry = times = mitk.ArbitraryTimeGeometry.from_time_points([0, 1, 2])
+    with pytest.raises(mitk.RequestError, match="an image with 2 time steps and keeps them, got 3"):
+        image.time_geometry.append(None, 2, 3)
+    with pytest.raises(mitk.RequestError, match="got 5"):
+        image.time_geometry.expand_to_number_of_time_steps(5)
+    assert (image.time_steps, len(image.array)) == (2, 2)
+    for free in (times, image.time_geometry.clone(), copy.deepcopy(image.time_geometry)):
+        free.append(None, 2, 3)
+        assert free.count_time_steps() == 3
+
+
 def test_a_part_of_a_subclass_is_whole():
     part = Labelled("left", np.zeros((2, 3))).crop((0, 0), (2, 2))
     assert (type(part), part.label, part.shape) == (Labelled, "left", (2, 2))

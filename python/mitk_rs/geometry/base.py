@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mitk_rs.errors import GeometryError
+from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.geometry import arguments
 from mitk_rs.geometry.arguments import FloatArray
 from mitk_rs.geometry.conversion import converted
@@ -71,9 +71,16 @@ class BaseGeometry:
         self._lock = threading.RLock()
         self._frame = frame
         self._modified = self._moved = _next_stamp()
+        self._frozen = False
+
+    def _freeze(self) -> None:
+        """Refuse every change from now on."""
+        self._frozen = True
 
     def _set(self, frame: Frame) -> None:
         with self._lock:
+            if self._frozen:
+                raise RequestError("the geometry is a snapshot's, which never changes: take a clone() of it")
             moved = (frame.spacing, frame.cosines, frame.origin) != (
                 self._frame.spacing,
                 self._frame.cosines,

@@ -17,7 +17,6 @@ from mitk_rs.image.spatial import fresh_time_geometry
 from mitk_rs.interop.methods import Conversions
 from mitk_rs.pixel_type import PixelType
 from mitk_rs.properties import PropertyOwner
-from mitk_rs.time_geometry import TimeGeometry
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -59,7 +58,6 @@ class Image(Protocols, Display, Conversions):
     """
 
     __module__ = "mitk_rs"
-    _times: TimeGeometry | None
     _uid: str | None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:

@@ -20,7 +20,7 @@ from mitk_rs.properties import PropertyOwner
 # Layout of a pickle. A larger number is refused: it was written by a newer version.
 PICKLE_FORMAT = 1
 # What copies and pickles treat themselves; the rest of an object's attributes belongs to subclasses and users.
-_OWN_STATE = frozenset({"_times", "_uid", "_property_lock", "_owned", "_provided"})
+_OWN_STATE = frozenset({"_bound_times", "_uid", "_property_lock", "_owned", "_provided"})
 
 
 class Protocols(PropertyOwner, Spatial, Voxels):
@@ -60,8 +60,9 @@ class Protocols(PropertyOwner, Spatial, Voxels):
     def snapshot(self) -> Self:
         """An image of the voxels as they are now that never changes, so its readers never wait.
 
-        Voxels are shared with this image until it is written; then this image gets voxels of its own. If a
-        writeable view exists, or the voxels belong to an array that was taken over, they are copied at once.
+        Neither do its geometry and times. Voxels are shared with this image until it is written; then this image gets
+        voxels of its own. If a writeable view exists, or the voxels belong to an array that was taken over, they are
+        copied at once.
 
         Raises
         ------
@@ -79,6 +80,8 @@ class Protocols(PropertyOwner, Spatial, Voxels):
         """
         made = copy.copy(self)
         made._freeze()
+        if made._times is not None:
+            made._times._freeze()
         return made
 
     def copy(self) -> Self:

@@ -44,8 +44,16 @@ def cropped_times(times: TimeGeometry, index: Sequence[int], sizes: Sequence[int
 class Spatial:
     """Part of ``Image``: everything about geometry. World is LPS millimetres, time is milliseconds."""
 
-    _times: TimeGeometry | None
+    _bound_times: TimeGeometry | None
     is_snapshot: bool
+
+    @property
+    def _times(self) -> TimeGeometry | None:
+        return self._bound_times
+
+    @_times.setter
+    def _times(self, value: TimeGeometry | None) -> None:
+        self._bound_times = None if value is None else value._bind()
 
     @property
     def time_geometry(self) -> TimeGeometry:

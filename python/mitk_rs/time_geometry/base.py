@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, SupportsFloat, SupportsIndex
 
-from mitk_rs.errors import TimeStepError
+from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry, Geometry3D, SlicedGeometry3D
 from mitk_rs.time_geometry import arguments
 from mitk_rs.time_geometry.grids import Grid
@@ -46,6 +46,29 @@ class TimeGeometry:
 
     def _start(self, grid: Grid, geometries: Sequence[BaseGeometry]) -> None:
         self._lock = threading.RLock()
+        self._steps = Steps(grid, tuple(geometries))
+        self._of_image = self._frozen = False
+
+    def _bind(self) -> Self:
+        """Keep the number of steps from now on, because an image has as many."""
+        self._of_image = True
+        return self
+
+    def _freeze(self) -> None:
+        """Refuse every change from now on, also of the geometries."""
+        self._frozen = True
+        for geometry in self.geometries:
+            geometry._freeze()
+
+    def _change(self, grid: Grid, geometries: Sequence[BaseGeometry]) -> None:
+        """Replace the steps; the lock is held."""
+        if self._frozen:
+            raise RequestError("the time geometry is a snapshot's, which never changes: take a clone() of it")
+        if self._of_image and grid.count != self.count_time_steps():
+            raise RequestError(
+                f"the time geometry is that of an image with {self.count_time_steps()} time steps and keeps them, "
+                f"got {grid.count}: take a clone() of it"
+            )
         self._steps = Steps(grid, tuple(geometries))
 
     def count_time_steps(self) -> int:
@@ -134,12 +157,12 @@ class TimeGeometry:
             if step >= len(geometries):
                 raise TimeStepError(f"time step must be 0 to {len(geometries) - 1}, got {step}")
             geometries[step] = _geometry(geometry).clone()
-            self._steps = Steps(self._steps.grid, tuple(geometries))
+            self._change(self._steps.grid, geometries)
 
     def replace_time_step_geometries(self, geometry: BaseGeometry) -> None:
         """Give every step a clone of ``geometry``; the times stay."""
         with self._lock:
-            self._steps = Steps(self._steps.grid, clones(geometry, self.count_time_steps()))
+            self._change(self._steps.grid, clones(geometry, self.count_time_steps()))
 
     def expand_to_number_of_time_steps(self, count: SupportsIndex) -> None:
         """Add steps up to ``count``; a smaller count changes nothing, as in MITK.
@@ -151,7 +174,7 @@ class TimeGeometry:
             missing = wanted - self.count_time_steps()
             if missing > 0:
                 added = clones(self._template(), missing)
-                self._steps = Steps(self._steps.grid.expanded(wanted), (*self._steps.geometries, *added))
+                self._change(self._steps.grid.expanded(wanted), (*self._steps.geometries, *added))
 
     def _template(self) -> BaseGeometry:
         """What a new step looks like."""

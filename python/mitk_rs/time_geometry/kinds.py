@@ -9,7 +9,7 @@ from typing import Self, SupportsFloat, SupportsIndex, cast
 
 from mitk_rs.geometry import BaseGeometry
 from mitk_rs.time_geometry import arguments
-from mitk_rs.time_geometry.base import Steps, TimeGeometry, clones
+from mitk_rs.time_geometry.base import TimeGeometry, clones
 from mitk_rs.time_geometry.grids import ArbitraryGrid, ProportionalGrid
 
 __all__ = ["ArbitraryTimeGeometry", "ProportionalTimeGeometry"]
@@ -113,7 +113,7 @@ class ProportionalTimeGeometry(TimeGeometry):
             self._regrid(replace(self._grid, duration=float(value)))
 
     def _regrid(self, grid: ProportionalGrid) -> None:
-        self._steps = Steps(grid, self._steps.geometries)
+        self._change(grid, self._steps.geometries)
 
     def _template(self) -> BaseGeometry:
         geometries = self._steps.geometries
@@ -181,4 +181,4 @@ class ArbitraryTimeGeometry(TimeGeometry):
         added = clones(geometry, 1)
         with self._lock:
             grid = cast(ArbitraryGrid, self._steps.grid).appended(lower, upper)
-            self._steps = Steps(grid, (*self._steps.geometries, *added))
+            self._change(grid, (*self._steps.geometries, *added))
