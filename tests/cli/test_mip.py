@@ -9,6 +9,8 @@ import pytest
 import SimpleITK
 from PIL import Image as Pillow
 
+import mitk_rs as mitk
+
 NAME = "mitk-rs mip"
 
 
@@ -89,6 +91,36 @@ def test_a_turntable_is_an_animation_or_a_series(succeed, tube, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("turn_*.png")) == [f"turn_00{i}.png" for i in range(3)]
 
 
+def heights(pictures):
+    return [int(np.ptp(np.nonzero(picture.any(axis=1))[0])) for picture in pictures]
+
+
+def test_nothing_grows_or_shrinks_in_a_turn(succeed, tmp_path):
+    long = mitk.Image(np.full((6, 10, 60), 50, np.uint8))
+    long.save(tmp_path / "long.mha")
+    succeed("mip long.mha --spin 4 --size 64 64 --window 100 --level 0 -o turn.png")
+    written = heights(pixels(tmp_path / f"turn_00{i}.png") for i in range(4))
+    rendered = heights(mitk.render_spin(long, frames=4, size=64, window=100, level=0))
+    assert max(written) - min(written) <= 1
+    assert max(rendered) - min(rendered) <= 1
+    assert np.abs(np.subtract(written, 6 * 64 / 61)).max() < 2
+
+
+def test_a_volume_between_nan_keeps_its_contrast(succeed, tmp_path):
+    voxels = np.full((4, 16, 16), np.nan, np.float32)
+    voxels[:, 4:12, 4:12] = np.linspace(10, 20, 8)
+    mitk.Image(voxels).save(tmp_path / "hole.mha")
+    succeed("mip hole.mha -o m.png")
+    picture = pixels(tmp_path / "m.png")
+    assert not picture[:3].any()
+    assert picture[8, 4] == 0
+    assert 90 < picture[8, 7] < 140
+    assert picture[8, 11] == 255
+    succeed("mip hole.mha --montage -o sheet.png")
+    grey = pixels(tmp_path / "sheet.png")[..., 0]
+    assert len(np.unique(grey)) > 20
+
+
 def test_a_montage_is_one_picture(succeed, tube, tmp_path):
     succeed("mip tube.mha --montage -o sheet.png")
     picture = pixels(tmp_path / "sheet.png")
@@ -112,6 +144,12 @@ def test_a_montage_is_one_picture(succeed, tube, tmp_path):
         ("mip tube.mha --window 10 --level 3 -o m.npy", 2, "--window is for pictures (.png, .tif): m.npy gets"),
         ("mip tube.mha --axis x --azimuth 3 -o m.png", 2, "--axis is for projections along an axis"),
         ("mip tube.mha --montage --spin 3 -o m.png", 2, "--montage and --spin exclude each other"),
+        ("mip tube.mha --spin 3 --direction 0 1 0 -o m.png", 2, "--direction does not go with --spin"),
+        ("mip tube.mha --seeds 20 0 0 -o m.png", 4, "the seed (20, 0, 0) lies outside the 20 x 20 x 20 voxels"),
+        ("mip tube.mha --azimuth 3 --seeds 1 1 1 0 -1 0 -o m.png", 4, "the seed (0, -1, 0) lies outside"),
+        ("mip tube.mha --montage --seeds 0 0 99 -o m.png", 4, "the seed (0, 0, 99) lies outside"),
+        ("mip steps.mha -o m.png", 4, "the image has 3 time steps: choose one with time_step= or --time-step"),
+        ("mip vectors.mha -o m.png", 4, "the image has 2 components a voxel: a picture needs one"),
         ("mip tube.mha --seeds 1 2 -o m.png", 2, "--seeds needs a multiple of 3 values, got 2"),
         ("mip tube.mha -o m.xyz", 5, "cannot write m.xyz: its ending must be one of"),
         ("mip tube.mha -o none/m.png", 5, "cannot write none/m.png: the folder none does not exist"),
@@ -125,6 +163,8 @@ def test_a_montage_is_one_picture(succeed, tube, tmp_path):
 )
 def test_bad_lines_write_nothing(run, tube, tmp_path, line, status, message):
     SimpleITK.WriteImage(SimpleITK.Image(8, 8, SimpleITK.sitkUInt8), tmp_path / "flat.mha")
+    mitk.Image(np.zeros((3, 4, 4, 4), np.uint8)).save(tmp_path / "steps.mha")
+    mitk.Image(np.zeros((4, 4, 4, 2), np.uint8), components=True).save(tmp_path / "vectors.mha")
     before = sorted(tmp_path.iterdir())
     done = run(line)
     assert done.returncode == status, done.stderr

@@ -11,7 +11,7 @@ import mitk_rs as mitk
 from mitk_rs.projection.axes import Options
 from mitk_rs.projection.camera import aim
 from mitk_rs.projection.render import Volume, _kept
-from mitk_rs.projection.views import Camera
+from mitk_rs.projection.views import Camera, turning
 
 ANGLES = [(0, 0), (90, 0), (180, 0), (-90, 0), (0, 90), (0, -90)]
 
@@ -175,7 +175,8 @@ def test_bricks_are_kept_until_the_voxels_may_change():
 def test_a_turn_comes_round():
     image, _ = phantom()
     frames = list(mitk.render_spin(image, frames=4, size=48))
-    front = mitk.render_mip(image, size=48, dtype="float32")
+    mm = turning([Camera(azimuth=angle, size=48) for angle in (0, 90, 180, 270)], image)[0].mm
+    front = mitk.render_mip(image, size=48, dtype="float32", mm=mm)
     assert len(frames) == 4
     assert np.corrcoef(frames[0].ravel(), np.nan_to_num(front).ravel())[0, 1] > 0.99
     back = frames[2][:, ::-1]

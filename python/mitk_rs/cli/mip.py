@@ -170,6 +170,8 @@ def _check_combination(args: Namespace) -> None:
         raise UsageError(
             f"--kind {args.kind} is for projections along an axis: from a direction there are max and depth"
         )
+    if args.mode == "spin" and args.direction:
+        raise UsageError("--direction does not go with --spin: a turn goes around the body axis, from --azimuth on")
     if args.kind == "depth" and args.mode in ("spin", "show"):
         raise UsageError(f"--kind depth does not go with --{args.mode}")
     if args.mode in ("montage", "spin") and args.bits == "16":

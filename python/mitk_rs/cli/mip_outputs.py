@@ -113,9 +113,10 @@ def _shades(args: Namespace, **changes: Any) -> Any:
 def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -> list[dict[str, Any]]:
     from mitk_rs.projection import view_picture, write_animation, write_picture
     from mitk_rs.projection.render import turn_window
+    from mitk_rs.projection.views import turning
 
     angles = [(args.azimuth or 0.0) + 360.0 * i / args.spin for i in range(args.spin)]
-    cameras = [_camera(args, azimuth=angle) for angle in angles]
+    cameras = turning([_camera(args, azimuth=angle) for angle in angles], image, args.time_step)
     window, level = args.window, args.level
     if window is None:
         window, level = turn_window(image, cameras, args.percentiles, args.time_step)

@@ -9,7 +9,7 @@ the view from above.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from mitk_rs.errors import RequestError
 from mitk_rs.projection.layout import Array
 from mitk_rs.projection.orientation import letter
 
-__all__ = ["Gaze", "aim", "gaze", "rays_of"]
+__all__ = ["Gaze", "aim", "gaze", "rays_of", "turning_pixel"]
 
 _LEFT, _FRONT, _HEAD = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
 
@@ -146,6 +146,13 @@ def rays_of(
     camera["distance"] = sample_distance
     camera["matrix"] = scene.matrix.tolist()
     return camera, pixel, 0.0
+
+
+def turning_pixel(
+    scene: Scene, views: Iterable[Gaze], *, size: tuple[int, int], view_angle: float | None, zoom: float
+) -> float:
+    """mm per pixel with which everything is seen in each of the views, so that nothing grows or shrinks in a turn."""
+    return max(_fitting(scene, view, size, view_angle) for view in views) / zoom
 
 
 def _fitting(scene: Scene, view: Gaze, size: tuple[int, int], view_angle: float | None) -> float:

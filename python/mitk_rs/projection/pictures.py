@@ -177,7 +177,7 @@ def axis_picture(
     shades.check()
     fixed = None if size is None else check_size(size)
     number = axis_number(axis, names=AXES[:3])
-    marks = check_seeds(seeds)
+    marks = check_seeds(seeds, image)
     projected = project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads)
     values = only_numbers(scalar_values(projected), kind)
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
@@ -203,10 +203,9 @@ def scalar_values(projected: Any) -> Array:
     array = np.asarray(projected.as_numpy(writeable=False)) if hasattr(projected, "as_numpy") else projected
     if array.ndim == 2:
         return array
-    raise RequestError(
-        f"a picture needs one time step and one component, the projection has the shape {array.shape}: "
-        "choose a step with time_step="
-    )
+    if getattr(projected, "components", 1) > 1:
+        raise RequestError(f"the image has {projected.components} components a voxel: a picture needs one")
+    raise RequestError(f"the image has {array.shape[0]} time steps: choose one with time_step= or --time-step")
 
 
 def only_numbers(values: Array, kind: str) -> Array:
@@ -226,7 +225,7 @@ def check_grid(image: Any, overlay: Any, time_step: int) -> None:
     GeometryError
         Another size, spacing, origin or direction.
     """
-    shape = image.shape[-3:] if image.components == 1 else image.shape[-4:-1]
+    shape = _volume_shape(image)
     if tuple(overlay.shape) != tuple(shape):
         raise GeometryError(f"the overlay has the shape {tuple(overlay.shape)}, the image {tuple(shape)} (z, y, x)")
     mine, other = (i.get_geometry(s) for i, s in ((image, time_step), (overlay, 0)))
@@ -260,18 +259,30 @@ def edge_drawn(picture: Picture, mask: Array) -> Picture:
     return replace(picture, pixels=pixels)
 
 
-def check_seeds(seeds: Iterable[Sequence[float]]) -> Array:
-    """Seeds as an array of triples.
+def check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
+    """Seeds as an array of triples, each within a voxel of the image.
 
     Raises
     ------
     RequestError
-        Not triples of finite numbers.
+        Not triples of finite numbers, or outside.
     """
     given = np.asarray(list(seeds), np.float64)
     if given.size and (given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all()):
         raise RequestError("seeds must be (x, y, z) triples of finite numbers, such as [(71, 213, 16)]")
-    return given.reshape(-1, 3)
+    given = given.reshape(-1, 3)
+    size = _volume_shape(image)[::-1]
+    for seed in given:
+        if not ((seed >= -0.5) & (seed < np.array(size) - 0.5)).all():
+            allowed = " x ".join(map(str, size))
+            raise RequestError(f"the seed ({', '.join(f'{v:g}' for v in seed)}) lies outside the {allowed} voxels")
+    return given
+
+
+def _volume_shape(image: Any) -> tuple[int, ...]:
+    """Voxels along z, y and x; of a 2-D image one slice."""
+    shape: tuple[int, ...] = image.shape if image.components == 1 else image.shape[:-1]
+    return (1, *shape) if len(shape) == 2 else shape[-3:]
 
 
 def with_seeds(picture: Picture, seeds: Array, axis: int, shape: tuple[int, ...]) -> Picture:

@@ -13,7 +13,7 @@ import numpy as np
 from mitk_rs import _core
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.projection.axes import Options, Progress
-from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of
+from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of, turning_pixel
 from mitk_rs.projection.layout import Array
 from mitk_rs.projection.pictures import check_size
 from mitk_rs.projection.window import robust_range, to_grey, window_range
@@ -139,7 +139,7 @@ def render_mip(
 
 
 def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any) -> Iterator[Array]:
-    """Pictures of a whole turn around the body axis, one after the other, with the same window.
+    """Pictures of a whole turn around the body axis, one after the other, with the same window and scale.
 
     Parameters
     ----------
@@ -166,6 +166,8 @@ def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any
     if not 1 <= frames <= 3600:
         raise RequestError(f"frames is {frames}: allowed are 1 to 3600")
     angles = [azimuth + 360.0 * i / frames for i in range(frames)]
+    if options.get("mm") is None:
+        options["mm"] = _turning_pixel(image, angles, **options)
     if options.get("window") is None and options.get("dtype") != "float32":
         shown = options.pop("percentiles", None)
         plain = {k: v for k, v in options.items() if k not in ("window", "level", "dtype", "background")}
@@ -173,6 +175,25 @@ def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any
         window, level = _common_window(looks, shown)
         options.update(window=window, level=level)
     return (render_mip(image, azimuth=a, **options) for a in angles)
+
+
+def _turning_pixel(
+    image: Any,
+    angles: Sequence[float],
+    *,
+    elevation: float = 0.0,
+    roll: float = 0.0,
+    up: Sequence[float] | None = None,
+    size: Sequence[int] | int = (512, 512),
+    perspective: bool | float = False,
+    zoom: float = 1.0,
+    time_step: int | None = None,
+    spacing: Sequence[float] | None = None,
+    **_others: Any,
+) -> float:
+    views = [_aimed(angle, elevation, roll, up) for angle in angles]
+    scene, view_angle = Volume(image, time_step, spacing).scene, view_angle_of(perspective)
+    return turning_pixel(scene, views, size=check_size(size), view_angle=view_angle, zoom=_positive("zoom", zoom))
 
 
 def turn_window(
@@ -260,7 +281,7 @@ class Volume:
         if steps == 0:
             raise RequestError("the image is empty")
         if time_step is None and steps > 1:
-            raise RequestError(f"the image has {steps} time steps: choose one with time_step=")
+            raise RequestError(f"the image has {steps} time steps: choose one with time_step= or --time-step")
         step = 0 if time_step is None else time_step.__index__()
         if not 0 <= step < steps:
             raise TimeStepError(f"time step {step} does not exist: the image has {steps}")

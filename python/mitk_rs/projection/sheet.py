@@ -89,7 +89,7 @@ def montage(
         raise RequestError(f"height is {height}: allowed are 16 to {MAX_SIZE // 8} pixels")
     shades = Shades(window, level, percentiles, colormap)
     shades.check()
-    marks = check_seeds(seeds)
+    marks = check_seeds(seeds, image)
     views = [view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), a) for a in range(3)]
     values = [only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
     shades = _shared(shades, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mitk_rs.projection.layout import Array
 from mitk_rs.projection.pictures import Picture, Shades, check_grid, check_seeds, check_size, edge_drawn, rings
 from mitk_rs.projection.render import Volume, view_angle_of
 
-__all__ = ["Camera", "view_image", "view_picture"]
+__all__ = ["Camera", "turning", "view_image", "view_picture"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,13 @@ class Camera:
         return np.stack([right / pixel + (size[0] - 1) / 2, down / pixel + (size[1] - 1) / 2], axis=-1)
 
 
+def turning(cameras: Sequence[Camera], image: Any, time_step: int | None = None) -> list[Camera]:
+    """The cameras with one scale, with which each of them sees everything."""
+    volume = Volume(image, time_step)
+    mm = max(camera.pixel(volume) for camera in cameras)
+    return [replace(camera, mm=mm) for camera in cameras]
+
+
 def view_picture(
     image: Any,
     camera: Camera,
@@ -107,8 +114,8 @@ def view_picture(
     """
     shades = shades or Shades()
     shades.check()
-    marks = check_seeds(seeds)
     volume = Volume(image, time_step)
+    marks = check_seeds(seeds, image)
     values, depths = camera.cast(volume, depth=depth)
     values = values if depths is None else depths
     missed = np.isnan(values)
