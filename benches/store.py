@@ -205,25 +205,28 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="volumes of 128 MiB, three runs")
+    parser.add_argument("--quick", action="store_true", help="volumes of 128 MiB, three runs, printed only")
     parser.add_argument("--megabytes", type=int, default=1024, help="size of the volumes in MiB (default 1024)")
     parser.add_argument("--repeats", type=int, default=7, help="runs of each, of which the median counts (default 7)")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="default benches/RESULTS-store.md")
+    parser.add_argument("--output", type=Path, help="default benches/RESULTS-store.md")
     parser.add_argument("--worker", nargs=3, metavar=("PACKAGE", "MEGABYTES", "PATH"), help=argparse.SUPPRESS)
     parser.add_argument("--view", nargs=2, metavar=("PACKAGE", "CASE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.quick:
         options.megabytes, options.repeats = min(options.megabytes, 128), 3
+    elif options.output is None:
+        options.output = RESULTS
     return options
 
 
-def compare(megabytes: int, repeats: int, output: Path) -> None:
-    """Measure everything and write the results."""
+def compare(megabytes: int, repeats: int, output: Path | None) -> None:
+    """Measure everything, and print and write the results."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "raw.mha")
         write_raw(path, megabytes)
         text = report(megabytes, path, repeats)
-    table.write_section(TITLE, text, output)
+    if output is not None:
+        table.write_section(TITLE, text, output)
     sys.stdout.write(text)
 
 

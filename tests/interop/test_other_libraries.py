@@ -296,6 +296,14 @@ def test_torch_shares_the_voxels_both_can_write(torch):
     np.testing.assert_array_equal(mitk.Image.from_torch(tensor).array, expected)
 
 
+def test_voxels_that_images_do_not_have_are_no_file_error():
+    import SimpleITK as sitk
+
+    for kind in (sitk.sitkComplexFloat32, sitk.sitkLabelUInt8):
+        with pytest.raises(mitk.RequestError, match="SimpleITK image: its voxels are of type"):
+            mitk.Image.from_any(sitk.Image([2, 2, 2], kind))
+
+
 # --- from_any ---------------------------------------------------------------------------------------------------
 
 

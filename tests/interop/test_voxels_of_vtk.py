@@ -364,12 +364,21 @@ def cells_only():
     return data
 
 
+def spaced(length):
+    data = vtk_image()
+    data.SetSpacing(length, 1, 1)
+    return data
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (vtkImageData, mitk.RequestError, "vtkImageData: it has numbers nowhere"),
         (cells_only, mitk.RequestError, "vtkImageData: it has numbers only in its cells"),
         (lambda: grid_of(numpy_to_vtk(np.zeros(5))), mitk.RequestError, r"5 numbers for a grid of \(2, 2, 3\)"),
+        (lambda: spaced(0), mitk.RequestError, "vtkImageData: field spacing must be finite and greater than 0 mm"),
+        (lambda: spaced(-1), mitk.RequestError, "greater than 0 mm"),
+        (lambda: spaced(float("nan")), mitk.RequestError, "greater than 0 mm"),
         (lambda: 5, TypeError, "expected vtkmodules.vtkImageData, got builtins.int"),
         (lambda: mitk.Image(np.zeros((3, 3))).to_simpleitk(), TypeError, "got SimpleITK.SimpleITK.Image"),
     ],

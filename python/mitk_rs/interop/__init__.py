@@ -11,6 +11,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mitk_rs.errors import FileError, RequestError
+
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
@@ -58,8 +60,8 @@ def from_any(source: Any) -> Image:
     TypeError
         Nothing that is known.
     RequestError
-        A ``vtkImageData`` without numbers at its points.
-    GeometryError
+        Voxels of a type that no image has, a ``vtkImageData`` without numbers at its points.
+    RequestError, GeometryError
         A place in the world that no image can have.
 
     Examples
@@ -95,7 +97,11 @@ def from_library(library: str, source: Any, **options: Any) -> Image:
 
 
 def _made(module: str, source: Any, **options: Any) -> Image:
-    made: Image = import_module(f"mitk_rs.interop.{module}").to_image(source, **options)
+    try:
+        made: Image = import_module(f"mitk_rs.interop.{module}").to_image(source, **options)
+    except FileError as error:
+        # The adapters of files do the work; there is no file to blame.
+        raise RequestError(str(error).removeprefix("cannot read ")) from None
     return made
 
 

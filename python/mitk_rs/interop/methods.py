@@ -119,11 +119,9 @@ class Conversions:
         TypeError
             Anything else.
         RequestError
-            No numbers at the points.
+            No numbers at the points, or a place in the world that no image can have.
         ValueError
             ``copy=False`` and voxels that cannot be shared.
-        GeometryError
-            Spacing or direction that no image can have.
 
         Examples
         --------

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.errors import FileError, RequestError
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import step_of
 from mitk_rs.io.convert import image_of
-from mitk_rs.io.record import ImageRecord
 from mitk_rs.io.vtk import image_data_to_record, point_scalars, record_to_image_data
 
 if TYPE_CHECKING:
@@ -31,20 +29,13 @@ def from_image(image: Image, time_step: SupportsIndex = 0) -> vtkImageData:
 
 def to_image(data: Any, *, copy: bool | None = None) -> Image:
     """Make an image of a ``vtkImageData``; see :meth:`mitk_rs.Image.from_vtk`."""
-    record = _record(data)
+    record = image_data_to_record(data)
     shared = None if copy else _shared(point_scalars(data))
     if shared is not None:
         return image_of(record.with_array(shared.reshape(record.shape)), shared=True)
     if copy is False:
         raise ValueError("copy=False, but VTK keeps these voxels in a way that cannot be shared: use copy=None")
     return image_of(record.with_array(record.array.copy()))
-
-
-def _record(data: Any) -> ImageRecord:
-    try:
-        return image_data_to_record(data)
-    except FileError as error:
-        raise RequestError(str(error).removeprefix("cannot read ")) from None
 
 
 class _Pin:
