@@ -62,6 +62,8 @@ pub trait Pixel: Copy + Send + Sync + PartialOrd + std::fmt::Debug + 'static {
     const TYPE: PixelType;
     /// NumPy's name of this type.
     const NAME: &'static str;
+    /// 0.
+    const ZERO: Self;
     /// Smallest finite value.
     const LOWEST: Self;
     /// Largest finite value.
@@ -77,6 +79,7 @@ macro_rules! impl_pixel {
         impl Pixel for $t {
             const TYPE: PixelType = PixelType::$variant;
             const NAME: &'static str = $name;
+            const ZERO: Self = 0 as $t;
             const LOWEST: Self = <$t>::MIN;
             const HIGHEST: Self = <$t>::MAX;
             #[inline(always)]

@@ -25,6 +25,9 @@ unsafe impl Send for Voxels<'_> {}
 // SAFETY: as above; shared copies only read.
 unsafe impl Sync for Voxels<'_> {}
 
+/// Voxels of a row that are read together.
+const SHORT: usize = 8;
+
 impl<'a> Voxels<'a> {
     /// Voxels at `base` with byte `strides` along `(x, y, z)`.
     ///
@@ -103,15 +106,35 @@ impl<'a> Voxels<'a> {
         if self.strides[0] == size_of::<T>() as isize {
             // SAFETY: the row is inside, asserted above.
             let row = unsafe { self.row_ptr(x0, y, z) }.cast::<T>();
-            for (i, o) in out.iter_mut().enumerate() {
-                // SAFETY: `x0 + i` is inside the row.
-                *o = map(unsafe { row.add(i).read_unaligned() });
+            // SAFETY: `x0 + i` is inside the row.
+            let at = |i: usize| map(unsafe { row.add(i).read_unaligned() });
+            let whole = out.len() / SHORT * SHORT;
+            // Short rows are read often, and with a length that the compiler knows it does without a call to copy them.
+            for (n, out) in out[..whole].chunks_exact_mut(SHORT).enumerate() {
+                (0..SHORT).for_each(|i| out[i] = at(n * SHORT + i));
             }
+            (whole..out.len()).for_each(|i| out[i] = at(i));
         } else {
             for (i, o) in out.iter_mut().enumerate() {
                 // SAFETY: inside and of the right type, asserted above.
                 *o = map(unsafe { self.get_unchecked([x0 + i, y, z]) });
             }
+        }
+    }
+
+    /// Folds the voxels of a row from the first to the last.
+    #[inline(always)]
+    pub fn fold_row<T: Pixel, A>(&self, y: usize, z: usize, first: A, fold: impl Fn(A, T) -> A) -> A {
+        let s = self.size.array();
+        assert!(T::TYPE == self.pixel && y < s[1] && z < s[2]);
+        if self.strides[0] == size_of::<T>() as isize {
+            // SAFETY: the row is inside, asserted above.
+            let row = unsafe { self.row_ptr(0, y, z) }.cast::<T>();
+            // SAFETY: `x` is inside the row.
+            (0..s[0]).fold(first, |all, x| fold(all, unsafe { row.add(x).read_unaligned() }))
+        } else {
+            // SAFETY: inside and of the right type, asserted above.
+            (0..s[0]).fold(first, |all, x| fold(all, unsafe { self.get_unchecked([x, y, z]) }))
         }
     }
 

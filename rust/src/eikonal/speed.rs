@@ -96,15 +96,15 @@ fn first_bad_speed(voxels: &Voxels<'_>, z: usize, control: &TaskControl) -> Opti
 
 fn first_bad_of<P: Pixel>(voxels: &Voxels<'_>, z: usize) -> Option<Error> {
     let size = voxels.size();
-    let mut row = vec![P::LOWEST; size.x()];
+    let good = |v: P| (v >= P::ZERO) & (v <= P::HIGHEST);
     for y in 0..size.y() {
-        voxels.read_row::<P, P>(0, y, z, &mut row, |v| v);
-        let good = |v: &P| (0.0..=P::HIGHEST.to_f64()).contains(&v.to_f64());
         // Folding the whole row first vectorizes; the search runs only on a row that has a bad voxel.
-        if row.iter().fold(true, |all, v| all & good(v)) {
+        if voxels.fold_row(y, z, true, |all, v| all & good(v)) {
             continue;
         }
-        let x = row.iter().position(|v| !good(v)).unwrap_or_default();
+        let mut row = vec![P::ZERO; size.x()];
+        voxels.read_row::<P, P>(0, y, z, &mut row, |v| v);
+        let x = row.iter().position(|v| !good(*v)).unwrap_or_default();
         return Some(Error::BadSpeed { index: [x, y, z].map(|i| i as i64), value: row[x].to_f64() });
     }
     None
