@@ -6,7 +6,7 @@
 
 use super::drive::Sink;
 use super::field::Field;
-use super::shape::{Mask, NONE, Shape, VOXELS, any, count, for_each};
+use super::shape::{Mask, NONE, Shape, VOXELS, WIDTH, any, count, for_each};
 use super::slot::{Slot, UNTOUCHED, WALL, load, slot_of};
 use super::solve::{Batch, solve_anisotropic, solve_isotropic};
 use super::window::Front;
@@ -68,6 +68,22 @@ impl<'o, T: Time> DenseTimes<'o, T> {
         }
     }
 
+    /// Writes `n` octets of a row whose voxels lie side by side.
+    ///
+    /// # Safety
+    /// As for [`DenseTimes::write_row`]; the octets must be readable.
+    #[inline(always)]
+    unsafe fn write_octets(&self, start: [usize; 3], row: *const T, n: usize) {
+        let offset: usize = (0..3).map(|a| start[a] * self.strides[a]).sum();
+        for octet in 0..n {
+            // SAFETY: inside and ours, by the caller's promise.
+            unsafe {
+                let values = row.add(octet * WIDTH).cast::<[T; WIDTH]>().read();
+                self.base.add(offset + octet * WIDTH).cast::<[T; WIDTH]>().write(values);
+            }
+        }
+    }
+
     /// Writes the inner times of a slot.
     ///
     /// # Safety
@@ -80,8 +96,12 @@ impl<'o, T: Time> DenseTimes<'o, T> {
             for z in 0..extent[2] {
                 for y in 0..extent[1] {
                     let row = times.add(usize::from(H::POSITION[y * H::STRIDE[1] + z * H::STRIDE[2]]));
-                    let values = std::slice::from_raw_parts(row, extent[0]);
-                    self.write_row([start[0], start[1] + y, start[2] + z], values.iter().copied());
+                    let place = [start[0], start[1] + y, start[2] + z];
+                    if extent[0] == H::BOX[0] && self.strides[0] == 1 {
+                        self.write_octets(place, row, H::OCTETS_X);
+                    } else {
+                        self.write_row(place, (0..extent[0]).map(|x| row.add(x).read()));
+                    }
                 }
             }
         }

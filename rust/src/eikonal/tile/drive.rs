@@ -1,8 +1,12 @@
 //! Phases: the fronts of a job advance together, tiles of one colour at a time, on all members of a team.
 
+use super::field::Ticket;
+#[cfg(target_arch = "x86_64")]
+use super::octet::{Avx2, Avx512};
+use super::octet::{Octet, Plain};
 use super::shape::Shape;
 use super::slot::Slot;
-use super::visit::{Worker, visit};
+use super::visit::{Worker, visit_block};
 use super::window::Front;
 use crate::eikonal::Time;
 use crate::eikonal::team::Team;
@@ -79,6 +83,9 @@ impl Default for Tuning {
 /// Asked whenever a window has converged: is what the fronts have found enough?
 pub(crate) type Ended<'e, 'a, T, H> = &'e mut dyn FnMut(&[Front<'a, T, H>]) -> bool;
 
+/// Slots that a worker claims at once to retire them.
+const RETIRED_TOGETHER: usize = 8;
+
 /// A phase with fewer tiles is run by the leader alone.
 const SMALL: usize = 8;
 
@@ -94,11 +101,13 @@ pub(crate) struct Driver<'t, T: Time, H: Shape> {
 /// One phase's work.
 struct Phase<'p, 'a, T: Time, H: Shape, S> {
     fronts: &'p [Front<'a, T, H>],
-    retire: Vec<(usize, SlotPointer<T, H>)>,
-    visits: Vec<(u32, u32)>,
+    /// Slots to retire, some at a time, each with the number of its front.
+    retire: Vec<&'p [(usize, SlotPointer<T, H>)]>,
+    /// Queued tiles, those of a block at a time, with the number of their front.
+    blocks: Vec<(usize, &'p [Ticket])>,
     next: AtomicUsize,
-    chunk: usize,
     sink: &'p S,
+    control: &'p TaskControl,
 }
 
 /// A slot on its way to the worker that retires it.
@@ -165,28 +174,34 @@ impl<'t, T: Time, H: Shape> Driver<'t, T, H> {
         }
     }
 
-    /// Retires what waits to be retired, and visits the queued tiles of `colour`.
+    /// Retires what waits to be retired, and visits the blocks of `colour` with queued tiles.
     fn phase<S: Sink<T, H>>(&mut self, fronts: &mut [Front<'_, T, H>], sink: &S, colour: Option<usize>) -> Result<()> {
         let (mut retire, mut visits) = (Vec::new(), Vec::new());
         for (id, front) in fronts.iter_mut().enumerate() {
             retire.extend(front.retiring.drain(..).map(|slot| (id, SlotPointer(slot))));
             if let Some(colour) = colour {
-                visits.extend(front.queue[colour].drain(..).map(|tile| (id as u32, tile)));
+                visits.push(std::mem::take(&mut front.queue[colour]));
             }
         }
         if let Some(seed) = &mut self.shuffle {
-            shuffle(&mut visits, seed);
+            visits.iter_mut().for_each(|tickets| shuffle(tickets, seed));
         }
-        let items = retire.len() + visits.len();
-        if items == 0 {
-            return Ok(());
+        visits.iter_mut().for_each(|tickets| tickets.sort_by_key(|t| t.block));
+        let mut blocks = Vec::new();
+        for (id, tickets) in visits.iter().enumerate() {
+            blocks.extend(tickets.chunk_by(|a, b| a.block == b.block).map(|tickets| (id, tickets)));
         }
-        let chunk = (items / (self.team.members() * 8)).clamp(1, 32);
-        let phase = Phase { fronts, retire, visits, next: AtomicUsize::new(0), chunk, sink };
-        if items < SMALL {
-            self.work(&phase, 0);
-        } else {
-            self.team.execute(&|place| self.work(&phase, place));
+        if let Some(seed) = &mut self.shuffle {
+            shuffle(&mut blocks, seed);
+        }
+        let tiles = retire.len() + visits.iter().map(Vec::len).sum::<usize>();
+        let next = AtomicUsize::new(0);
+        let retire = retire.chunks(RETIRED_TOGETHER).collect();
+        let phase = Phase { fronts, retire, blocks, next, sink, control: self.control };
+        match phase.retire.len() + phase.blocks.len() {
+            0 => return Ok(()),
+            items if items == 1 || tiles < SMALL => self.work(&phase, 0),
+            _ => self.team.execute(&|place| self.work(&phase, place)),
         }
         for place in 0..self.team.members() {
             let mut worker = self.worker(place);
@@ -197,13 +212,14 @@ impl<'t, T: Time, H: Shape> Driver<'t, T, H> {
                 front.receive(outbox, colour.unwrap_or(0));
             }
         }
-        Ok(())
+        // A cancelled phase has left work undone.
+        self.control.check()
     }
 
     fn work<S: Sink<T, H>>(&self, phase: &Phase<'_, '_, T, H, S>, place: usize) {
         let mut worker = self.worker(place);
         match self.instructions {
-            Instructions::Baseline => claim(phase, &mut worker),
+            Instructions::Baseline => claim::<T, H, S, Plain>(phase, &mut worker),
             // SAFETY: `new` checked that the machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => unsafe { claim_avx2(phase, &mut worker) },
@@ -211,28 +227,22 @@ impl<'t, T: Time, H: Shape> Driver<'t, T, H> {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512 => unsafe { claim_avx512(phase, &mut worker) },
             #[cfg(not(target_arch = "x86_64"))]
-            _ => claim(phase, &mut worker),
+            _ => claim::<T, H, S, Plain>(phase, &mut worker),
         }
     }
 }
 
-/// Claims chunks of the phase's items until none is left.
+/// Claims items of the phase until none is left.
 #[inline(always)]
-fn claim<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
-    let items = phase.retire.len() + phase.visits.len();
-    loop {
-        let start = phase.next.fetch_add(phase.chunk, Ordering::Relaxed);
-        if start >= items || worker.error.is_some() {
+fn claim<T: Time, H: Shape, S: Sink<T, H>, O: Octet>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
+    while worker.error.is_none() && !phase.control.is_cancelled() {
+        let item = phase.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(slots) = phase.retire.get(item) {
+            slots.iter().for_each(|slot| retire(phase, worker, *slot));
+        } else if let Some(&(id, tickets)) = phase.blocks.get(item - phase.retire.len()) {
+            visit_block::<T, H, O>(&phase.fronts[id].field, id, worker, tickets);
+        } else {
             return;
-        }
-        for item in start..items.min(start + phase.chunk) {
-            match item.checked_sub(phase.retire.len()) {
-                None => retire(phase, worker, item),
-                Some(visited) => {
-                    let (id, tile) = phase.visits[visited];
-                    visit(&phase.fronts[id as usize].field, id as usize, worker, tile);
-                }
-            }
         }
     }
 }
@@ -240,18 +250,22 @@ fn claim<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worke
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn claim_avx2<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
-    claim(phase, worker);
+    claim::<T, H, S, Avx2>(phase, worker);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl")]
 fn claim_avx512<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>) {
-    claim(phase, worker);
+    claim::<T, H, S, Avx512>(phase, worker);
 }
 
 #[inline(never)]
-fn retire<T: Time, H: Shape, S: Sink<T, H>>(phase: &Phase<'_, '_, T, H, S>, worker: &mut Worker<T, H>, item: usize) {
-    let (id, SlotPointer(slot)) = phase.retire[item];
+fn retire<T: Time, H: Shape, S: Sink<T, H>>(
+    phase: &Phase<'_, '_, T, H, S>,
+    worker: &mut Worker<T, H>,
+    slot: (usize, SlotPointer<T, H>),
+) {
+    let (id, SlotPointer(slot)) = slot;
     // SAFETY: the leader took the tile out of the directory, so only the claimer of this item knows the slot.
     match unsafe { phase.sink.retire(&phase.fronts[id], id, slot) } {
         Ok(()) => worker.free[id].push(slot),

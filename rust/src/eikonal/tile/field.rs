@@ -46,10 +46,24 @@ impl<H: Shape> TileGrid<H> {
         [tile % nx, tile / nx % ny, tile / nx / ny]
     }
 
-    /// Black or red: face neighbours differ.
+    /// Black or red, from a place: face neighbours differ. For places of tiles as for those of blocks.
     #[inline(always)]
-    pub(crate) fn colour(&self, tile: u32) -> usize {
-        self.place(tile).iter().sum::<usize>() & 1
+    pub(crate) fn colour(place: [usize; 3]) -> usize {
+        (place[0] + place[1] + place[2]) & 1
+    }
+
+    /// Place of the block that holds the tile at `place`.
+    #[inline(always)]
+    pub(crate) fn block(place: [usize; 3]) -> [usize; 3] {
+        place.map(|p| p / BLOCK)
+    }
+
+    /// A tile on its way to the queue of its block.
+    #[inline(always)]
+    pub(crate) fn ticket(&self, tile: u32, place: [usize; 3]) -> Ticket {
+        let [bx, by, bz] = Self::block(place);
+        let [nx, ny, _] = self.tiles.map(|n| n.div_ceil(BLOCK));
+        Ticket { block: (bx + nx * (by + ny * bz)) as u32, tile }
     }
 
     /// The tile across a face, if there is one.
@@ -90,6 +104,16 @@ impl<H: Shape> TileGrid<H> {
         let bit = (0..3).map(|a| v[a] % H::BOX[a] * H::STRIDE[a]).sum();
         (tile as u32, bit)
     }
+}
+
+/// Tiles along each axis of a block: the part of a front inside, some hundred tiles, fits the cache of a core.
+const BLOCK: usize = 8;
+
+/// A tile that is to be visited, and the number of its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket {
+    pub(crate) block: u32,
+    pub(crate) tile: u32,
 }
 
 /// A seed inside its tile.
@@ -212,7 +236,8 @@ mod tests {
         for tile in 0..grid.count() as u32 {
             for face in Face::ALL {
                 if let Some(other) = grid.across(tile, grid.place(tile), face) {
-                    assert_ne!(grid.colour(tile), grid.colour(other));
+                    let colours = [tile, other].map(|t| TileGrid::<Cube>::colour(grid.place(t)));
+                    assert_ne!(colours[0], colours[1]);
                     assert_eq!(grid.across(other, grid.place(other), face.opposite()), Some(tile));
                 }
             }

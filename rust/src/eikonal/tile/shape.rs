@@ -8,6 +8,12 @@ use crate::eikonal::Time;
 /// Number of voxels of a tile.
 pub(crate) const VOXELS: usize = 512;
 
+/// Voxels of an octet: eight side by side on a row.
+pub(crate) const WIDTH: usize = 8;
+
+/// Octets of a tile.
+pub(crate) const OCTETS: usize = VOXELS / WIDTH;
+
 /// A set of voxels of one tile.
 pub(crate) type Mask = [u64; 8];
 
@@ -29,6 +35,17 @@ pub(crate) trait Shape: Copy + Send + Sync + 'static {
     const PADDED: usize = Self::PITCH[2] * (Self::BOX[2] + 2);
     /// Position of each bit among the padded times.
     const POSITION: [u16; VOXELS] = positions(Self::BOX, Self::PITCH);
+    /// Octets along x.
+    const OCTETS_X: usize = Self::BOX[0] / 8;
+    /// Distance between neighbouring rows and slices of octet marks, which have a margin as times have: also along x
+    /// where a row has more than one octet.
+    const MARK_PITCH: [usize; 2] = mark_pitch(Self::BOX);
+    /// Number of octet marks with their margin.
+    const MARKS: usize = Self::MARK_PITCH[1] * (Self::BOX[2] + 2);
+    /// Place of each octet among the marks.
+    const MARK: [u16; OCTETS] = marks(Self::BOX);
+    /// Octets that follow each other in a mask and among the marks.
+    const RUN: usize = if Self::OCTETS_X == 1 { Self::BOX[1] } else { Self::OCTETS_X };
     /// Voxels on the low face of each axis.
     const LOW: [Mask; 3] = faces(Self::BOX, true);
     /// Voxels on the high face of each axis.
@@ -73,6 +90,25 @@ const fn positions(size: [usize; 3], pitch: [usize; 3]) -> [u16; VOXELS] {
         let [x, y, z] = coordinates(bit, size);
         table[bit] = ((x + 1) * pitch[0] + (y + 1) * pitch[1] + (z + 1) * pitch[2]) as u16;
         bit += 1;
+    }
+    table
+}
+
+const fn mark_pitch(size: [usize; 3]) -> [usize; 2] {
+    let octets = size[0] / WIDTH;
+    let row = if octets == 1 { 1 } else { octets + 2 };
+    [row, row * (size[1] + 2)]
+}
+
+const fn marks(size: [usize; 3]) -> [u16; OCTETS] {
+    let pitch = mark_pitch(size);
+    let mut table = [0; OCTETS];
+    let mut octet = 0;
+    while octet < OCTETS {
+        let [x, y, z] = coordinates(octet * WIDTH, size);
+        let margin = if size[0] == WIDTH { 0 } else { 1 };
+        table[octet] = (x / WIDTH + margin + (y + 1) * pitch[0] + (z + 1) * pitch[1]) as u16;
+        octet += 1;
     }
     table
 }
@@ -189,6 +225,44 @@ pub(crate) fn for_each(mask: &Mask, mut visit: impl FnMut(usize)) {
             visit(i * 64 + left.trailing_zeros() as usize);
             left &= left - 1;
         }
+    }
+}
+
+/// The voxels of each octet.
+#[inline(always)]
+pub(crate) fn octets(mask: &Mask) -> [u8; OCTETS] {
+    let mut octets = [0; OCTETS];
+    for (bytes, word) in octets.chunks_exact_mut(8).zip(mask) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    octets
+}
+
+/// The mask of which these are the octets.
+#[inline(always)]
+pub(crate) fn from_octets(octets: &[u8; OCTETS]) -> Mask {
+    let mut mask = NONE;
+    for (word, bytes) in mask.iter_mut().zip(octets.chunks_exact(8)) {
+        *word = u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]);
+    }
+    mask
+}
+
+/// The numbers of the bits that are set, ascending. An iterator and not a function with a closure: a closure that is
+/// not inlined loses the instructions of its surroundings.
+pub(crate) struct Bits(pub(crate) u64);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        Some(bit)
     }
 }
 

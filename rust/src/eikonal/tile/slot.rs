@@ -15,19 +15,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// A worker that visits the tile has it for itself, except that nobody else may be visiting a face neighbour at the
 /// same time: tiles are coloured like a checkerboard and one colour is visited at a time. A visitor writes into a
-/// neighbour only `inbox` of the shared face and the halo times behind that face.
+/// neighbour only `inbox` and `mail` of the shared face and the halo times behind that face.
 #[repr(C, align(64))]
 pub(crate) struct Slot<T: Time, H: Shape> {
     /// Solved, but later than the window: not yet propagated.
     pub(crate) pending: Mask,
     /// Within the window and propagated.
     pub(crate) released: Mask,
-    /// Released before this window began: final.
-    pub(crate) settled: Mask,
     /// Never solved: speed 0, a seed, or outside the volume.
     pub(crate) blocked: Mask,
     /// Per face, voxels whose neighbour across that face has changed.
     pub(crate) inbox: [Mask; 6],
+    /// Per face, whether the inbox holds anything.
+    pub(crate) mail: [bool; 6],
     /// Number of the tile.
     pub(crate) tile: u32,
     /// Window in which the tile was last visited.
@@ -50,10 +50,11 @@ impl<T: Time, H: Shape> Slot<T, H> {
     pub(crate) unsafe fn reset(slot: *mut Self, tile: u32) {
         // SAFETY: valid and unshared by the caller's promise; `times` holds `H::PADDED` values.
         unsafe {
-            let masks = [&raw mut (*slot).pending, &raw mut (*slot).released, &raw mut (*slot).settled];
-            masks.into_iter().for_each(|m| *m = NONE);
+            (*slot).pending = NONE;
+            (*slot).released = NONE;
             (*slot).blocked = NONE;
             (*slot).inbox = [NONE; 6];
+            (*slot).mail = [false; 6];
             (*slot).tile = tile;
             (*slot).window = 0;
             (*slot).earliest = T::FAR;

@@ -21,22 +21,30 @@ use super::shape::VOXELS;
 use crate::eikonal::Time;
 use crate::eikonal::upwind::cascade;
 
+/// Voxels of the largest batch.
+pub(crate) const LARGEST: usize = 4 * VOXELS;
+
+/// Places of a batch: eight voxels may be written at once beyond the last.
+const ROOM: usize = LARGEST + LANES;
+
 /// Voxels to solve, side by side.
 #[repr(align(64))]
 pub(crate) struct Batch<T> {
     /// Smaller neighbour time along each axis.
-    pub(crate) nearest: [[T; VOXELS]; 3],
+    pub(crate) nearest: [[T; ROOM]; 3],
     /// Speed of each voxel.
-    pub(crate) speed: [T; VOXELS],
+    pub(crate) speed: [T; ROOM],
     /// The solutions.
-    pub(crate) solution: [T; VOXELS],
+    pub(crate) solution: [T; ROOM],
+    /// 1 where the solution could round differently.
+    doubt: [u8; ROOM],
 }
 
 impl<T: Time> Batch<T> {
     /// An empty batch.
     pub(crate) fn new() -> Box<Self> {
-        let zero = T::default();
-        Box::new(Self { nearest: [[zero; VOXELS]; 3], speed: [zero; VOXELS], solution: [zero; VOXELS] })
+        let none = [T::default(); ROOM];
+        Box::new(Self { nearest: [none; 3], speed: none, solution: none, doubt: [0; ROOM] })
     }
 }
 
@@ -103,42 +111,42 @@ fn unequal_axes([x, y, z]: [f64; 3], f: f64, s: [f64; 3]) -> f64 {
 
 /// Whether the cascade could round to another number than `u`: 0 or 1.
 #[inline(always)]
-fn doubtful<T: Time>(u: f64, f: f64, inverse_h: f64) -> u64 {
+fn doubtful<T: Time>(u: f64, f: f64, inverse_h: f64) -> u8 {
     let slack = SLACK * u * (1.0 + u * f * inverse_h);
     let (low, high) = (T::from_f64(u - slack).to_f64(), T::from_f64(u + slack).to_f64());
-    if low < high { 1 } else { 0 }
+    u8::from(low < high)
 }
 
 /// Solves the first `n` voxels of the batch with `one`; a flat loop, which the compiler turns into vectors.
 #[inline(always)]
 fn solve_with<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], one: impl Fn([f64; 3], f64) -> f64 + Copy) {
-    let n = n.next_multiple_of(LANES).min(VOXELS);
+    let n = n.next_multiple_of(LANES).min(LARGEST);
     let inverse_h = s[0].max(s[1]).max(s[2]).sqrt();
-    let Batch { nearest: [x, y, z], speed, solution } = batch;
-    let (x, y, z, speed, solution) = (&x[..n], &y[..n], &z[..n], &speed[..n], &mut solution[..n]);
-    let mut doubt = 0;
+    let Batch { nearest: [x, y, z], speed, solution, doubt } = batch;
+    let (x, y, z, speed) = (&x[..n], &y[..n], &z[..n], &speed[..n]);
+    let (solution, doubt) = (&mut solution[..n], &mut doubt[..n]);
+    let mut doubts = 0;
     for i in 0..n {
         let f = speed[i].to_f64();
         let u = one([x[i].to_f64(), y[i].to_f64(), z[i].to_f64()], f);
         solution[i] = T::from_f64(u);
         if T::ROUNDED {
-            doubt |= doubtful::<T>(u, f, inverse_h);
+            doubt[i] = doubtful::<T>(u, f, inverse_h);
+            doubts |= doubt[i];
         }
     }
-    if doubt != 0 {
-        resolve(batch, n, s, inverse_h, one);
+    if doubts != 0 {
+        resolve(batch, n, s);
     }
 }
 
 /// Solves again, by the cascade, the voxels whose result could round differently.
 #[cold]
 #[inline(never)]
-fn resolve<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], inverse_h: f64, one: impl Fn([f64; 3], f64) -> f64) {
-    for i in 0..n {
+fn resolve<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3]) {
+    for i in (0..n).filter(|i| batch.doubt[*i] != 0) {
         let (times, f) = ([0, 1, 2].map(|axis| batch.nearest[axis][i].to_f64()), batch.speed[i].to_f64());
-        if doubtful::<T>(one(times, f), f, inverse_h) != 0 {
-            batch.solution[i] = T::from_f64(cascade(times, s, f, T::FAR.to_f64()));
-        }
+        batch.solution[i] = T::from_f64(cascade(times, s, f, T::FAR.to_f64()));
     }
 }
 

@@ -1,16 +1,20 @@
-//! One visit of a tile: release what the window allows, relax until nothing changes, tell the neighbours.
+//! Visits: a worker alone with the tiles of a block, until none of them is queued.
 //!
-//! Invariant: when a phase begins, every released change of a neighbouring tile is in the halo and in the inbox of
-//! this tile. A visit re-solves the marked voxels in batches (Jacobi inside a batch), each batch marking the
-//! neighbours of what changed within the window, until no mark is left; then it copies released changes on its
-//! faces into the halos of the six neighbours and queues them for the next phase. Only the two colours alternate,
-//! so nobody reads what a visitor writes. Marks and halo values are commutative: the order of visits within a phase
-//! has no influence, hence neither have threads.
+//! Invariant: when a tile is visited, every released change of a neighbouring tile is in its halo and its inbox. A
+//! visit relaxes the tile ([`super::relax`]), then copies released changes on its faces into the halos of the six
+//! neighbours and queues them: in the same block for the next round, in another block for the next phase. Only two
+//! colours alternate, of blocks between phases and of tiles between rounds, so nobody reads what a visitor writes.
+//! Marks and halo values are commutative: the order of visits within a round or phase has no influence, hence neither
+//! have threads.
+//!
+//! Blocks are for the cache: from one phase to the next a front of a large volume has left it, from one round to the
+//! next a block has not. A march of 400^3 takes an eighth less time than with phases of single tiles.
 
-use super::field::Field;
-use super::shape::{Face, Mask, NONE, Shape, VOXELS, and, any, count, for_each, neighbours, or, without};
+use super::field::{Field, Ticket, TileGrid};
+use super::octet::{Octet, Plain};
+use super::relax::{Bundle, TILES};
+use super::shape::{Bits, Face, Mask, Shape, VOXELS, WIDTH, and, any, octets, or, without};
 use super::slot::{Slot, UNTOUCHED, WALL, is_closed, load, slot_of};
-use super::solve::{Batch, solve_anisotropic, solve_isotropic};
 use crate::eikonal::Time;
 use crate::error::{Error, Result};
 use std::sync::atomic::Ordering;
@@ -21,15 +25,18 @@ pub(crate) struct Worker<T: Time, H: Shape> {
     pub(crate) free: Vec<Vec<*mut Slot<T, H>>>,
     /// What the leader has to know, one per front.
     pub(crate) outbox: Vec<Outbox<T, H>>,
+    /// The block in which it is, and the tiles to visit there, by colour.
+    block: u32,
+    local: [Vec<u32>; 2],
     /// The first error of a phase.
     pub(crate) error: Option<Error>,
-    batch: Box<Batch<T>>,
+    pub(crate) bundle: Box<Bundle<T, H>>,
 }
 
 /// What a worker tells the leader after a phase.
 pub(crate) struct Outbox<T: Time, H: Shape> {
     /// Tiles to visit in the next phase.
-    pub(crate) queued: Vec<u32>,
+    pub(crate) queued: Vec<Ticket>,
     /// Tiles visited for the first time.
     pub(crate) activated: Vec<*mut Slot<T, H>>,
     /// Tiles in which every voxel is released.
@@ -51,35 +58,113 @@ impl<T: Time, H: Shape> Worker<T, H> {
         Self {
             free: (0..fronts).map(|_| Vec::new()).collect(),
             outbox: (0..fronts).map(|_| outbox()).collect(),
+            block: 0,
+            local: [Vec::new(), Vec::new()],
             error: None,
-            batch: Batch::new(),
+            bundle: Bundle::new(),
         }
     }
 }
 
-/// Visits `tile`, which must be queued and of the colour of the phase.
+/// Visits the queued tiles of a block, and those of the block that are queued meanwhile, until none is left.
+///
+/// The block must have the colour of the phase. Inside it the colours of tiles alternate, as blocks do outside: the
+/// tiles that are visited together never touch, so their order has no influence.
 #[inline(always)]
-pub(crate) fn visit<T: Time, H: Shape>(field: &Field<'_, T, H>, front: usize, worker: &mut Worker<T, H>, tile: u32) {
+pub(crate) fn visit_block<T: Time, H: Shape, O: Octet>(
+    field: &Field<'_, T, H>,
+    front: usize,
+    worker: &mut Worker<T, H>,
+    tickets: &[Ticket],
+) {
+    let Some(first) = tickets.first() else { return };
+    worker.block = first.block;
+    for ticket in tickets {
+        worker.local[TileGrid::<H>::colour(field.grid.place(ticket.tile))].push(ticket.tile);
+    }
+    let mut colour = 0;
+    while worker.local.iter().any(|tiles| !tiles.is_empty()) {
+        let mut tiles = std::mem::take(&mut worker.local[colour]);
+        for tiles in tiles.chunks(TILES) {
+            visit::<T, H, O>(field, front, worker, tiles);
+        }
+        tiles.clear();
+        worker.local[colour] = tiles;
+        colour = 1 - colour;
+    }
+}
+
+/// Visits up to [`TILES`] queued tiles of one colour.
+#[inline(always)]
+fn visit<T: Time, H: Shape, O: Octet>(field: &Field<'_, T, H>, front: usize, worker: &mut Worker<T, H>, tiles: &[u32]) {
+    for tile in tiles {
+        if let Some(slot) = enter(field, front, worker, *tile) {
+            // SAFETY: the tile's block and the tile have the colours of the hour and the tile is queued once, so its
+            // slot is ours.
+            unsafe { worker.bundle.add::<O>(field, slot) };
+        }
+    }
+    relax::<T, H, O>(field, front, worker);
+}
+
+/// Finds the slot of a queued tile, or gives it one; `None` where there is nothing to do.
+#[inline(always)]
+fn enter<T: Time, H: Shape>(
+    field: &Field<'_, T, H>,
+    front: usize,
+    worker: &mut Worker<T, H>,
+    tile: u32,
+) -> Option<*mut Slot<T, H>> {
     field.queued[tile as usize].store(0, Ordering::Relaxed);
     let entry = load(&field.directory[tile as usize]);
-    let slot = match slot_of::<T, H>(entry) {
-        Some(slot) => slot,
-        None if entry == UNTOUCHED => match activate(field, front, worker, tile) {
-            Ok(Some(slot)) => slot,
-            Ok(None) => return,
-            Err(error) => {
-                worker.error.get_or_insert(error);
-                return;
-            }
-        },
-        None => return,
-    };
-    // SAFETY: the tile has the colour of this phase and is queued once, so its slot is ours.
-    let changed = unsafe { relax(field, front, worker, slot) };
-    if any(&changed) {
-        // SAFETY: as above; neighbours have the other colour.
-        unsafe { tell_neighbours(field, &mut worker.outbox[front].queued, slot, &changed) };
+    if entry != UNTOUCHED {
+        return slot_of(entry);
     }
+    activate(field, front, worker, tile).unwrap_or_else(|error| {
+        worker.error.get_or_insert(error);
+        None
+    })
+}
+
+/// Relaxes the tiles that have been collected, and tells their neighbours.
+#[inline(always)]
+pub(crate) fn relax<T: Time, H: Shape, O: Octet>(field: &Field<'_, T, H>, front: usize, worker: &mut Worker<T, H>) {
+    let Worker { bundle, outbox, block, local, .. } = worker;
+    let outbox = &mut outbox[front];
+    outbox.evaluations += bundle.relax::<O>(field);
+    let mut i = 0;
+    while let Some(member) = bundle.finish::<O>(i) {
+        i += 1;
+        let (slot, changed) = (member.slot, &member.changed);
+        // SAFETY: the slot is ours until the bundle is cleared; neighbours have the other colour.
+        unsafe {
+            outbox.released += member.released;
+            if !(*slot).full && is_filled(slot) {
+                (*slot).full = true;
+                outbox.full.push((*slot).tile);
+            }
+            if any(changed) {
+                tell_neighbours::<T, H, O>(field, slot, changed, |ticket, colour| {
+                    if ticket.block == *block {
+                        local[colour].push(ticket.tile);
+                    } else {
+                        outbox.queued.push(ticket);
+                    }
+                });
+            }
+        }
+    }
+    bundle.clear();
+}
+
+/// Whether every voxel is released or blocked, and none waits to be released.
+///
+/// # Safety
+/// The slot must be the caller's.
+#[inline(always)]
+unsafe fn is_filled<T: Time, H: Shape>(slot: *mut Slot<T, H>) -> bool {
+    // SAFETY: the slot is ours.
+    unsafe { !any(&(*slot).pending) && or(&(*slot).released, &(*slot).blocked) == [u64::MAX; 8] }
 }
 
 /// Gives an untouched tile a slot; `None` if no voxel of it can be reached.
@@ -146,159 +231,9 @@ unsafe fn fetch_halo<T: Time, H: Shape>(field: &Field<'_, T, H>, slot: *mut Slot
             let Some(other) = field.grid.across(tile, place, face) else { continue };
             let Some(other) = slot_of::<T, H>(load(&field.directory[other as usize])) else { continue };
             let back = face.opposite();
-            let known = and(&(*other).released, back.voxels::<H>());
-            (*slot).inbox[face.index()] = back.across::<H>(&known);
-            let (from, to) = (Slot::times(other), Slot::times(slot));
-            for_each(&known, |bit| {
-                let position = usize::from(H::POSITION[bit]);
-                to.add(back.halo::<H>(position)).write(from.add(position).read());
-            });
+            post::<T, H, Plain>(other, slot, back, &and(&(*other).released, back.voxels::<H>()));
         }
     }
-}
-
-/// Releases and relaxes; returns what was released or changed after being released.
-///
-/// # Safety
-/// The slot must be the caller's.
-#[inline(always)]
-unsafe fn relax<T: Time, H: Shape>(
-    field: &Field<'_, T, H>,
-    front: usize,
-    worker: &mut Worker<T, H>,
-    slot: *mut Slot<T, H>,
-) -> Mask {
-    // SAFETY: the slot is ours for the visit: nobody else makes a reference to it or writes into it.
-    let slot = unsafe { &mut *slot };
-    let before = count(&slot.released);
-    let mut changed = if slot.window == field.window { NONE } else { release(field, slot) };
-    let open = without(&without(&[u64::MAX; 8], &slot.settled), &slot.blocked);
-    let mut dirty = neighbours::<H>(&changed);
-    for inbox in &mut slot.inbox {
-        dirty = or(&dirty, inbox);
-        *inbox = NONE;
-    }
-    dirty = and(&dirty, &open);
-    let mut evaluations = 0;
-    while any(&dirty) {
-        let n = gather(slot, &dirty, &mut worker.batch);
-        if field.isotropic {
-            solve_isotropic(&mut worker.batch, n, field.inverse_h2);
-        } else {
-            solve_anisotropic(&mut worker.batch, n, field.inverse_h2);
-        }
-        evaluations += n as u64;
-        let improved = scatter(slot, &dirty, &worker.batch, field.window_end);
-        changed = or(&changed, &improved);
-        dirty = and(&neighbours::<H>(&improved), &open);
-    }
-    let outbox = &mut worker.outbox[front];
-    outbox.evaluations += evaluations;
-    outbox.released += (count(&slot.released) - before) as u64;
-    if !any(&slot.pending) {
-        slot.earliest = T::FAR;
-        if !slot.full && !any(&without(&without(&[u64::MAX; 8], &slot.released), &slot.blocked)) {
-            slot.full = true;
-            outbox.full.push(slot.tile);
-        }
-    }
-    changed
-}
-
-/// Begins a window: what is pending within it becomes released.
-#[inline(always)]
-fn release<T: Time, H: Shape>(field: &Field<'_, T, H>, slot: &mut Slot<T, H>) -> Mask {
-    slot.window = field.window;
-    slot.settled = slot.released;
-    let times = padded(slot);
-    let mut now = NONE;
-    let mut earliest = T::FAR;
-    for (i, word) in slot.pending.iter().enumerate() {
-        let mut left = *word;
-        while left != 0 {
-            let bit = left.trailing_zeros() as usize;
-            left &= left - 1;
-            // SAFETY: positions lie within the padded times.
-            let time = unsafe { *times.add(position::<H>(i * 64 + bit)) };
-            let within = time <= field.window_end;
-            now[i] |= u64::from(within) << bit;
-            earliest = if !within && time < earliest { time } else { earliest };
-        }
-    }
-    slot.earliest = earliest;
-    slot.pending = without(&slot.pending, &now);
-    slot.released = or(&slot.released, &now);
-    now
-}
-
-#[inline(always)]
-fn position<H: Shape>(bit: usize) -> usize {
-    let table: &'static [u16; VOXELS] = &H::POSITION;
-    usize::from(table[bit % VOXELS])
-}
-
-#[inline(always)]
-fn padded<T: Time, H: Shape>(slot: &mut Slot<T, H>) -> *mut T {
-    (&raw mut slot.times).cast()
-}
-
-/// Copies neighbour times and speeds of the marked voxels into the batch; returns their number.
-#[inline(always)]
-fn gather<T: Time, H: Shape>(slot: &mut Slot<T, H>, marked: &Mask, batch: &mut Batch<T>) -> usize {
-    let times = padded(slot).cast_const();
-    let [px, py, pz] = H::PITCH;
-    let mut n = 0;
-    for (i, word) in marked.iter().enumerate() {
-        let mut left = *word;
-        while left != 0 {
-            let bit = i * 64 + left.trailing_zeros() as usize;
-            left &= left - 1;
-            // SAFETY: `bit` < 512 is an inner voxel, so its six neighbours lie within the padded times, and at
-            // most 512 bits are set, so `n` < 512.
-            unsafe {
-                let at = times.add(position::<H>(bit));
-                let smaller = |a: T, b: T| if a < b { a } else { b };
-                *batch.nearest[0].get_unchecked_mut(n) = smaller(*at.sub(px), *at.add(px));
-                *batch.nearest[1].get_unchecked_mut(n) = smaller(*at.sub(py), *at.add(py));
-                *batch.nearest[2].get_unchecked_mut(n) = smaller(*at.sub(pz), *at.add(pz));
-                *batch.speed.get_unchecked_mut(n) = *slot.speed.get_unchecked(bit);
-            }
-            n += 1;
-        }
-    }
-    n
-}
-
-/// Stores solutions that are improvements; returns those within the window.
-#[inline(always)]
-fn scatter<T: Time, H: Shape>(slot: &mut Slot<T, H>, marked: &Mask, batch: &Batch<T>, window_end: T) -> Mask {
-    let times = padded(slot);
-    let mut within = NONE;
-    let mut earliest = slot.earliest;
-    let mut n = 0;
-    for (i, word) in marked.iter().enumerate() {
-        let (mut left, mut better, mut inside) = (*word, 0u64, 0u64);
-        while left != 0 {
-            let bit = left.trailing_zeros() as usize;
-            left &= left - 1;
-            // SAFETY: as in `gather`: the same marks give the same positions and count.
-            let (at, new) = unsafe { (times.add(position::<H>(i * 64 + bit)), *batch.solution.get_unchecked(n)) };
-            // SAFETY: `at` lies within the padded times.
-            let old = unsafe { *at };
-            let (is_better, is_inside) = (new < old, new <= window_end);
-            // SAFETY: as above.
-            unsafe { *at = if is_better { new } else { old } };
-            better |= u64::from(is_better) << bit;
-            inside |= u64::from(is_inside) << bit;
-            earliest = if is_better & !is_inside & (new < earliest) { new } else { earliest };
-            n += 1;
-        }
-        within[i] = better & inside;
-        slot.pending[i] = (slot.pending[i] | (better & !inside)) & !within[i];
-        slot.released[i] |= within[i];
-    }
-    slot.earliest = earliest;
-    within
 }
 
 /// Copies changed face voxels into the halos of the neighbours and queues them.
@@ -306,17 +241,18 @@ fn scatter<T: Time, H: Shape>(slot: &mut Slot<T, H>, marked: &Mask, batch: &Batc
 /// # Safety
 /// The slot must be the caller's, and nobody may be visiting its neighbours.
 #[inline(always)]
-unsafe fn tell_neighbours<T: Time, H: Shape>(
+unsafe fn tell_neighbours<T: Time, H: Shape, O: Octet>(
     field: &Field<'_, T, H>,
-    queue: &mut Vec<u32>,
     slot: *mut Slot<T, H>,
     changed: &Mask,
+    mut queue: impl FnMut(Ticket, usize),
 ) {
     // SAFETY: only we use our slot; of a neighbour's slot we write the inbox and halo of the shared face, which
     // nobody else does, and take no reference.
     unsafe {
         let tile = (*slot).tile;
         let place = field.grid.place(tile);
+        let colour = 1 - TileGrid::<H>::colour(place);
         for face in Face::ALL {
             let outer = and(changed, face.voxels::<H>());
             if !any(&outer) {
@@ -328,18 +264,53 @@ unsafe fn tell_neighbours<T: Time, H: Shape>(
                 continue;
             }
             if let Some(other) = slot_of::<T, H>(entry) {
-                let (from, to) = (Slot::times(slot), Slot::times(other));
-                for_each(&outer, |bit| {
-                    let position = position::<H>(bit);
-                    to.add(face.halo::<H>(position)).write(from.add(position).read());
-                });
-                let inbox = &raw mut (*other).inbox[face.opposite().index()];
-                *inbox = or(&*inbox, &face.across::<H>(&outer));
+                post::<T, H, O>(slot, other, face, &outer);
             }
             let queued = &field.queued[other as usize];
             if queued.load(Ordering::Relaxed) == 0 && queued.swap(1, Ordering::Relaxed) == 0 {
-                queue.push(other);
+                let mut place = place;
+                place[face.axis] = if face.high { place[face.axis] + 1 } else { place[face.axis] - 1 };
+                queue(field.grid.ticket(other, place), colour);
             }
         }
     }
+}
+
+/// Puts the voxels `outer` of the face of a tile into halo and inbox of its neighbour across that face.
+///
+/// Along y and z whole octets go, also times of voxels that have not been released: they are bounds from above like
+/// every time that is not final, and what is solved with them is solved again when they are released.
+///
+/// # Safety
+/// Nobody else may use the slot `from`, or inbox, mail and halo of that face of `to`.
+#[inline(always)]
+unsafe fn post<T: Time, H: Shape, O: Octet>(from: *mut Slot<T, H>, to: *mut Slot<T, H>, face: Face, outer: &Mask) {
+    // SAFETY: positions on a face lie within the padded times, and so do those of the halo across.
+    unsafe {
+        let (source, halo) = (Slot::times(from), Slot::times(to));
+        if face.axis == 0 {
+            for (i, word) in outer.iter().enumerate() {
+                for bit in Bits(*word) {
+                    let position = position_of::<H>(i * 64 + bit);
+                    halo.add(face.halo::<H>(position)).write(source.add(position).read());
+                }
+            }
+        } else {
+            for octet in Bits(O::occupied(&octets(outer))) {
+                let position = position_of::<H>(octet * WIDTH);
+                let row = source.add(position).cast::<[T; WIDTH]>().read();
+                halo.add(face.halo::<H>(position)).cast::<[T; WIDTH]>().write(row);
+            }
+        }
+        let inbox = &raw mut (*to).inbox[face.opposite().index()];
+        *inbox = or(&*inbox, &face.across::<H>(outer));
+        (*to).mail[face.opposite().index()] = true;
+    }
+}
+
+/// Padded position of a voxel.
+#[inline(always)]
+fn position_of<H: Shape>(bit: usize) -> usize {
+    let table: &'static [u16; VOXELS] = &H::POSITION;
+    usize::from(table[bit % VOXELS])
 }

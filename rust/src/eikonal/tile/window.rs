@@ -1,10 +1,10 @@
 //! The leader's side of a front: which window comes next, which tiles are in it, which are done.
 //!
-//! A window is an interval of time. Inside it the queued tiles of one colour, then of the other, are visited until
-//! none is queued; then every time up to its end is final, because whatever changes later lies beyond. All decisions
-//! are exact minima and integer counts, so they do not depend on threads.
+//! A window is an interval of time. Inside it the blocks of one colour with queued tiles, then those of the other, are
+//! visited until no tile is queued; then every time up to its end is final, because whatever changes later lies
+//! beyond. All decisions are exact minima and integer counts, so they do not depend on threads.
 
-use super::field::Field;
+use super::field::{Field, Ticket, TileGrid};
 use super::shape::Shape;
 use super::slot::{RETIRED, Slot, load, slot_of};
 use super::visit::{Outbox, Worker, activate};
@@ -21,8 +21,8 @@ pub(crate) struct Front<'a, T: Time, H: Shape> {
     pub(crate) field: Field<'a, T, H>,
     /// Where it ends.
     pub(crate) stop: StopState,
-    /// Tiles to visit, by colour.
-    pub(crate) queue: [Vec<u32>; 2],
+    /// Tiles to visit, by the colour of their block.
+    pub(crate) queue: [Vec<Ticket>; 2],
     /// Slots to be written out in the next phase; their tiles are already marked as retired.
     pub(crate) retiring: Vec<*mut Slot<T, H>>,
     /// Whether the front has ended.
@@ -147,7 +147,9 @@ impl<'a, T: Time, H: Shape> Front<'a, T, H> {
             let (own, tile) = unsafe { ((*slot).earliest, (*slot).tile) };
             if own <= self.field.window_end {
                 self.field.queued[tile as usize].store(1, Ordering::Relaxed);
-                self.queue[self.field.grid.colour(tile)].push(tile);
+                let place = self.field.grid.place(tile);
+                let colour = TileGrid::<H>::colour(TileGrid::<H>::block(place));
+                self.queue[colour].push(self.field.grid.ticket(tile, place));
             }
         }
     }
