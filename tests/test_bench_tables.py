@@ -109,3 +109,23 @@ def test_a_short_run_of_the_store_writes_its_table(tmp_path: Path) -> None:
     ]
     assert all(" us" in row for row in rows[:2])
     assert all("KiB" in cell for cell in rows[-1].split(" | ")[1:2])
+
+
+def test_a_short_run_of_projections_writes_its_table(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "benches" / "mip.py"
+    results = tmp_path / "RESULTS-mip.md"
+    command = [sys.executable, str(script), "--quick", "--sizes", "40", "--output", str(results)]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=200, check=False)
+    assert run.returncode == 0, run.stderr
+    rows = [line.split(" | ") for line in results.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][2:]
+    peers = {row[3].split()[0] for row in rows}
+    assert peers == {"numpy", "memory", "SimpleITK", "itk", "one", "VTK"}
+    assert all(row[4].endswith(("x", ")")) for row in rows)
+    assert {row[0].removeprefix("| ").split(",")[0] for row in rows} == {
+        "max along x",
+        "max along y",
+        "max along z",
+        "all three axes",
+        "from an angle",
+        "from an angle with making bricks",
+    }

@@ -123,7 +123,7 @@ impl<T: Number, F: Fold<T>> Kernel for Chunk<'_, T, F> {
 
 /// Voxels of each line that one pass takes: fewer passes over the output, still few enough streams for the
 /// prefetcher.
-const PASS: usize = 4;
+const PASS: usize = 8;
 
 impl<T: Number, F: Fold<T>> Chunk<'_, T, F> {
     /// Folds line after line, those of the quarters of the chunk side by side.
