@@ -58,22 +58,23 @@ const LANES: usize = 16;
 const SLACK: f64 = 16.0 * f64::EPSILON;
 
 #[inline(always)]
-fn min(a: f64, b: f64) -> f64 {
+fn min<T: PartialOrd>(a: T, b: T) -> T {
     if a < b { a } else { b }
 }
 
 #[inline(always)]
-fn max(a: f64, b: f64) -> f64 {
+fn max<T: PartialOrd>(a: T, b: T) -> T {
     if a < b { b } else { a }
 }
 
 /// One voxel, squared spacing `h2` along all axes.
 #[inline(always)]
-fn equal_axes([x, y, z]: [f64; 3], f: f64, h2: f64) -> f64 {
+fn equal_axes<T: Time>([x, y, z]: [T; 3], f: f64, h2: f64) -> f64 {
     let w = h2 / (f * f);
     let (low, high) = (min(x, y), max(x, y));
     let (a0, middle) = (min(low, z), max(low, z));
     let (a1, a2) = (min(middle, high), max(middle, high));
+    let (a0, a1, a2) = (a0.to_f64(), a1.to_f64(), a2.to_f64());
     let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
     let (q1, q2) = (d1 * d1, d2 * d2);
     let m1 = q1 <= w;
@@ -88,7 +89,8 @@ fn equal_axes([x, y, z]: [f64; 3], f: f64, h2: f64) -> f64 {
 
 /// One voxel, inverse squared spacing `s` along each axis.
 #[inline(always)]
-fn unequal_axes([x, y, z]: [f64; 3], f: f64, s: [f64; 3]) -> f64 {
+fn unequal_axes<T: Time>(times: [T; 3], f: f64, s: [f64; 3]) -> f64 {
+    let [x, y, z] = times.map(T::to_f64);
     let w = 1.0 / (f * f);
     let swap = y < x;
     let (low, sl) = (min(x, y), if swap { s[1] } else { s[0] });
@@ -119,7 +121,7 @@ fn doubtful<T: Time>(u: f64, f: f64, inverse_h: f64) -> u8 {
 
 /// Solves the first `n` voxels of the batch with `one`; a flat loop, which the compiler turns into vectors.
 #[inline(always)]
-fn solve_with<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], one: impl Fn([f64; 3], f64) -> f64 + Copy) {
+fn solve_with<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], one: impl Fn([T; 3], f64) -> f64 + Copy) {
     let n = n.next_multiple_of(LANES).min(LARGEST);
     let inverse_h = s[0].max(s[1]).max(s[2]).sqrt();
     let Batch { nearest: [x, y, z], speed, solution, doubt } = batch;
@@ -128,7 +130,7 @@ fn solve_with<T: Time>(batch: &mut Batch<T>, n: usize, s: [f64; 3], one: impl Fn
     let mut doubts = 0;
     for i in 0..n {
         let f = speed[i].to_f64();
-        let u = one([x[i].to_f64(), y[i].to_f64(), z[i].to_f64()], f);
+        let u = one([x[i], y[i], z[i]], f);
         solution[i] = T::from_f64(u);
         if T::ROUNDED {
             doubt[i] = doubtful::<T>(u, f, inverse_h);
