@@ -4,7 +4,7 @@
 //! of the lines along z each band keeps its own result, and the bands are compared at the end, in their order.
 
 use super::Extremum;
-use super::fold::{Extreme, Fold, LANES, Max, Min, Order, best_lane};
+use super::fold::{Extreme, Fold, Max, Min, Order, best_lane};
 use super::lines::{Axis, Lines, Run, Slab, Strided};
 use super::number::Number;
 use super::simd::{Kernel, dispatch};
@@ -82,6 +82,9 @@ struct Band<'a, T: Number, O> {
     order: PhantomData<O>,
 }
 
+/// Pixels of a row that are folded together.
+const LANES: usize = 32;
+
 /// Slices taken together, so that the band's result along z is touched less often.
 const TOGETHER: usize = 4;
 
@@ -152,7 +155,7 @@ unsafe fn fold_rows<T: Number, O: Order<T>, R: Run<T>, const N: usize>(
     }
     // SAFETY: the rest of the row is shorter than a block.
     unsafe { fold_block::<T, O, R, N>(runs, whole, n - whole, y, z, &mut lanes) };
-    lanes.map(best_lane::<T, O>)
+    lanes.map(best_lane::<T, O, LANES>)
 }
 
 /// # Safety

@@ -152,13 +152,13 @@ unsafe fn best_of_lines<T: Number, O: Order<T>, R: Run<T>, const N: usize>(runs:
             }
         }
     }
-    lanes.map(best_lane::<T, O>)
+    lanes.map(best_lane::<T, O, LANES>)
 }
 
 /// The best of all lanes, by halves so that it stays in vectors.
 #[inline(always)]
-pub(super) fn best_lane<T: Number, O: Order<T>>(mut lanes: [T; LANES]) -> T {
-    let mut half = LANES / 2;
+pub(super) fn best_lane<T: Number, O: Order<T>, const L: usize>(mut lanes: [T; L]) -> T {
+    let mut half = L / 2;
     while half > 0 {
         for i in 0..half {
             lanes[i] = O::better(lanes[i], lanes[i + half]);
