@@ -1,21 +1,21 @@
 //! The local solver of the tiles: many voxels at once, one square root each.
 //!
 //! With the three neighbour times sorted, `a0 <= a1 <= a2`, inverse squared spacings `s_i` and slowness
-//! `w = 1 / F^2`, the upwind solution relative to `a0` uses `d_i = a_i - a0`:
+//! `w = 1 / F^2`, the upwind solution relative to `a0` uses `d_i = a_i - a0` and `d12 = a2 - a1`:
 //!
 //! ```text
-//! m1 = s0 d1^2 <= w                              axis 1 is upwind (its own solution would be >= a1)
-//! m2 = m1 and s0 d2^2 + s1 (a2 - a1)^2 <= w      axis 2 is upwind
-//! A = s0 + [m1] s1 + [m2] s2;  B = [m1] s1 d1 + [m2] s2 d2;  C = [m1] s1 d1^2 + [m2] s2 d2^2 - w
-//! T = a0 + (B + sqrt(B^2 - A C)) / A
+//! e1 = w - s0 d1^2                     axis 1 is upwind (its own solution would be >= a1) if e1 >= 0
+//! e2 = w - s0 d2^2 - s1 d12^2          axis 2 is upwind if e2 >= 0; then axis 1 is too, because d2 >= d1
+//! A = s0 + [e1 >= 0] s1 + [e2 >= 0] s2;  B = [e1 >= 0] s1 d1 + [e2 >= 0] s2 d2
+//! D = s0 w + s1 max(e1, 0) + s2 max(e2, 0);  T = a0 + (B + sqrt(D)) / A
 //! ```
 //!
-//! It is ITK's cascade ([`crate::eikonal::upwind::cascade`]) without its cancellation: the discriminant is >= 0 up to
-//! rounding. ITK's own form loses about `T F / h` units in the last place of `f64`. Where that could move the result
-//! to another `f32`, which happens once in 1e4 to 1e6 voxels, the voxel is solved again by the cascade itself, so the
-//! stored bits are always ITK's. Equal spacings are factored out, which leaves one square root and one division (F^2 is exact in `f64`). Arithmetic is
-//! `f64`, no fused multiply-add, so every instruction set gives the same bits. Selects, never multiplication by a
-//! 0/1 mask: unreached neighbours may square to infinity.
+//! It is ITK's cascade ([`crate::eikonal::upwind::cascade`]) without its cancellation: `D` is the discriminant as a
+//! sum of terms that are not negative. ITK's own form loses about `T F / h` units in the last place of `f64`. Where
+//! that could move the result to another `f32`, which happens once in 1e4 to 1e6 voxels, the voxel is solved again by
+//! the cascade itself, so the stored bits are always ITK's. Equal spacings are factored out, which leaves one square
+//! root and one division (F^2 is exact in `f64`). Arithmetic is `f64`, no fused multiply-add, so every instruction set
+//! gives the same bits. Selects, never multiplication by a 0/1 mask: unreached neighbours may square to infinity.
 
 use super::shape::VOXELS;
 use crate::eikonal::Time;
@@ -76,15 +76,12 @@ fn equal_axes<T: Time>([x, y, z]: [T; 3], f: f64, h2: f64) -> f64 {
     let (a1, a2) = (min(middle, high), max(middle, high));
     let (a0, a1, a2) = (a0.to_f64(), a1.to_f64(), a2.to_f64());
     let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
-    let (q1, q2) = (d1 * d1, d2 * d2);
-    let m1 = q1 <= w;
-    let m2 = m1 & (q2 + d12 * d12 <= w);
-    let one = if m1 { 2.0 } else { 1.0 };
+    let (e1, e2) = (w - d1 * d1, w - (d2 * d2 + d12 * d12));
+    let (m1, m2) = (e1 >= 0.0, e2 >= 0.0);
     let half = if m1 { 0.5 } else { 1.0 };
-    let (a, inverse) = (if m2 { 3.0 } else { one }, if m2 { 1.0 / 3.0 } else { half });
+    let inverse = if m2 { 1.0 / 3.0 } else { half };
     let b = if m1 { d1 } else { 0.0 } + if m2 { d2 } else { 0.0 };
-    let c = if m1 { q1 } else { 0.0 } + if m2 { q2 } else { 0.0 } - w;
-    a0 + (b + max(b * b - a * c, 0.0).sqrt()) * inverse
+    a0 + (b + (w + max(e1, 0.0) + max(e2, 0.0)).sqrt()) * inverse
 }
 
 /// One voxel, inverse squared spacing `s` along each axis.
@@ -102,13 +99,11 @@ fn unequal_axes<T: Time>(times: [T; 3], f: f64, s: [f64; 3]) -> f64 {
     let (a1, s1) = (min(middle, high), if swap { sh } else { sm });
     let (a2, s2) = (max(middle, high), if swap { sm } else { sh });
     let (d1, d2, d12) = (a1 - a0, a2 - a0, a2 - a1);
-    let m1 = s0 * (d1 * d1) <= w;
-    let m2 = m1 & (s0 * (d2 * d2) + s1 * (d12 * d12) <= w);
-    let (b1, b2) = (s1 * d1, s2 * d2);
+    let (e1, e2) = (w - s0 * (d1 * d1), w - (s0 * (d2 * d2) + s1 * (d12 * d12)));
+    let (m1, m2) = (e1 >= 0.0, e2 >= 0.0);
     let a = s0 + if m1 { s1 } else { 0.0 } + if m2 { s2 } else { 0.0 };
-    let b = if m1 { b1 } else { 0.0 } + if m2 { b2 } else { 0.0 };
-    let c = if m1 { b1 * d1 } else { 0.0 } + if m2 { b2 * d2 } else { 0.0 } - w;
-    a0 + (b + max(b * b - a * c, 0.0).sqrt()) / a
+    let b = if m1 { s1 * d1 } else { 0.0 } + if m2 { s2 * d2 } else { 0.0 };
+    a0 + (b + (s0 * w + s1 * max(e1, 0.0) + s2 * max(e2, 0.0)).sqrt()) / a
 }
 
 /// Whether the cascade could round to another number than `u`: 0 or 1.
