@@ -150,3 +150,8 @@ def test_given_direction_and_origin_are_kept():
     tree = mitk.datasets.vessel_tree(size=(40, 40, 40), generations=1, direction=axes, origin=(1.0, 2.0, 3.0))
     np.testing.assert_array_equal(tree.image.direction, axes)
     assert tuple(tree.image.origin) == (1.0, 2.0, 3.0)
+
+
+def test_repr_is_one_short_line(tree):
+    assert "branches, source" in repr(tree)
+    assert len(repr(tree)) < 100

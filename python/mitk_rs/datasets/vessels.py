@@ -34,7 +34,7 @@ ROOT_RADIUS = 0.042
 BONE_CLEARANCE_MM = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VesselTree:
     """A synthetic angiography and the truth about it.
 
@@ -66,6 +66,11 @@ class VesselTree:
     source: Index
     targets: tuple[Index, ...]
     lower_threshold: float = LOWER_THRESHOLD
+
+    def __repr__(self) -> str:
+        """Name the tree without its arrays."""
+        size = " x ".join(str(n) for n in self.labels.shape[::-1])
+        return f"<VesselTree, {size} voxels, {len(self.parents)} branches, source {self.source}>"
 
     @property
     def mask(self) -> NDArray[np.bool_]:
