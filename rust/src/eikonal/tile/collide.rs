@@ -68,12 +68,13 @@ impl Collide<'_> {
         Team::run(|team| {
             let mut driver = Driver::<f32, H>::new(team, control, self.tuning, 2);
             let start = |seeds, others, id| {
-                let limit = self.tuning.memory_limit.map(|bytes| bytes / 2);
+                // A quarter for each front, a half for the times of tiles that it has left.
+                let limit = self.tuning.memory_limit.map(|bytes| bytes / 4);
                 let rule = self.collision.rule(others);
                 Front::new(self.speed, self.spacing, seeds, &rule, limit, id, &mut driver.worker(0))
             };
             let mut fronts = [start(one, two, 0)?, start(two, one, 1)?];
-            let kept = KeptTimes::new(self.tuning.memory_limit);
+            let kept = KeptTimes::new(self.tuning.memory_limit.map(|bytes| bytes / 2));
             let spacing = self.spacing.array();
             let epsilon = self.collision.negative_epsilon as f32;
             let instructions = driver.instructions();

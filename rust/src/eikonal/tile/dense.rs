@@ -209,7 +209,7 @@ pub(crate) unsafe fn settle<T: Time, H: Shape>(
     // SAFETY: the slot is ours; positions and their neighbours lie within the padded times.
     unsafe {
         let slot = &mut *slot;
-        let times: *mut T = (&raw mut slot.times).cast();
+        let times = slot.padded();
         let at = |bit: usize| times.add(usize::from(H::POSITION[bit]));
         let late = beyond(slot, |bit| at(bit).read().to_f64() > stop);
         if !any(&late) {

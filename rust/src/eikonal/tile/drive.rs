@@ -1,4 +1,4 @@
-//! Phases: the fronts of a job advance together, tiles of one colour at a time, on all members of a team.
+//! Phases: the fronts of a job advance together, blocks of one colour at a time, on all members of a team.
 
 use super::field::Ticket;
 #[cfg(target_arch = "x86_64")]
@@ -70,7 +70,7 @@ pub struct Tuning {
     pub instructions: Instructions,
     /// Shuffles the work lists of every phase, to show that their order does not matter.
     pub shuffle: Option<u64>,
-    /// The most bytes that tiles may take.
+    /// The most bytes that tiles may take: those in which a front is, and those kept for the product of two fronts.
     pub memory_limit: Option<u64>,
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct TileGrid<H> {
     pub(crate) size: Size3,
     /// Tiles along each axis.
     pub(crate) tiles: [usize; 3],
+    /// Tiles along each axis of a block.
+    block: usize,
     shape: PhantomData<H>,
 }
 
@@ -29,7 +31,7 @@ impl<H: Shape> TileGrid<H> {
         let tiles: [usize; 3] = std::array::from_fn(|a| size.array()[a].div_ceil(H::BOX[a]));
         let count = tiles.iter().try_fold(1usize, |n, t| n.checked_mul(*t));
         match count {
-            Some(n) if n < u32::MAX as usize => Ok(Self { size, tiles, shape: PhantomData }),
+            Some(n) if n < u32::MAX as usize => Ok(Self { size, tiles, block: block_size(tiles), shape: PhantomData }),
             _ => Err(Error::TooLarge { what: format!("{} x {} x {} tiles", tiles[0], tiles[1], tiles[2]) }),
         }
     }
@@ -54,15 +56,15 @@ impl<H: Shape> TileGrid<H> {
 
     /// Place of the block that holds the tile at `place`.
     #[inline(always)]
-    pub(crate) fn block(place: [usize; 3]) -> [usize; 3] {
-        place.map(|p| p / BLOCK)
+    pub(crate) fn block(&self, place: [usize; 3]) -> [usize; 3] {
+        place.map(|p| p / self.block)
     }
 
     /// A tile on its way to the queue of its block.
     #[inline(always)]
     pub(crate) fn ticket(&self, tile: u32, place: [usize; 3]) -> Ticket {
-        let [bx, by, bz] = Self::block(place);
-        let [nx, ny, _] = self.tiles.map(|n| n.div_ceil(BLOCK));
+        let [bx, by, bz] = self.block(place);
+        let [nx, ny, _] = self.tiles.map(|n| n.div_ceil(self.block));
         Ticket { block: (bx + nx * (by + ny * bz)) as u32, tile }
     }
 
@@ -106,8 +108,13 @@ impl<H: Shape> TileGrid<H> {
     }
 }
 
-/// Tiles along each axis of a block: the part of a front inside, some hundred tiles, fits the cache of a core.
-const BLOCK: usize = 8;
+/// Tiles along each axis of a block. At 8 the part of a front inside, some hundred tiles, fits the cache of a core; a
+/// grid too small for that many gets smaller blocks, so that there are some for every worker. It depends on nothing
+/// but the grid: what is visited together has an influence on the work, though none on the result.
+fn block_size(tiles: [usize; 3]) -> usize {
+    let enough = |block: &usize| tiles.iter().map(|n| n.div_ceil(*block)).product::<usize>() >= 64;
+    [8, 4].into_iter().find(enough).unwrap_or(2)
+}
 
 /// A tile that is to be visited, and the number of its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -228,6 +235,12 @@ mod tests {
         assert_eq!(extent, [8.min(5000 - start[0]), 8.min(3000 - start[1]), 8]);
         assert_eq!([start[0] + bit % 8, start[1] + bit / 8 % 8, start[2] + bit / 64], v);
         assert_eq!(size.voxel(size.offset(v)), v);
+    }
+
+    #[test]
+    fn blocks_are_large_in_large_grids_and_many_in_small_ones() {
+        let blocks = |n: usize| TileGrid::<Cube>::new(Size3::new([n; 3]).unwrap()).unwrap().block;
+        assert_eq!([32, 64, 128, 255, 256, 1024].map(blocks), [2, 2, 4, 8, 8, 8]);
     }
 
     #[test]

@@ -13,9 +13,9 @@ pub(crate) type Packed<T> = [*mut T; 4];
 /// A way to handle octets. `at` is the padded position of the first voxel, bit i of `marked` stands for voxel i.
 ///
 /// # Safety
-/// For every method: the eight inner positions from `at` on and their neighbours at `pitch` are readable, those
-/// from `at` on writable where the method stores; packed addresses have room for eight values; and the processor
-/// has the instructions of the implementation.
+/// For every method: eight values are readable from each address on, from `at` also at the distances `pitch` both
+/// ways; eight are writable from `at` on where the method stores, and from packed addresses on; and the processor has
+/// the instructions of the implementation.
 pub(crate) trait Octet: Copy + 'static {
     /// A bit for each octet that is not 0.
     unsafe fn occupied(octets: &[u8; OCTETS]) -> u64;

@@ -11,7 +11,9 @@
 
 use super::field::Field;
 use super::octet::Octet;
-use super::shape::{Bits, Face, Mask, NONE, OCTETS, Shape, VOXELS, WIDTH, count, from_octets, octets, or, without};
+use super::shape::{
+    Bits, Face, Mask, NONE, OCTETS, Shape, VOXELS, WIDTH, count, from_octets, octets, or, position, without,
+};
 use super::slot::Slot;
 use super::solve::{Batch, LARGEST, solve_anisotropic, solve_isotropic};
 use crate::eikonal::Time;
@@ -22,6 +24,7 @@ pub(crate) const TILES: usize = LARGEST / VOXELS;
 /// Tiles of one colour, relaxed together.
 pub(crate) struct Bundle<T: Time, H: Shape> {
     members: [Member<T, H>; TILES],
+    notes: [Notes; TILES],
     size: usize,
     line: [Entry<T>; TILES * OCTETS],
     batch: Box<Batch<T>>,
@@ -34,7 +37,6 @@ pub(crate) struct Member<T: Time, H: Shape> {
     pub(crate) changed: Mask,
     /// Number of voxels released for the first time in this visit.
     pub(crate) released: u64,
-    notes: Notes,
 }
 
 /// What an iteration writes down about a tile: sets of voxels, an octet a byte, each with a margin that takes the
@@ -57,21 +59,26 @@ const ROOM: usize = 384;
 struct Entry<T> {
     /// Time of its first voxel.
     at: *mut T,
-    /// Its mark; the other notes follow `ROOM` bytes apart.
-    note: *mut u8,
+    /// Its mark, as the distance in bytes from the notes of the first tile; the other notes follow `ROOM` bytes apart.
+    note: u32,
     marked: u8,
 }
 
 impl Notes {
     const NONE: Notes = Notes { marks: [0; ROOM], improved: [0; ROOM], changed: [0; ROOM] };
 
-    /// Address of the mark of an octet.
+    /// Address of the first mark.
     #[inline(always)]
-    fn note<H: Shape>(&mut self, octet: usize) -> *mut u8 {
-        let table: &'static [u16; OCTETS] = &H::MARK;
-        // SAFETY: every mark of a shape lies within the room, as a test checks.
-        unsafe { (&raw mut *self).cast::<u8>().add(usize::from(table[octet % OCTETS])) }
+    fn start(notes: &mut [Notes]) -> *mut u8 {
+        notes.as_mut_ptr().cast()
     }
+}
+
+/// Place of an octet among the marks.
+#[inline(always)]
+fn mark<H: Shape>(octet: usize) -> usize {
+    let table: &'static [u16; OCTETS] = &H::MARK;
+    usize::from(table[octet % OCTETS])
 }
 
 /// Reads the notes of a kind and empties them.
@@ -110,15 +117,15 @@ unsafe fn mark_later<T: Time, H: Shape, O: Octet>(at: *const T, note: *mut u8, m
 }
 
 impl<T: Time, H: Shape> Member<T, H> {
-    const EMPTY: Self = Self { slot: std::ptr::null_mut(), changed: NONE, released: 0, notes: Notes::NONE };
+    const EMPTY: Self = Self { slot: std::ptr::null_mut(), changed: NONE, released: 0 };
 }
 
 impl<T: Time, H: Shape> Bundle<T, H> {
     /// An empty bundle.
     pub(crate) fn new() -> Box<Self> {
-        let none = Entry { at: std::ptr::null_mut(), note: std::ptr::null_mut(), marked: 0 };
-        let members = [const { Member::EMPTY }; TILES];
-        Box::new(Self { members, size: 0, line: [none; TILES * OCTETS], batch: Batch::new() })
+        let none = Entry { at: std::ptr::null_mut(), note: 0, marked: 0 };
+        let (members, notes) = ([const { Member::EMPTY }; TILES], [const { Notes::NONE }; TILES]);
+        Box::new(Self { members, notes, size: 0, line: [none; TILES * OCTETS], batch: Batch::new() })
     }
 
     /// Takes a tile in: releases what the window allows and marks what that and the inbox concern.
@@ -127,16 +134,16 @@ impl<T: Time, H: Shape> Bundle<T, H> {
     /// The slot must be the caller's until the bundle is cleared, and there must be room for it.
     #[inline(always)]
     pub(crate) unsafe fn add<O: Octet>(&mut self, field: &Field<'_, T, H>, slot: *mut Slot<T, H>) {
-        let member = &mut self.members[self.size];
+        let (member, notes) = (&mut self.members[self.size], &mut self.notes[self.size..=self.size]);
         self.size += 1;
         member.slot = slot;
         // SAFETY: the slot is ours for the visit: nobody else makes a reference to it or writes into it.
         let slot = unsafe { &mut *slot };
-        take_inbox::<T, H, O>(slot, &mut member.notes);
+        take_inbox::<T, H, O>(slot, &mut notes[0].marks);
         member.changed = NONE;
         if slot.window != field.window {
             slot.window = field.window;
-            member.changed = release::<T, H, O>(field.window_end, slot, &mut member.notes);
+            member.changed = release::<T, H, O>(field.window_end, slot, Notes::start(notes));
         }
     }
 
@@ -156,9 +163,10 @@ impl<T: Time, H: Shape> Bundle<T, H> {
             }
             evaluations += n as u64;
             let octets = self.scatter::<O>(octets, field.window_end);
+            let notes = Notes::start(&mut self.notes);
             for entry in &self.line[..octets] {
                 // SAFETY: entries hold the time and the mark of an octet.
-                unsafe { mark_later::<T, H, O>(entry.at, entry.note, entry.marked) };
+                unsafe { mark_later::<T, H, O>(entry.at, notes.add(entry.note as usize), entry.marked) };
             }
         }
     }
@@ -170,19 +178,20 @@ impl<T: Time, H: Shape> Bundle<T, H> {
         let Batch { nearest: [x, y, z], speed: to_speed, .. } = &mut *self.batch;
         let to = [x.as_mut_ptr(), y.as_mut_ptr(), z.as_mut_ptr(), to_speed.as_mut_ptr()];
         let (mut entries, mut n) = (0, 0);
-        for member in &mut self.members[..self.size] {
+        for (i, member) in self.members[..self.size].iter_mut().enumerate() {
             // SAFETY: the slot is ours since `add`.
             let slot = unsafe { &mut *member.slot };
-            let marked = from_octets(&take::<H>(&mut member.notes.marks));
+            let marked = from_octets(&take::<H>(&mut self.notes[i].marks));
             let marked = octets(&without(&marked, &slot.blocked));
-            let (times, speed) = (padded(slot), slot.speed.as_ptr());
+            let (times, speed) = (slot.padded(), slot.speed.as_ptr());
             // SAFETY: octets lie within times and speeds, their neighbours within the padded times; there are at
             // most `OCTETS` a tile, with 8 voxels each, and the batch has room for eight more than those of all.
             unsafe {
                 for octet in Bits(O::occupied(&marked)) {
-                    let (at, marked) = (times.add(position::<H>(octet)), marked[octet]);
+                    let (at, marked) = (times.add(position::<H>(octet * WIDTH)), marked[octet]);
                     O::pack(at, H::PITCH, speed.add(octet * WIDTH), marked, to.map(|to| to.add(n)));
-                    *self.line.get_unchecked_mut(entries) = Entry { at, note: member.notes.note::<H>(octet), marked };
+                    let note = (i * size_of::<Notes>() + mark::<H>(octet)) as u32;
+                    *self.line.get_unchecked_mut(entries) = Entry { at, note, marked };
                     entries += 1;
                     n += marked.count_ones() as usize;
                 }
@@ -195,15 +204,18 @@ impl<T: Time, H: Shape> Bundle<T, H> {
     /// with voxels improved within the window.
     #[inline(always)]
     fn scatter<O: Octet>(&mut self, entries: usize, window_end: T) -> usize {
+        let notes = Notes::start(&mut self.notes);
         let (mut n, mut kept) = (0, 0);
         for i in 0..entries.min(self.line.len()) {
             let entry = self.line[i];
-            // SAFETY: as in `gather`: the same marks give the same positions and counts; `kept` <= i.
+            // SAFETY: as in `gather`: the same marks give the same positions and counts; notes are those of a tile of the
+            // bundle; `kept` <= i.
             unsafe {
                 let solution = self.batch.solution.as_ptr().add(n);
                 let (better, inside) = O::unpack(entry.at, entry.marked, solution, window_end);
-                *entry.note.add(ROOM) |= better;
-                *entry.note.add(2 * ROOM) |= inside;
+                let note = notes.add(entry.note as usize);
+                *note.add(ROOM) |= better;
+                *note.add(2 * ROOM) |= inside;
                 *self.line.get_unchecked_mut(kept) = Entry { marked: inside, ..entry };
                 kept += usize::from(inside != 0);
             }
@@ -215,11 +227,11 @@ impl<T: Time, H: Shape> Bundle<T, H> {
     /// Ends the visit of the member `i`: brings its masks up to date and returns it, `None` if there are no more.
     #[inline(always)]
     pub(crate) fn finish<O: Octet>(&mut self, i: usize) -> Option<&Member<T, H>> {
-        let member = self.members[..self.size].get_mut(i)?;
+        let (member, notes) = (self.members[..self.size].get_mut(i)?, &mut self.notes[i]);
         // SAFETY: the slot is ours since `add`.
         let slot = unsafe { &mut *member.slot };
-        let improved = from_octets(&take::<H>(&mut member.notes.improved));
-        member.changed = or(&member.changed, &from_octets(&take::<H>(&mut member.notes.changed)));
+        let improved = from_octets(&take::<H>(&mut notes.improved));
+        member.changed = or(&member.changed, &from_octets(&take::<H>(&mut notes.changed)));
         member.released = count(&without(&member.changed, &slot.released)) as u64;
         slot.pending = without(&or(&slot.pending, &improved), &member.changed);
         slot.released = or(&slot.released, &member.changed);
@@ -234,22 +246,10 @@ impl<T: Time, H: Shape> Bundle<T, H> {
     }
 }
 
-/// Padded position of the first voxel of an octet.
-#[inline(always)]
-fn position<H: Shape>(octet: usize) -> usize {
-    let table: &'static [u16; VOXELS] = &H::POSITION;
-    usize::from(table[octet * WIDTH % VOXELS])
-}
-
-#[inline(always)]
-fn padded<T: Time, H: Shape>(slot: &mut Slot<T, H>) -> *mut T {
-    (&raw mut slot.times).cast()
-}
-
 /// Empties the inbox; marks the voxels that are later than a neighbour that has changed.
 #[inline(always)]
-fn take_inbox<T: Time, H: Shape, O: Octet>(slot: &mut Slot<T, H>, notes: &mut Notes) {
-    let times = padded(slot).cast_const();
+fn take_inbox<T: Time, H: Shape, O: Octet>(slot: &mut Slot<T, H>, marks: &mut [u8; ROOM]) {
+    let times = slot.padded().cast_const();
     for face in Face::ALL {
         if !std::mem::replace(&mut slot.mail[face.index()], false) {
             continue;
@@ -259,9 +259,9 @@ fn take_inbox<T: Time, H: Shape, O: Octet>(slot: &mut Slot<T, H>, notes: &mut No
         // SAFETY: an octet of inner voxels has its neighbours within the padded times.
         unsafe {
             for octet in Bits(O::occupied(&inbox)) {
-                let at = times.add(position::<H>(octet));
+                let at = times.add(position::<H>(octet * WIDTH));
                 let outside = if face.high { at.add(pitch) } else { at.sub(pitch) };
-                *notes.note::<H>(octet) |= O::earlier(outside, at, inbox[octet]);
+                marks[mark::<H>(octet)] |= O::earlier(outside, at, inbox[octet]);
             }
         }
     }
@@ -269,15 +269,15 @@ fn take_inbox<T: Time, H: Shape, O: Octet>(slot: &mut Slot<T, H>, notes: &mut No
 
 /// Begins a window: returns what is pending within it, and marks what that concerns.
 #[inline(always)]
-fn release<T: Time, H: Shape, O: Octet>(window_end: T, slot: &mut Slot<T, H>, notes: &mut Notes) -> Mask {
-    let times = padded(slot).cast_const();
+fn release<T: Time, H: Shape, O: Octet>(window_end: T, slot: &mut Slot<T, H>, marks: *mut u8) -> Mask {
+    let times = slot.padded().cast_const();
     let mut pending = octets(&slot.pending);
     // SAFETY: positions and marks are those of octets.
     unsafe {
         for octet in Bits(O::occupied(&pending)) {
-            let at = times.add(position::<H>(octet));
+            let at = times.add(position::<H>(octet * WIDTH));
             pending[octet] = O::within(at, pending[octet], window_end);
-            mark_later::<T, H, O>(at, notes.note::<H>(octet), pending[octet]);
+            mark_later::<T, H, O>(at, marks.add(mark::<H>(octet)), pending[octet]);
         }
     }
     from_octets(&pending)
@@ -286,13 +286,13 @@ fn release<T: Time, H: Shape, O: Octet>(window_end: T, slot: &mut Slot<T, H>, no
 /// Earliest pending time.
 #[inline(always)]
 fn earliest<T: Time, H: Shape, O: Octet>(slot: &mut Slot<T, H>) -> T {
-    let times = padded(slot).cast_const();
+    let times = slot.padded().cast_const();
     let pending = octets(&slot.pending);
     let mut least = [T::FAR; WIDTH];
     // SAFETY: positions are those of octets.
     unsafe {
         for octet in Bits(O::occupied(&pending)) {
-            O::lower(&mut least, times.add(position::<H>(octet)), pending[octet]);
+            O::lower(&mut least, times.add(position::<H>(octet * WIDTH)), pending[octet]);
         }
     }
     for half in [4, 2, 1] {

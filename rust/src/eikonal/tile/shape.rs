@@ -36,7 +36,7 @@ pub(crate) trait Shape: Copy + Send + Sync + 'static {
     /// Position of each bit among the padded times.
     const POSITION: [u16; VOXELS] = positions(Self::BOX, Self::PITCH);
     /// Octets along x.
-    const OCTETS_X: usize = Self::BOX[0] / 8;
+    const OCTETS_X: usize = Self::BOX[0] / WIDTH;
     /// Distance between neighbouring rows and slices of octet marks, which have a margin as times have: also along x
     /// where a row has more than one octet.
     const MARK_PITCH: [usize; 2] = mark_pitch(Self::BOX);
@@ -146,6 +146,13 @@ fn words(make: impl Fn(usize) -> u64) -> Mask {
 #[inline(always)]
 pub(crate) fn place_in_tile<H: Shape>(bit: usize) -> [usize; 3] {
     coordinates(bit, H::BOX)
+}
+
+/// Padded position of the voxel with number `bit`.
+#[inline(always)]
+pub(crate) fn position<H: Shape>(bit: usize) -> usize {
+    let table: &'static [u16; VOXELS] = &H::POSITION;
+    usize::from(table[bit % VOXELS])
 }
 
 /// `mask` moved towards higher bits.

@@ -13,9 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Everything about a tile that the front is in.
 ///
-/// A worker that visits the tile has it for itself, except that nobody else may be visiting a face neighbour at the
-/// same time: tiles are coloured like a checkerboard and one colour is visited at a time. A visitor writes into a
-/// neighbour only `inbox` and `mail` of the shared face and the halo times behind that face.
+/// A worker that visits the tile has it for itself, and nobody visits a face neighbour meanwhile: blocks of one colour
+/// are visited at a time, and inside a block tiles of one colour. A visitor writes into a neighbour only `inbox` and `mail` of the shared face and the halo times behind that face.
 #[repr(C, align(64))]
 pub(crate) struct Slot<T: Time, H: Shape> {
     /// Solved, but later than the window: not yet propagated.
@@ -62,6 +61,12 @@ impl<T: Time, H: Shape> Slot<T, H> {
             let times = Self::times(slot);
             (0..H::PADDED).for_each(|i| times.add(i).write(T::FAR));
         }
+    }
+
+    /// Address of the padded times of a slot that is the caller's.
+    #[inline(always)]
+    pub(crate) fn padded(&mut self) -> *mut T {
+        (&raw mut self.times).cast()
     }
 
     /// Address of the padded times.

@@ -13,7 +13,7 @@
 use super::field::{Field, Ticket, TileGrid};
 use super::octet::{Octet, Plain};
 use super::relax::{Bundle, TILES};
-use super::shape::{Bits, Face, Mask, Shape, VOXELS, WIDTH, and, any, octets, or, without};
+use super::shape::{Bits, Face, Mask, Shape, WIDTH, and, any, octets, or, position, without};
 use super::slot::{Slot, UNTOUCHED, WALL, is_closed, load, slot_of};
 use crate::eikonal::Time;
 use crate::error::{Error, Result};
@@ -180,7 +180,7 @@ pub(crate) fn activate<T: Time, H: Shape>(
         field.pool.take(free)?;
     }
     let Some(slot) = free.pop() else { return Err(Error::Internal("the pool grew by nothing".into())) };
-    // SAFETY: the slot comes from the free list, so it is ours; its tile has the colour of this phase.
+    // SAFETY: the slot comes from the free list, so it is ours; its tile has the colour of this round.
     let walled = unsafe {
         Slot::reset(slot, tile);
         (*slot).blocked = field.read_speed(tile, &mut (*slot).speed);
@@ -192,7 +192,7 @@ pub(crate) fn activate<T: Time, H: Shape>(
         field.directory[tile as usize].store(WALL, Ordering::Relaxed);
         return Ok(None);
     }
-    // SAFETY: the slot is ours, and the neighbours are idle in this phase.
+    // SAFETY: the slot is ours, and the neighbours are idle in this round.
     unsafe { fetch_halo(field, slot) };
     field.directory[tile as usize].store(slot as usize, Ordering::Relaxed);
     worker.outbox[front].activated.push(slot);
@@ -247,7 +247,7 @@ unsafe fn tell_neighbours<T: Time, H: Shape, O: Octet>(
     changed: &Mask,
     mut queue: impl FnMut(Ticket, usize),
 ) {
-    // SAFETY: only we use our slot; of a neighbour's slot we write the inbox and halo of the shared face, which
+    // SAFETY: only we use our slot; of a neighbour's slot we write inbox, mail and halo of the shared face, which
     // nobody else does, and take no reference.
     unsafe {
         let tile = (*slot).tile;
@@ -291,13 +291,13 @@ unsafe fn post<T: Time, H: Shape, O: Octet>(from: *mut Slot<T, H>, to: *mut Slot
         if face.axis == 0 {
             for (i, word) in outer.iter().enumerate() {
                 for bit in Bits(*word) {
-                    let position = position_of::<H>(i * 64 + bit);
+                    let position = position::<H>(i * 64 + bit);
                     halo.add(face.halo::<H>(position)).write(source.add(position).read());
                 }
             }
         } else {
             for octet in Bits(O::occupied(&octets(outer))) {
-                let position = position_of::<H>(octet * WIDTH);
+                let position = position::<H>(octet * WIDTH);
                 let row = source.add(position).cast::<[T; WIDTH]>().read();
                 halo.add(face.halo::<H>(position)).cast::<[T; WIDTH]>().write(row);
             }
@@ -306,11 +306,4 @@ unsafe fn post<T: Time, H: Shape, O: Octet>(from: *mut Slot<T, H>, to: *mut Slot
         *inbox = or(&*inbox, &face.across::<H>(outer));
         (*to).mail[face.opposite().index()] = true;
     }
-}
-
-/// Padded position of a voxel.
-#[inline(always)]
-fn position_of<H: Shape>(bit: usize) -> usize {
-    let table: &'static [u16; VOXELS] = &H::POSITION;
-    usize::from(table[bit % VOXELS])
 }

@@ -148,7 +148,7 @@ impl<'a, T: Time, H: Shape> Front<'a, T, H> {
             if own <= self.field.window_end {
                 self.field.queued[tile as usize].store(1, Ordering::Relaxed);
                 let place = self.field.grid.place(tile);
-                let colour = TileGrid::<H>::colour(TileGrid::<H>::block(place));
+                let colour = TileGrid::<H>::colour(self.field.grid.block(place));
                 self.queue[colour].push(self.field.grid.ticket(tile, place));
             }
         }
