@@ -52,7 +52,7 @@ def test_too_small_a_memory_limit_is_told_and_a_large_one_changes_nothing() -> N
     ends: dict[str, Any] = {"seeds1": [(5, 5, 5)], "seeds2": [(50, 50, 50)]}
     with pytest.raises(mitk.MemoryLimitError, match="100000 bytes allowed"):
         mitk.fast_marching(speed, seeds=[(5, 5, 5)], memory_limit=100_000)
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError, match="100000 bytes allowed"):
         mitk.colliding_fronts(speed, **ends, memory_limit=100_000)
     free = mitk.fast_marching(speed, seeds=[(5, 5, 5)]).arrival_time
     limited = mitk.fast_marching(speed, seeds=[(5, 5, 5)], memory_limit=50_000_000).arrival_time

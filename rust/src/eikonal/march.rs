@@ -9,6 +9,7 @@ use super::tile::dense::DenseTimes;
 use super::tile::drive::{Driver, Sink};
 pub use super::tile::drive::{Instructions, Tuning};
 use super::tile::shape::{Cube, Shape, Sheet, Slab};
+use super::tile::slot::Budget;
 use super::tile::sparse::SparseTimes;
 use super::tile::window::Front;
 use super::upwind::gradient_component;
@@ -139,8 +140,8 @@ impl March<'_> {
             return Err(Error::BadArgument { name: "seeds", got: "empty".into(), allowed });
         }
         let mut driver = Driver::<T, H>::new(team, control, &self.tuning, 1);
-        let limit = self.tuning.memory_limit;
-        let front = Front::new(&self.speed, self.spacing, &self.seeds, &self.stop, limit, 0, &mut driver.worker(0))?;
+        let budget = Budget::new(self.tuning.memory_limit);
+        let front = Front::new(&self.speed, self.spacing, &self.seeds, &self.stop, &budget, 0, &mut driver.worker(0))?;
         let mut fronts = [front];
         driver.run(&mut fronts, sink, None)?;
         let [front] = fronts;

@@ -9,7 +9,7 @@
 use super::drive::{Driver, Instructions, Tuning};
 use super::product::{KeptTimes, Layout, Products, multiply};
 use super::shape::{Face, Mask, NONE, Shape, VOXELS, and, any, for_each, neighbours, or, place_in_tile, without};
-use super::slot::{UNTOUCHED, load};
+use super::slot::{Budget, UNTOUCHED, load};
 use super::window::Front;
 use crate::eikonal::fronts::Collision;
 use crate::eikonal::speed::Speed;
@@ -67,14 +67,13 @@ impl Collide<'_> {
         let (one, two) = (&self.collision.seeds1, &self.collision.seeds2);
         Team::run(|team| {
             let mut driver = Driver::<f32, H>::new(team, control, self.tuning, 2);
+            let budget = Budget::new(self.tuning.memory_limit);
             let start = |seeds, others, id| {
-                // A quarter for each front, a half for the times of tiles that it has left.
-                let limit = self.tuning.memory_limit.map(|bytes| bytes / 4);
                 let rule = self.collision.rule(others);
-                Front::new(self.speed, self.spacing, seeds, &rule, limit, id, &mut driver.worker(0))
+                Front::new(self.speed, self.spacing, seeds, &rule, &budget, id, &mut driver.worker(0))
             };
             let mut fronts = [start(one, two, 0)?, start(two, one, 1)?];
-            let kept = KeptTimes::new(self.tuning.memory_limit.map(|bytes| bytes / 2));
+            let kept = KeptTimes::new(&budget);
             let spacing = self.spacing.array();
             let epsilon = self.collision.negative_epsilon as f32;
             let instructions = driver.instructions();

@@ -1,7 +1,7 @@
 //! A front's view of the volume while a phase runs: geometry of the tiles, directory, speeds, and the window.
 
 use super::shape::{Face, Mask, NONE, Shape, VOXELS, place_in_tile};
-use super::slot::{Pool, Slot, Zeroed};
+use super::slot::{Budget, Pool, Slot, Zeroed};
 use crate::eikonal::speed::Speed;
 use crate::eikonal::upwind::inverse_squares;
 use crate::eikonal::{Seed, Time};
@@ -152,13 +152,13 @@ pub(crate) struct Field<'a, T: Time, H: Shape> {
 
 impl<'a, T: Time, H: Shape> Field<'a, T, H> {
     /// A volume that no front has touched.
-    pub(crate) fn new(speed: &'a Speed<'a>, spacing: Spacing3, seeds: &[Seed], limit: Option<u64>) -> Result<Self> {
+    pub(crate) fn new(speed: &'a Speed<'a>, spacing: Spacing3, seeds: &[Seed], budget: &Budget) -> Result<Self> {
         let grid = TileGrid::<H>::new(speed.size())?;
         let h = spacing.array();
         Ok(Self {
             directory: Zeroed::new(grid.count())?,
             queued: Zeroed::new(grid.count())?,
-            pool: Pool::new(limit),
+            pool: Pool::new(budget),
             seeds: place_seeds(&grid, seeds)?,
             inverse_h2: inverse_squares(h),
             isotropic: h[0] == h[1] && h[1] == h[2],

@@ -5,7 +5,7 @@
 
 use super::drive::Sink;
 use super::shape::{Face, Mask, NONE, Shape, VOXELS, for_each, without};
-use super::slot::{Plain, Pool, RETIRED, Slot, UNTOUCHED, load, slot_of};
+use super::slot::{Budget, Plain, Pool, RETIRED, Slot, UNTOUCHED, load, slot_of};
 use super::window::Front;
 use crate::eikonal::Time;
 use crate::error::Result;
@@ -25,9 +25,9 @@ pub(crate) struct KeptTimes {
 }
 
 impl KeptTimes {
-    /// Nothing kept yet; at most `limit` bytes.
-    pub(crate) fn new(limit: Option<u64>) -> Self {
-        Self { pool: Pool::new(limit) }
+    /// Nothing kept yet.
+    pub(crate) fn new(budget: &Budget) -> Self {
+        Self { pool: Pool::new(budget) }
     }
 }
 

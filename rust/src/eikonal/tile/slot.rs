@@ -8,8 +8,8 @@ use super::shape::{Mask, NONE, Shape, VOXELS};
 use crate::eikonal::Time;
 use crate::error::{Error, Result};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Everything about a tile that the front is in.
 ///
@@ -151,16 +151,39 @@ fn too_large(len: usize) -> Error {
     Error::TooLarge { what: format!("{len} tiles") }
 }
 
+/// The bytes that all pools of a job may take together.
+#[derive(Clone)]
+pub(crate) struct Budget {
+    limit: u64,
+    taken: Arc<AtomicU64>,
+}
+
+impl Budget {
+    /// `limit` bytes, or as many as there are.
+    pub(crate) fn new(limit: Option<u64>) -> Self {
+        Self { limit: limit.unwrap_or(u64::MAX), taken: Arc::default() }
+    }
+
+    /// Takes `bytes` that are about to be allocated.
+    fn take(&self, bytes: u64) -> Result<()> {
+        let needed = self.taken.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if needed > self.limit {
+            self.taken.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Error::MemoryLimit { needed, limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
 /// Blocks of one type, allocated a slab at a time and never given back before the end.
 pub(crate) struct Pool<V> {
     state: Mutex<PoolState<V>>,
-    limit: u64,
+    budget: Budget,
 }
 
 struct PoolState<V> {
     slabs: Vec<Slab>,
     free: Vec<*mut V>,
-    bytes: u64,
 }
 
 /// Memory of several blocks.
@@ -184,10 +207,10 @@ unsafe impl<V: Plain> Send for Pool<V> {}
 unsafe impl<V: Plain> Sync for Pool<V> {}
 
 impl<V: Plain> Pool<V> {
-    /// An empty pool that refuses to grow beyond `limit` bytes.
-    pub(crate) fn new(limit: Option<u64>) -> Self {
-        let state = PoolState { slabs: Vec::new(), free: Vec::new(), bytes: 0 };
-        Self { state: Mutex::new(state), limit: limit.unwrap_or(u64::MAX) }
+    /// An empty pool that refuses to grow beyond the budget.
+    pub(crate) fn new(budget: &Budget) -> Self {
+        let state = PoolState { slabs: Vec::new(), free: Vec::new() };
+        Self { state: Mutex::new(state), budget: budget.clone() }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, PoolState<V>> {
@@ -198,7 +221,7 @@ impl<V: Plain> Pool<V> {
     pub(crate) fn take(&self, mine: &mut Vec<*mut V>) -> Result<()> {
         let mut state = self.state();
         if state.free.is_empty() {
-            state.grow(self.limit)?;
+            state.grow(&self.budget)?;
         }
         let rest = state.free.len().saturating_sub(SMALLEST);
         mine.extend(state.free.drain(rest..));
@@ -209,15 +232,9 @@ impl<V: Plain> Pool<V> {
     pub(crate) fn take_one(&self) -> Result<*mut V> {
         let mut state = self.state();
         if state.free.is_empty() {
-            state.grow(self.limit)?;
+            state.grow(&self.budget)?;
         }
         state.free.pop().ok_or_else(|| Error::Internal("the pool grew by nothing".into()))
-    }
-
-    /// Bytes allocated so far.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> u64 {
-        self.state().bytes
     }
 }
 
@@ -225,16 +242,12 @@ impl<V: Plain> Pool<V> {
 const SMALLEST: usize = 8;
 
 impl<V> PoolState<V> {
-    fn grow(&mut self, limit: u64) -> Result<()> {
+    fn grow(&mut self, budget: &Budget) -> Result<()> {
         let n = (SMALLEST << self.slabs.len().min(16)).min(HUGE / size_of::<V>());
         let huge = n == HUGE / size_of::<V>();
         let layout = Layout::array::<V>(n).map_err(|_| too_large(n))?;
-        let needed = self.bytes + if huge { HUGE as u64 } else { layout.size() as u64 };
-        if needed > limit {
-            return Err(Error::MemoryLimit { needed, limit });
-        }
+        budget.take(if huge { HUGE as u64 } else { layout.size() as u64 })?;
         let base = if huge { self.map_huge_page()? } else { self.allocate(layout)? }.cast::<V>();
-        self.bytes = needed;
         // SAFETY: `i < n` blocks were allocated.
         self.free.extend((0..n).rev().map(|i| unsafe { base.add(i) }));
         Ok(())
@@ -287,13 +300,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pool_refuses_to_pass_its_limit() {
-        let pool = Pool::<Slot<f32, Cube>>::new(Some(100_000));
+    fn pools_refuse_to_pass_their_common_limit() {
+        let budget = Budget::new(Some(100_000));
+        let pools = [0, 1].map(|_| Pool::<Slot<f32, Cube>>::new(&budget));
         let mut mine = Vec::new();
-        pool.take(&mut mine).unwrap();
+        pools[0].take(&mut mine).unwrap();
         assert_eq!(mine.len(), 8);
-        assert!(matches!(pool.take_one(), Err(Error::MemoryLimit { limit: 100_000, .. })));
-        assert!(pool.bytes() <= 100_000);
+        for pool in &pools {
+            assert!(matches!(pool.take_one(), Err(Error::MemoryLimit { limit: 100_000, .. })));
+        }
+        assert!(budget.taken.load(Ordering::Relaxed) <= 100_000);
     }
 
     #[test]

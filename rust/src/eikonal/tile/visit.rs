@@ -30,7 +30,7 @@ pub(crate) struct Worker<T: Time, H: Shape> {
     local: [Vec<u32>; 2],
     /// The first error of a phase.
     pub(crate) error: Option<Error>,
-    pub(crate) bundle: Box<Bundle<T, H>>,
+    bundle: Box<Bundle<T, H>>,
 }
 
 /// What a worker tells the leader after a phase.
@@ -128,7 +128,7 @@ fn enter<T: Time, H: Shape>(
 
 /// Relaxes the tiles that have been collected, and tells their neighbours.
 #[inline(always)]
-pub(crate) fn relax<T: Time, H: Shape, O: Octet>(field: &Field<'_, T, H>, front: usize, worker: &mut Worker<T, H>) {
+fn relax<T: Time, H: Shape, O: Octet>(field: &Field<'_, T, H>, front: usize, worker: &mut Worker<T, H>) {
     let Worker { bundle, outbox, block, local, .. } = worker;
     let outbox = &mut outbox[front];
     outbox.evaluations += bundle.relax::<O>(field);

@@ -6,7 +6,7 @@
 
 use super::field::{Field, Ticket, TileGrid};
 use super::shape::Shape;
-use super::slot::{RETIRED, Slot, load, slot_of};
+use super::slot::{Budget, RETIRED, Slot, load, slot_of};
 use super::visit::{Outbox, Worker, activate};
 use crate::eikonal::speed::Speed;
 use crate::eikonal::stop::StopState;
@@ -59,11 +59,11 @@ impl<'a, T: Time, H: Shape> Front<'a, T, H> {
         spacing: Spacing3,
         seeds: &[Seed],
         rule: &StopRule,
-        limit: Option<u64>,
+        budget: &Budget,
         id: usize,
         worker: &mut Worker<T, H>,
     ) -> Result<Self> {
-        let field = Field::<T, H>::new(speed, spacing, seeds, limit)?;
+        let field = Field::<T, H>::new(speed, spacing, seeds, budget)?;
         let stop = rule.start(speed.size(), T::FAR.to_f64())?;
         let size = speed.size();
         let targets = stop.targets().iter().map(|&t| field.grid.locate(size.voxel(t))).collect();
