@@ -1,6 +1,6 @@
 //! Eight voxels of a row at once: packing them side by side for the solver, and storing what it found.
 //!
-//! A batch holds only marked voxels, on average two of the eight. Finding them bit by bit took half of a march's
+//! A batch holds only marked voxels, on average two of the eight. Moving them one by one took a third of a march's
 //! time; a permutation from a table packs a row at the same cost for any marks. Nothing is computed here but minima
 //! and comparisons, so every implementation gives the same bits.
 

@@ -12,10 +12,11 @@
 //!
 //! It is ITK's cascade ([`crate::eikonal::upwind::cascade`]) without its cancellation: `D` is the discriminant as a
 //! sum of terms that are not negative. ITK's own form loses about `T F / h` units in the last place of `f64`. Where
-//! that could move the result to another `f32`, which happens once in 1e4 to 1e6 voxels, the voxel is solved again by
-//! the cascade itself, so the stored bits are always ITK's. Equal spacings are factored out, which leaves one square
-//! root and one division (F^2 is exact in `f64`). Arithmetic is `f64`, no fused multiply-add, so every instruction set
-//! gives the same bits. Selects, never multiplication by a 0/1 mask: unreached neighbours may square to infinity.
+//! that could move the result to another `f32`, which happens once in 500 solutions where speed and spacing are 1
+//! (ties), once in 1e4 to 1e6 elsewhere, the voxel is solved again by the cascade itself, so the stored bits are
+//! always ITK's. Equal spacings are factored out, which leaves one square root and one division (F^2 is exact in
+//! `f64`). Arithmetic is `f64`, no fused multiply-add, so every instruction set gives the same bits. Selects, never
+//! multiplication by a 0/1 mask: unreached neighbours may square to infinity.
 
 use super::shape::VOXELS;
 use crate::eikonal::Time;
