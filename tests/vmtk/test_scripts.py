@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import SimpleITK
 
 import mitk_rs
-from mitk_rs.errors import FileError, RequestError
+from mitk_rs.errors import RequestError
 from mitk_rs.vmtk import pypes, vmtkscripts
 from mitk_rs.vmtk.frames import frame_of
 
@@ -154,37 +153,21 @@ def test_pyperun_takes_objects_and_gives_scripts(voxels: np.ndarray) -> None:
 
 def test_arrays_go_out_and_in_indexed_as_in_vmtk(voxels: np.ndarray, tmp_path: Path) -> None:
     mitk_rs.Image(voxels, spacing=(1, 2, 3)).save(tmp_path / "a.mha")
-    for name in ("d.npz", "d.pickle"):
-        log = io.StringIO()
-        pype = pypes.Pype()
-        pype.OutputStream = log
-        folder = str(tmp_path)
-        pype.SetArgumentsString(
-            f"vmtkimagetonumpy -ifile {folder}/a.mha -ofile {folder}/{name} --pipe "
-            f"vmtknumpytoimage -ifile {folder}/{name} -ofile {folder}/b.vti --pipe "
-            f"vmtkimagecompare -rfile {folder}/a.mha -method subtraction"
-        )
-        pype.ParseArguments()
-        pype.Execute()
-        arrays = pype.ScriptObjectList[0].ArrayDict
-        assert arrays["PointData"]["ImageScalars"][6, 5, 4] == voxels[4, 5, 6]
-        assert arrays["Dimensions"].tolist() == [7, 6, 5]
-        assert pype.ScriptObjectList[-1].Result is True
-        assert "Result = True" in log.getvalue()
-
-
-def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> Any:
-            return (Path.touch, (tmp_path / "touched",))
-
-    path = tmp_path / "evil.pickle"
-    path.write_bytes(pickle.dumps({"Origin": Evil()}))
-    script = vmtkscripts.vmtkNumpyReader()
-    script.InputFileName = str(path)
-    with pytest.raises(FileError, match="not allowed"):
-        script.Execute()
-    assert not (tmp_path / "touched").exists()
+    log = io.StringIO()
+    pype = pypes.Pype()
+    pype.OutputStream = log
+    folder = str(tmp_path)
+    pype.SetArgumentsString(
+        f"vmtkimagetonumpy -ifile {folder}/a.mha --pipe vmtknumpytoimage -ofile {folder}/b.vti --pipe "
+        f"vmtkimagecompare -rfile {folder}/a.mha -method subtraction"
+    )
+    pype.ParseArguments()
+    pype.Execute()
+    arrays = pype.GetScriptObject("vmtkimagetonumpy", "0").ArrayDict
+    assert arrays["PointData"]["ImageScalars"][6, 5, 4] == voxels[4, 5, 6]
+    assert arrays["Dimensions"].tolist() == [7, 6, 5]
+    assert pype.ScriptObjectList[-1].Result is True
+    assert "Result = True" in log.getvalue()
 
 
 @pytest.mark.parametrize("method", ["subtraction", "range"])
@@ -273,6 +256,10 @@ def test_surfaces_are_written_in_every_format(voxels: np.ndarray, tmp_path: Path
         return
     reader = vmtkscripts.vmtkSurfaceReader()
     reader.InputFileName = str(tmp_path / f"s{suffix}")
+    if suffix == ".ply":
+        with pytest.raises(RequestError, match=r"cannot tell the format of .*\.ply; known: \.vtp "):
+            reader.Execute()
+        return
     reader.Execute()
     assert reader.Surface.GetNumberOfPolys() == cubes.Surface.GetNumberOfPolys()
     assert np.allclose(reader.Surface.GetBounds(), cubes.Surface.GetBounds(), atol=1e-5)

@@ -29,7 +29,7 @@ class vmtkImageToNumpy(pypeScript):
         self.SetScriptName("vmtkimagetonumpy")
         self.SetScriptDoc("make a dictionary of NumPy arrays of an image")
         self.SetInputMembers([["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"]])
-        self.SetOutputMembers([["ArrayDict", "o", "dict", 1, "", "the output dictionary", "vmtknumpywriter"]])
+        self.SetOutputMembers([["ArrayDict", "o", "dict", 1, "", "the output dictionary"]])
 
     def Execute(self) -> None:
         """Fill ``ArrayDict``."""

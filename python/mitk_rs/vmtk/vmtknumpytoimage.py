@@ -25,7 +25,7 @@ class vmtkNumpyToImage(pypeScript):
         self.Geometry = ""
         self.SetScriptName("vmtknumpytoimage")
         self.SetScriptDoc("make an image of a dictionary of NumPy arrays")
-        self.SetInputMembers([["ArrayDict", "i", "dict", 1, "", "the input dictionary", "vmtknumpyreader"]])
+        self.SetInputMembers([["ArrayDict", "i", "dict", 1, "", "the input dictionary"]])
         self.SetOutputMembers([["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"]])
         self.SetExtensionMembers([geometry_member()])
 

@@ -10,7 +10,7 @@ from mitk_rs.vmtk.script import pypeScript
 
 __all__ = ["vmtkSurfaceReader"]
 
-_FORMATS = {".vtp": "vtkxml", ".vtkxml": "vtkxml", ".vtk": "vtk", ".stl": "stl", ".ply": "ply", ".obj": "wavefront"}
+_FORMATS = {".vtp": "vtkxml", ".vtkxml": "vtkxml", ".vtk": "vtk", ".stl": "stl", ".obj": "wavefront"}
 
 
 class vmtkSurfaceReader(pypeScript):
@@ -27,7 +27,7 @@ class vmtkSurfaceReader(pypeScript):
         self.SetScriptDoc("read a surface")
         self.SetInputMembers(
             [
-                ["Format", "f", "str", 1, '["vtkxml","vtk","stl","ply","wavefront"]', "file format"],
+                ["Format", "f", "str", 1, '["vtkxml","vtk","stl","wavefront"]', "file format"],
                 ["GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending"],
                 ["Surface", "i", "vtkPolyData", 1, "", "the input surface"],
                 ["InputFileName", "ifile", "str", 1, "", "input file name"],
@@ -53,7 +53,6 @@ class vmtkSurfaceReader(pypeScript):
 
 
 def _read(name: str, chosen: str) -> Any:
-    from mitk_rs.io.ply import check_ply
     from mitk_rs.io.vtk_messages import vtk_messages
 
     path = Path(name)
@@ -61,8 +60,6 @@ def _read(name: str, chosen: str) -> Any:
         raise FileMissingError(f"no such file: {name}")
     if not path.is_file():
         raise FileError(f"cannot read {name}: it is not a file")
-    if chosen == "ply":
-        check_ply(name)
     reader = _reader(chosen)
     reader.SetFileName(name)
     with vtk_messages() as messages:
@@ -87,12 +84,11 @@ def _check_cells(surface: Any, name: str) -> None:
 
 
 def _reader(chosen: str) -> Any:
-    from vtkmodules import vtkIOGeometry, vtkIOLegacy, vtkIOPLY, vtkIOXML
+    from vtkmodules import vtkIOGeometry, vtkIOLegacy, vtkIOXML
 
     return {
         "vtkxml": vtkIOXML.vtkXMLPolyDataReader,
         "vtk": vtkIOLegacy.vtkPolyDataReader,
         "stl": vtkIOGeometry.vtkSTLReader,
-        "ply": vtkIOPLY.vtkPLYReader,
         "wavefront": vtkIOGeometry.vtkOBJReader,
     }[chosen]()
