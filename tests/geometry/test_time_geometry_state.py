@@ -6,6 +6,7 @@ import math
 import pickle
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -245,3 +246,91 @@ def test_moments_that_are_no_numbers_are_not_valid():
 def test_classes_belong_to_the_package(name):
     assert getattr(mitk, name).__module__ == "mitk_rs"
     assert "time steps" in repr(GRIDS[0])
+
+
+# --- many steps ---------------------------------------------------------------------------------------------------
+
+MANY = 10**9
+
+
+def test_a_billion_equal_steps_cost_as_much_as_one():
+    grid = mitk.ProportionalTimeGeometry(0, 1, MANY, mitk.Geometry3D(origin=(1, 2, 3)))
+    assert (len(grid), grid.get_max_time_point()) == (MANY, 1e9)
+    last = grid.get_geometry_for_time_step(MANY - 1)
+    assert last is grid.get_geometry_for_time_step(MANY - 1)
+    last.origin = (4, 5, 6)
+    twin = pickle.loads(pickle.dumps(grid.clone()))
+    assert twin == grid
+    assert twin.is_close(grid)
+    assert twin.get_geometry_for_time_step(MANY - 1).origin == (4, 5, 6)
+    assert twin.get_geometry_for_time_step(7).origin == (1, 2, 3)
+    assert twin != mitk.ProportionalTimeGeometry(0, 1, MANY, mitk.Geometry3D(origin=(1, 2, 3)))
+    with pytest.raises(mitk.RequestError, match=f"at most 16777216 time steps can be listed, got {MANY}"):
+        _ = grid.time_points
+
+
+def test_expanding_to_billions_of_steps_returns_or_is_refused_at_once():
+    grid = mitk.ProportionalTimeGeometry(0, 1, 3, mitk.Geometry3D(origin=(1, 2, 3)))
+    first = grid.get_geometry_for_time_step(0)
+    grid.expand_to_number_of_time_steps(2**31)
+    assert grid.count_time_steps() == 2**31
+    assert grid.get_geometry_for_time_step(0) is first
+    assert grid.get_geometry_for_time_step(2**31 - 1).origin == (1, 2, 3)
+    with pytest.raises(mitk.RequestError, match="at most 16777216 time steps"):
+        mitk.ArbitraryTimeGeometry.from_time_points([0, 1]).expand_to_number_of_time_steps(2**31)
+
+
+def test_a_million_time_steps_of_an_image_are_made_when_asked_for(monkeypatch):
+    made = []
+    monkeypatch.setattr(mitk.SlicedGeometry3D, "clone", counted(mitk.SlicedGeometry3D.clone, made))
+    image = mitk.Image(np.zeros((10**6, 2, 1, 1), np.uint8), spacing=(2, 2, 2))
+    assert image.time_steps == 10**6
+    image.get_geometry(999_999).origin = (7, 8, 9)
+    image.set_spacing((3, 3, 3), time_step=None)
+    snapshot = image.snapshot()
+    image.set_origin((1, 1, 1), time_step=5)
+    assert [snapshot.get_origin(step) for step in (5, 999_999)] == [(0, 0, 0), (7, 8, 9)]
+    assert snapshot.get_spacing(123_456) == (3, 3, 3)
+    with pytest.raises(mitk.RequestError, match="snapshot"):
+        snapshot.get_geometry(17).spacing = (1, 1, 1)
+    assert image.crop((0, 0, 0), (1, 1, 1)).get_origin(999_999) == (7, 8, 9)
+    assert len(made) < 100
+
+
+def counted(clone, made):
+    def clone_and_count(self):
+        made.append(self)
+        return clone(self)
+
+    return clone_and_count
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_order_of_changes_gives_what_a_list_of_geometries_gives(seed):
+    random = np.random.default_rng(seed)
+    grid, expected = mitk.ProportionalTimeGeometry(0, 1, 3, mitk.Geometry3D()), [(0.0, 0.0, 0.0)] * 3
+    for number in range(30):
+        act, step, origin = random.integers(6), int(random.integers(len(expected))), (number + 1.0, 0.0, 0.0)
+        if act == 0:
+            grid.get_geometry_for_time_step(step).origin = origin
+            expected[step] = origin
+        elif act == 1:
+            grid.set_geometry_for_time_step(mitk.Geometry3D(origin=origin), step)
+            expected[step] = origin
+        elif act == 2:
+            grid.expand_to_number_of_time_steps(len(expected) + 2)
+            expected += [expected[0]] * 2
+        elif act == 3:
+            grid.replace_time_step_geometries(mitk.Geometry3D(origin=origin))
+            expected = [origin] * len(expected)
+        elif act == 4:
+            before, grid = grid, grid.clone()
+            assert before == grid
+            assert before.is_close(grid)
+            before.get_geometry_for_time_step(step).origin = (-1, -1, -1)
+            assert before != grid
+        else:
+            _ = grid.get_geometry_for_time_step(step)
+    assert [tuple(geometry.origin) for geometry in grid.geometries] == expected
+    fitted = grid.for_image([mitk.SlicedGeometry3D.for_image((4, 3, 2)) for _ in expected])
+    assert [tuple(geometry.origin) for geometry in fitted.geometries] == expected

@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 
 # From LPS to RAS and back.
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# Squares of spacings and the volume of a voxel stay exact enough in single precision between these (mm).
+SMALLEST_SPACING, LARGEST_SPACING = 1e-12, 1e12
 # Unit columns whose box has less volume than this lie in a plane as far as doubles can tell.
 _SINGULAR_BELOW = 1e-12
 
@@ -52,6 +54,9 @@ def spacing(value: Any) -> Triple:
         raise TypeError(f"spacing must be three numbers, got {reprlib.repr(value)}")
     if not all(0 < number < math.inf for number in numbers):
         raise GeometryError(f"spacing must be finite and greater than 0 mm on every axis, got {tuple(numbers)}")
+    if min(numbers) < SMALLEST_SPACING or max(numbers) > LARGEST_SPACING:
+        limits = f"{SMALLEST_SPACING:g} to {LARGEST_SPACING:g}"
+        raise GeometryError(f"spacing must be {limits} mm on every axis, got {tuple(numbers)}")
     return numbers[0], numbers[1], numbers[2]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, SupportsIndex
 
 import numpy as np
@@ -35,9 +35,12 @@ def fresh_time_geometry(
 
 def cropped_times(times: TimeGeometry, index: Sequence[int], sizes: Sequence[int]) -> TimeGeometry:
     """The time geometry of the part of an image that begins at a voxel and has ``sizes`` voxels."""
-    moved = times.clone()
-    for geometry in moved.geometries:
+
+    def move(geometry: BaseGeometry) -> None:
         geometry.origin = geometry.index_to_world(tuple(map(float, index)))
+
+    moved = times.clone()
+    moved._change_all(move)
     return moved.for_image(fresh_time_geometry(sizes).geometries)
 
 
@@ -92,9 +95,12 @@ class Spatial:
             raise TimeStepError(f"time step {step} does not exist: the image has {self.time_steps}")
         return geometry
 
-    def _changed(self, time_step: SupportsIndex | None) -> Iterable[BaseGeometry]:
+    def _change_geometry(self, time_step: SupportsIndex | None, act: Callable[[BaseGeometry], None]) -> None:
         self._check_changeable()
-        return self.time_geometry.geometries if time_step is None else [self.get_geometry(time_step)]
+        if time_step is None:
+            self.time_geometry._change_all(act)
+        else:
+            act(self.get_geometry(time_step))
 
     def get_spacing(self, time_step: SupportsIndex = 0) -> Triple:
         """Distances in mm between voxel centres along (x, y, z)."""
@@ -111,8 +117,7 @@ class Spatial:
         TypeError
             Not three numbers.
         """
-        for geometry in self._changed(time_step):
-            geometry.spacing = spacing
+        self._change_geometry(time_step, lambda geometry: setattr(geometry, "spacing", spacing))
 
     def get_origin(self, time_step: SupportsIndex = 0) -> Triple:
         """World position in mm of the centre of voxel (0, 0, 0)."""
@@ -121,8 +126,7 @@ class Spatial:
 
     def set_origin(self, origin: Any, time_step: SupportsIndex | None = 0) -> None:
         """Set the origin (x, y, z) in mm of one time step, or with ``time_step=None`` of all."""
-        for geometry in self._changed(time_step):
-            geometry.origin = origin
+        self._change_geometry(time_step, lambda geometry: setattr(geometry, "origin", origin))
 
     def get_direction(self, time_step: SupportsIndex = 0) -> NDArray[np.float64]:
         """Copy of the 3x3 matrix whose columns are the world directions of x, y and z."""
@@ -136,8 +140,7 @@ class Spatial:
         GeometryError
             Not 3x3, not finite, or singular. Columns that are not of unit length scale the spacing, as in MITK.
         """
-        for geometry in self._changed(time_step):
-            geometry.direction = direction
+        self._change_geometry(time_step, lambda geometry: setattr(geometry, "direction", direction))
 
     def get_direction_cosines(self, time_step: SupportsIndex = 0) -> tuple[float, ...]:
         """The nine entries of the direction, row by row."""
@@ -206,8 +209,7 @@ class Spatial:
         >>> image.spacing, image.origin
         ((2.0, 1.0, 3.0), (-10.0, -20.0, 30.0))
         """
-        for geometry in self._changed(time_step):
-            geometry.set_affine(matrix, space)
+        self._change_geometry(time_step, lambda geometry: geometry.set_affine(matrix, space))
 
     def index_to_world(self, index: Any, time_step: SupportsIndex = 0) -> Any:
         """World position in mm of a continuous index (x, y, z), or of an array of them ``(N, 3)``."""

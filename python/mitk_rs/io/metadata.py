@@ -20,8 +20,7 @@ from mitk_rs.geometry import SlicedGeometry3D
 from mitk_rs.geometry.frame import Frame
 from mitk_rs.io.formats import Format, lies_flat, lies_in_plane, loses_axes
 from mitk_rs.io.record import ImageHeader, frames_of, is_axis_aligned
-from mitk_rs.time_geometry import TimeGeometry, time_geometry_from_keys, time_geometry_keys
-from mitk_rs.time_geometry.metadata import POINTS_KEY, TYPE_KEY
+from mitk_rs.time_geometry import POINTS_KEY, TYPE_KEY, TimeGeometry, time_geometry_from_keys, time_geometry_keys
 
 __all__ = ["entries_of", "header_frame", "is_persistent", "losses", "read_properties", "read_uid", "time_geometry"]
 

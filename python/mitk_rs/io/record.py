@@ -63,12 +63,12 @@ class ImageHeader:
     @property
     def frame(self) -> Frame:
         """The frame of the first time step."""
-        return frames_of(self.time_geometry)[0]
+        return self.time_geometry._looked_at()._frame
 
     @property
     def has_moving_frame(self) -> bool:
         """True where time steps lie at different places."""
-        frames = frames_of(self.time_geometry)
+        frames = [geometry._frame for geometry in self.time_geometry._distinct()]
         return any(frame != frames[0] for frame in frames)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, Self, SupportsIndex
 
 from mitk_rs.errors import RequestError
 from mitk_rs.properties.values import BaseProperty, _entry
-from mitk_rs.time_geometry.arguments import time_step as whole_number
+from mitk_rs.time_geometry import whole_step as whole_number
 
 __all__ = ["TemporoSpatialStringProperty"]
 
