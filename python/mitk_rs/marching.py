@@ -258,7 +258,7 @@ def colliding_fronts(
         Whether to keep only what hangs together with ``seeds1`` by faces through values of at most
         ``negative_epsilon``; the rest becomes 0.
     negative_epsilon
-        A number below 0.
+        A number of at most -1.5e-45, so that it is below 0 in single precision, the precision of the result.
 
     Returns
     -------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mitk_rs as mitk
+from mitk_rs import _core
 from mitk_rs.testing import PIXEL_TYPES, speed_volume
 
 
@@ -164,10 +165,34 @@ def test_bad_options_are_refused(options: Any, kind: Any, words: str) -> None:
         march(np.ones((3, 4, 5), np.float32), **options)
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 1e-6, np.nan, -np.inf])
-def test_bad_negative_epsilon_is_refused(epsilon: float) -> None:
+# The last four are finite and below 0, but single precision, in which products are compared, holds them as 0 or as infinity.
+@pytest.mark.parametrize("epsilon", [0.0, 1e-6, np.nan, -np.inf, -5e-324, -1e-300, -1e-46, -1e39])
+@pytest.mark.parametrize("solver", ["tiles", "heap"])
+def test_bad_negative_epsilon_is_refused_and_nothing_beside_the_result_is_written(epsilon: float, solver: str) -> None:
+    room = np.full(2000, 7, np.float32)
+    out, speed = room[700:1200].reshape(5, 5, 20), np.ones((5, 5, 20), np.float32)
     with pytest.raises(mitk.RequestError, match="negative_epsilon"):
-        mitk.colliding_fronts(np.ones((2, 2, 2)), seeds1=[(0, 0, 0)], seeds2=[(1, 1, 1)], negative_epsilon=epsilon)
+        _core.colliding_fronts(
+            speed, (1, 1, 1), [(1, 2, 2)], [(18, 2, 2)], negative_epsilon=epsilon, solver=solver, out=out
+        )
+    assert (room[:700] == 7).all()
+    assert (room[1200:] == 7).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 5, 20), (1, 9, 11), (3, 17, 9)])
+@pytest.mark.parametrize("apply_connectivity", [True, False])
+@pytest.mark.parametrize("epsilon", [-1.5e-45, -1e-38, -1e-6, -3e38])
+def test_a_front_writes_inside_its_volume_only(shape: Any, apply_connectivity: bool, epsilon: float) -> None:
+    speed = speed_volume("smooth", shape, seed=2)
+    room = np.full(speed.size + 2000, 7, np.float32)
+    out = room[1000:-1000].reshape(shape)
+    ends = ([(1, 2, 0)], [(shape[2] - 2, 2, 0)])
+    options: dict[str, Any] = {"apply_connectivity": apply_connectivity, "negative_epsilon": epsilon}
+    _core.colliding_fronts(speed, (1, 1, 1), *ends, **options, out=out)
+    assert (room[:1000] == 7).all()
+    assert (room[-1000:] == 7).all()
+    plain = _core.colliding_fronts(speed, (1, 1, 1), *ends, **options, solver="heap")
+    assert out.tobytes() == plain.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,13 @@ impl Collision {
             }
             seeds.iter().try_for_each(|s| size.check(s.index, "seed").map(drop))?;
         }
-        if self.negative_epsilon < 0.0 && self.negative_epsilon.is_finite() {
+        // Products are single precision: -1e-46 would be compared as -0, which a product of 0 reaches.
+        let epsilon = self.negative_epsilon as f32;
+        if epsilon < 0.0 && epsilon.is_finite() {
             return Ok(());
         }
-        let got = self.negative_epsilon.to_string();
-        Err(Error::BadArgument { name: "negative_epsilon", got, allowed: "it must be finite and < 0" })
+        let allowed = "it must be finite and at most -1.5e-45, which is below 0 in single precision too";
+        Err(Error::BadArgument { name: "negative_epsilon", got: format!("{:?}", self.negative_epsilon), allowed })
     }
 
     /// The rule that ends the front from `own` seeds, given the seeds it runs to.

@@ -158,7 +158,7 @@ impl Multiplier<'_> {
         let grid = &fronts[0].field.grid;
         self.each(tiles, |(tile, mask), scratch| {
             self.tile(fronts, *tile, scratch);
-            // SAFETY: the masks hold voxels inside the volume, and each tile is listed once.
+            // SAFETY: the flood and `write_all` keep to `grid.inside`, and each tile is listed once.
             unsafe { out.write::<H>(grid.extent(*tile).0, mask, &scratch.products) };
         });
     }
@@ -243,7 +243,8 @@ impl Flood {
                     return;
                 }
                 let decided = multiplier.tile(fronts, item.0, scratch);
-                let open = and(&at_most(&scratch.products, multiplier.epsilon), &decided);
+                let within = and(&decided, &fronts[0].field.grid.inside(item.0));
+                let open = and(&at_most(&scratch.products, multiplier.epsilon), &within);
                 item.1.open = (decided == [u64::MAX; 8]).then_some(open);
                 item.1.spread::<H>(&open, &decided);
             });

@@ -90,6 +90,9 @@ impl<H: Shape> TileGrid<H> {
     /// Voxels of a tile that lie in the volume.
     pub(crate) fn inside(&self, tile: u32) -> Mask {
         let (_, extent) = self.extent(tile);
+        if extent == H::BOX {
+            return [u64::MAX; VOXELS / 64];
+        }
         let mut mask = NONE;
         for bit in 0..VOXELS {
             let v = place_in_tile::<H>(bit);
