@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -199,6 +202,8 @@ def test_a_turn_comes_round():
         ({"mm": -1}, "mm is -1"),
         ({"sample_distance": 0}, "sample_distance is 0"),
         ({"sample_distance": 1e-9}, "sample_distance"),
+        ({"sample_distance": 1e-300}, "sample_distance"),
+        ({"sample_distance": 1e-300, "perspective": True}, "sample_distance"),
         ({"perspective": 180}, "perspective is 180"),
         ({"window": 10}, "window and level go together"),
         ({"window": np.nan, "level": 3}, "window and level must be finite|go together"),
@@ -209,6 +214,23 @@ def test_a_turn_comes_round():
 def test_bad_views_say_what_is_allowed(options, message):
     with pytest.raises((mitk.RequestError, ValueError), match=message):
         mitk.render_mip(np.zeros((4, 5, 6), np.uint8), **options)
+
+
+# In a process of its own: what is refused here used to run for ever, and nothing inside could have ended it.
+@pytest.mark.parametrize("distance", [1e9, 1e12, 1e300])
+@pytest.mark.parametrize("azimuth", [0, 37, 180])
+def test_steps_beyond_any_volume_are_refused_in_perspective(distance, azimuth):
+    script = f"""
+import numpy as np, mitk_rs as mitk
+try:
+    mitk.render_mip(np.zeros((8, 8, 8), np.uint8), azimuth={azimuth}, perspective=True, sample_distance={distance!r},
+                    size=(16, 16), timeout=5)
+except mitk.RequestError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("sample_distance is")
+    assert "less than 134 million voxels" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,9 @@ impl Stretch<'_> {
         let mut starts = self.packet.base;
         for (a, starts) in starts.iter_mut().enumerate() {
             for (start, step) in starts.iter_mut().zip(&self.packet.step[a]) {
-                *start += self.from * step - (self.corner.0[a] << PLACES);
+                // May overflow for lanes without samples here, which nobody takes, and comes right for the others.
+                let first = start.wrapping_add(self.from.wrapping_mul(*step));
+                *start = first.wrapping_sub(self.corner.0[a] << PLACES);
             }
         }
         starts

@@ -80,7 +80,7 @@ impl Packet {
         for lane in 0..LANES {
             let [i, j] = [corner[0] + lane % SIDE, corner[1] + lane / SIDE];
             if i < size[0] && j < size[1] {
-                self.add(grid, lane, &rays.of(i, j), rays.first_sample())?;
+                self.add(grid, lane, &rays.of(i, j)?, rays.first_sample())?;
             }
         }
         Ok(())

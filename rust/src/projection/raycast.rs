@@ -45,7 +45,8 @@ impl Shot<'_> {
     fn store(&mut self, pixel: usize, best: Best) {
         self.values[pixel] = best.value + 0.0;
         if let Some(depth) = self.depths.get_mut(pixel) {
-            *depth = if best.k == i64::MAX { NOWHERE } else { best.k as i32 };
+            // `Grid::samples` refuses numbers beyond an i32; only "none" is one.
+            *depth = i32::try_from(best.k).unwrap_or(NOWHERE);
         }
     }
 }
@@ -82,7 +83,7 @@ pub(super) fn render_on(
         let (got, expected) = (format!("{:?}", bricks.voxels()), format!("{:?}", voxels.size()));
         return Err(Error::Mismatch { what: "volume of the bricks", got, expected });
     }
-    dispatch_pixel!(voxels.pixel(), T => render_typed(&Grid::<T>::new(voxels), bricks, camera, shot, unit, control))
+    dispatch_pixel!(voxels.pixel(), T => render_typed(&Grid::<T>::new(voxels)?, bricks, camera, shot, unit, control))
 }
 
 /// Renders the volume one sample after the other, skipping none: slow, and what [`render`] is tested against.
@@ -92,10 +93,10 @@ pub(super) fn render_on(
 pub fn render_plain(voxels: &Voxels<'_>, camera: &Camera, mut shot: Shot<'_>, control: &TaskControl) -> Result<()> {
     shot.check(camera)?;
     dispatch_pixel!(voxels.pixel(), T => {
-        let (grid, rays) = (Grid::<T>::new(voxels), Rays::new(camera));
+        let (grid, rays) = (Grid::<T>::new(voxels)?, Rays::new(camera));
         for pixel in 0..shot.values.len() {
             control.check()?;
-            let ray = rays.of(pixel % camera.size[0], pixel / camera.size[0]);
+            let ray = rays.of(pixel % camera.size[0], pixel / camera.size[0])?;
             let mut best = Best::default();
             for k in grid.samples(&ray, rays.first_sample())? {
                 best.take(grid.value(ray.at(k)), k);

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 /// Binary places of a position.
 pub(super) const PLACES: u32 = 32;
 
-/// Positions beyond this many voxels are refused, so that no sum of positions overflows.
+/// Positions, steps and axes beyond this many voxels are refused, so that no sum of positions overflows.
 const FARTHEST: f64 = (1u64 << 27) as f64;
 
 /// Most samples along a ray.
@@ -89,11 +89,17 @@ impl Camera {
             Beam::Perspective { eye, .. } => eye,
         };
         // Not `>`: NaN must be refused, too.
-        if (0..3).all(|a| reach(a) < FARTHEST && beam[a].abs() < FARTHEST) {
-            return Ok(());
+        if !(0..3).all(|a| reach(a) < FARTHEST && beam[a].abs() < FARTHEST) {
+            let got = format!("a view of {:?} voxels at {beam:?}", [0, 1, 2].map(reach));
+            return Err(Error::BadArgument { name: "camera", got, allowed: "finite, at most 134 million voxels away" });
         }
-        let got = format!("a view of {:?} voxels at {beam:?}", [0, 1, 2].map(reach));
-        Err(Error::BadArgument { name: "camera", got, allowed: "finite, at most 134 million voxels away" })
+        match self.beam {
+            Beam::Perspective { distance, .. } if !(distance > 0.0 && distance.is_finite()) => {
+                let got = format!("{distance:?}");
+                Err(Error::BadArgument { name: "sample_distance", got, allowed: "it must be finite and > 0 mm" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -112,17 +118,25 @@ impl<'a> Rays<'a> {
     }
 
     /// The ray of a pixel.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] where the distance between two samples is too large to count in voxels.
     #[inline(always)]
-    pub(super) fn of(&self, i: usize, j: usize) -> Ray {
+    pub(super) fn of(&self, i: usize, j: usize) -> Result<Ray> {
         let Camera { corner, column, row, .. } = self.camera;
         let point: [f64; 3] = std::array::from_fn(|a| corner[a] + i as f64 * column[a] + j as f64 * row[a]);
         match self.camera.beam {
-            Beam::Parallel { .. } => Ray { base: point.map(to_fixed), step: self.step },
+            Beam::Parallel { .. } => Ok(Ray { base: point.map(to_fixed), step: self.step }),
             Beam::Perspective { eye, distance, matrix } => {
                 let toward: [f64; 3] = std::array::from_fn(|a| point[a] - eye[a]);
                 let mm: [f64; 3] = std::array::from_fn(|a| (0..3).map(|b| matrix[a][b] * toward[b]).sum());
                 let scale = distance / mm.iter().map(|v| v * v).sum::<f64>().sqrt();
-                Ray { base: eye.map(to_fixed), step: toward.map(|t| to_fixed(t * scale)) }
+                let step = toward.map(|t| t * scale);
+                // Not `>=`: NaN must be refused, too.
+                if !step.iter().all(|s| s.abs() < FARTHEST) {
+                    return Err(bad_distance(step, "less than 134 million voxels from sample to sample are allowed"));
+                }
+                Ok(Ray { base: eye.map(to_fixed), step: step.map(to_fixed) })
             }
         }
     }
@@ -137,6 +151,17 @@ impl<'a> Rays<'a> {
 #[inline(always)]
 fn to_fixed(value: f64) -> i64 {
     (value * (1u64 << PLACES) as f64).round() as i64
+}
+
+#[cold]
+fn bad_distance(step: [f64; 3], allowed: &'static str) -> Error {
+    Error::BadArgument { name: "sample_distance", got: format!("{step:?} voxels"), allowed }
+}
+
+#[cold]
+fn too_many_samples(ray: &Ray) -> Error {
+    let step = ray.step.map(|s| s as f64 / (1u64 << PLACES) as f64);
+    bad_distance(step, "it must be large enough for at most a million samples along a ray")
 }
 
 /// The voxels of a volume, to be sampled.
@@ -155,10 +180,16 @@ unsafe impl<T> Sync for Grid<'_, T> {}
 
 impl<'a, T: Number> Grid<'a, T> {
     /// The voxels, which must be of type `T`.
-    pub(super) fn new(voxels: &Voxels<'a>) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for an axis on which positions would overflow.
+    pub(super) fn new(voxels: &Voxels<'a>) -> Result<Self> {
         assert_eq!(voxels.pixel(), T::TYPE);
         let (base, size, strides) = (voxels.as_ptr(), voxels.size().array(), voxels.strides());
-        Self { base, size, strides, lifetime: PhantomData }
+        match size.into_iter().find(|&n| n as f64 > FARTHEST) {
+            Some(n) => Err(Error::TooLarge { what: format!("an axis of {n} voxels, rays cross at most {FARTHEST}") }),
+            None => Ok(Self { base, size, strides, lifetime: PhantomData }),
+        }
     }
 
     /// Lowest and highest position along an axis that a sample may have.
@@ -172,10 +203,13 @@ impl<'a, T: Number> Grid<'a, T> {
     /// The samples of a ray; empty where it misses.
     ///
     /// # Errors
-    /// [`Error::BadArgument`] where there would be more than a million.
+    /// [`Error::BadArgument`] where there would be more than a million, or a number beyond an `i32`.
     #[inline(always)]
     pub(super) fn samples(&self, ray: &Ray, first: i64) -> Result<RangeInclusive<i64>> {
         let (mut from, mut to) = (first, i64::MAX);
+        if ray.step == [0; 3] {
+            return Err(too_many_samples(ray));
+        }
         for axis in 0..3 {
             let (low, high) = self.ends(axis);
             let (base, step) = (ray.base[axis], ray.step[axis]);
@@ -185,14 +219,17 @@ impl<'a, T: Number> Grid<'a, T> {
                 from = from.max(div_ceil(near - base, step, inverse));
                 to = to.min(-div_ceil(base - far, step, inverse));
             } else if base < low || base > high {
-                to = i64::MIN;
+                return Ok(NO_SAMPLES);
             }
         }
-        if to.saturating_sub(from) >= MOST_SAMPLES {
-            let allowed = "large enough for at most a million samples along a ray";
-            return Err(Error::BadArgument { name: "sample_distance", got: format!("{:?}", ray.step), allowed });
+        if from > to {
+            return Ok(NO_SAMPLES);
         }
-        Ok(from..=to)
+        let numbers = i64::from(-i32::MAX)..=i64::from(i32::MAX);
+        if to.saturating_sub(from) < MOST_SAMPLES && numbers.contains(&from) && numbers.contains(&to) {
+            return Ok(from..=to);
+        }
+        Err(too_many_samples(ray))
     }
 
     /// The value at a position, which must lie between the [`Grid::ends`].
@@ -219,18 +256,27 @@ impl<'a, T: Number> Grid<'a, T> {
     }
 }
 
-/// `a / b` rounded up, by way of `1 / b` in floating point, which is quicker, and corrected.
+/// Samples of a ray that misses the volume.
+#[allow(clippy::reversed_empty_ranges, reason = "empty on purpose")]
+const NO_SAMPLES: RangeInclusive<i64> = 1..=0;
+
+/// `a / b` rounded up, by way of `1 / b` in floating point, which is quicker and right but for large quotients.
 #[inline(always)]
 fn div_ceil(a: i64, b: i64, inverse: f64) -> i64 {
-    let mut quotient = (a as f64 * inverse).ceil() as i64;
-    let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
-    while quotient * b < a {
-        quotient += 1;
-    }
-    while (quotient - 1) * b >= a {
-        quotient -= 1;
-    }
-    quotient
+    let guess = (a as f64 * inverse).ceil() as i64;
+    let beyond = guess.checked_mul(b).and_then(|product| product.checked_sub(a));
+    let right =
+        beyond.is_some_and(|beyond| if b > 0 { (0..b).contains(&beyond) } else { (b + 1..=0).contains(&beyond) });
+    if right { guess } else { exact_div_ceil(a, b) }
+}
+
+#[cold]
+fn exact_div_ceil(a: i64, b: i64) -> i64 {
+    let (a, b) = (i128::from(a), i128::from(b));
+    let (floor, rest) = (a.div_euclid(b), a.rem_euclid(b));
+    // For a negative divisor the euclidean quotient is the rounded-up one already.
+    let up = floor + i128::from(b > 0 && rest != 0);
+    up.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 /// The lower 32 bits of a position as a number below 1, cut to what an `f32` holds exactly.
@@ -248,6 +294,7 @@ fn lerp(a: f32, b: f32, part: f32) -> f32 {
 mod tests {
     use super::*;
     use crate::grid::Size3;
+    use crate::pixel::PixelType;
     use proptest::prelude::*;
 
     proptest! {
@@ -259,7 +306,7 @@ mod tests {
         ) {
             let data = vec![0u8; size.iter().product()];
             let voxels = Voxels::from_slice(&data, Size3::new(size).unwrap()).unwrap();
-            let grid = Grid::<u8>::new(&voxels);
+            let grid = Grid::<u8>::new(&voxels).unwrap();
             let quarter = 1i64 << (PLACES - 2);
             let ray = Ray { base: base.map(|b| b * quarter), step: step.map(|s| s * quarter) };
             let inside = |k: &i64| (0..3).all(|a| {
@@ -276,11 +323,60 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn division_rounds_up(a in any::<i64>(), b in any::<i64>(), small in 1i64..9) {
+            for (a, b) in [(a, b), (a, small), (a, -small), (a >> 20, b >> 40), (b >> 1, a >> 1)] {
+                if b != 0 && !(a == i64::MIN && b == -1) {
+                    let sign = i128::from(b.signum());
+                    let exact = -(-i128::from(a) * sign).div_euclid(i128::from(b) * sign);
+                    prop_assert_eq!(i128::from(div_ceil(a, b, 1.0 / b as f64)), exact, "{} / {}", a, b);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn axes_on_which_positions_would_overflow_are_refused() {
+        for (n, fits) in [(1usize << 27, true), ((1 << 27) + 1, false), (1 << 31, false), (1 << 40, false)] {
+            let data = [7u8];
+            // SAFETY: with strides of 0 every voxel is the one byte.
+            let voxels =
+                unsafe { Voxels::from_raw(data.as_ptr(), PixelType::U8, Size3::new([n, 2, 1]).unwrap(), [0; 3]) };
+            assert_eq!(Grid::<u8>::new(&voxels).is_ok(), fits);
+        }
+    }
+
+    #[test]
+    fn steps_no_ray_can_take_are_refused() {
+        let data = [0u8; 8];
+        let voxels = Voxels::from_slice(&data, Size3::new([2, 2, 2]).unwrap()).unwrap();
+        let grid = Grid::<u8>::new(&voxels).unwrap();
+        let beam = |distance| Beam::Perspective {
+            eye: [0.5, 0.5, -9.0],
+            distance,
+            matrix: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        };
+        for distance in [1e12, 1e300, f64::MIN_POSITIVE, 1e-300, 1e-12] {
+            let camera = Camera {
+                size: [3, 3],
+                corner: [0.0; 3],
+                column: [0.4, 0.0, 0.0],
+                row: [0.0, 0.4, 0.0],
+                beam: beam(distance),
+            };
+            camera.check().unwrap();
+            let rays = Rays::new(&camera);
+            let refused = rays.of(1, 1).and_then(|ray| grid.samples(&ray, rays.first_sample())).unwrap_err();
+            assert!(matches!(refused, Error::BadArgument { name: "sample_distance", .. }), "{refused}");
+        }
+    }
+
     #[test]
     fn values_at_voxels_are_the_voxels_and_between_them_linear() {
         let data: Vec<i16> = vec![0, 10, 20, 30, 40, 50, 60, 70];
         let voxels = Voxels::from_slice(&data, Size3::new([2, 2, 2]).unwrap()).unwrap();
-        let grid = Grid::<i16>::new(&voxels);
+        let grid = Grid::<i16>::new(&voxels).unwrap();
         let one = 1i64 << PLACES;
         assert_eq!(grid.value([one, one, one]), 70.0);
         assert_eq!(grid.value([one / 2, 0, one]), 45.0);
@@ -301,5 +397,9 @@ mod tests {
         assert!(Camera { size: [1 << 20, 4], ..camera }.check().is_err());
         assert!(Camera { corner: [f64::NAN; 3], ..camera }.check().is_err());
         assert!(Camera { beam: Beam::Parallel { step: [f64::INFINITY; 3] }, ..camera }.check().is_err());
+        for distance in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let beam = Beam::Perspective { eye: [0.0; 3], distance, matrix: [[1.0; 3]; 3] };
+            assert!(Camera { beam, ..camera }.check().is_err());
+        }
     }
 }
