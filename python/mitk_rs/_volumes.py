@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import operator
 import reprlib
-import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs.errors import GeometryError, RequestError, TimeStepError
+from mitk_rs.image.accessors import place
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
 
 Array = NDArray[Any]
 Triple = tuple[float, float, float]
@@ -114,15 +117,7 @@ class Volume:
 
     def read(self, compute: Callable[[Array], _Result]) -> _Result:
         """What ``compute`` makes of the voxels, under a read accessor if they are an image's."""
-        if self._step is None:
-            return compute(self._source)
-        with self._source.read(self._step) as voxels:
-            try:
-                return compute(voxels)
-            except BaseException as error:
-                # Else the locals in the traceback would keep the voxels locked for as long as the error lives.
-                traceback.clear_frames(error.__traceback__)
-                raise
+        return compute(self._source) if self._step is None else read(self._source, self._step, compute)
 
     def wrap(self, array: Array, *, components: bool = False) -> Any:
         """A result of this shape as what the source was: the array, or an image that takes over its memory."""
@@ -133,6 +128,16 @@ class Volume:
     def _place(self) -> tuple[Triple, Triple, ArrayLike]:
         image, step = self._source, self._step
         return image.get_spacing(step), image.get_origin(step), image.get_direction(step)
+
+
+def read(image: Image, step: int | None, compute: Callable[[Array], _Result]) -> _Result:
+    """What ``compute`` makes of a time step of an image, or of all, under a read accessor."""
+    voxels, lock = image._leased_read_view(step, None, place())
+    try:
+        return compute(voxels)
+    finally:
+        # Not left to the array's end: the traceback of an error would keep the lock for as long as the error lives.
+        lock.release()
 
 
 def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True) -> Indices:

@@ -165,7 +165,7 @@ def test_bad_options_are_refused(options: Any, kind: Any, words: str) -> None:
         march(np.ones((3, 4, 5), np.float32), **options)
 
 
-# The last four are finite and below 0, but single precision, in which products are compared, holds them as 0 or as infinity.
+# The last four are finite and below 0, but not in single precision, in which products are compared.
 @pytest.mark.parametrize("epsilon", [0.0, 1e-6, np.nan, -np.inf, -5e-324, -1e-300, -1e-46, -1e39])
 @pytest.mark.parametrize("solver", ["tiles", "heap"])
 def test_bad_negative_epsilon_is_refused_and_nothing_beside_the_result_is_written(epsilon: float, solver: str) -> None:

@@ -1,11 +1,13 @@
 """Read and write accessors: who is let in, who waits, who is told off, and that nothing ever hangs."""
 
+import copy
 import gc
 import signal
 import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -277,6 +279,96 @@ def test_a_view_that_survives_the_block_keeps_the_lock_and_warns(image, keep):
         read(image)
     del survivor
     read(image)
+
+
+REBINDINGS = {
+    "first step": lambda a: a[0],
+    "reversed": lambda a: a[..., ::-1],
+    "another type": lambda a: a.view(np.uint32),
+    "flat": lambda a: a.reshape(-1),
+    "frombuffer": lambda a: np.frombuffer(a[0], np.int32),
+    "memoryview of a slice": lambda a: memoryview(a[1]),
+}
+
+
+@pytest.mark.parametrize("rebind", REBINDINGS.values(), ids=REBINDINGS.keys())
+def test_a_slice_under_the_accessor_s_own_name_keeps_lock_and_memory_to_itself(image, rebind):
+    with pytest.warns(ResourceWarning, match="survives the accessor"), image.write() as voxels:
+        voxels = rebind(voxels)
+    with pytest.raises(mitk.MemoryIsLockedError):
+        read(image)
+    with pytest.raises(mitk.MemoryIsLockedError):
+        image.snapshot()
+    del voxels
+    gc.collect()
+    read(image)
+
+
+def test_a_name_deleted_in_the_block_is_no_survivor(image):
+    with image.write() as voxels:
+        voxels[:] = 3
+        del voxels
+    assert image._leases() == 0
+    slices = []
+
+    def keep_a_slice():
+        with image.write() as voxels:
+            slices.append(voxels[1])
+            del voxels
+
+    with pytest.warns(ResourceWarning, match="survives the accessor"):
+        keep_a_slice()
+    assert image._leases() == 1
+    slices.clear()
+    assert image._leases() == 0
+
+
+@pytest.mark.parametrize("keep", [memoryview, lambda a: a, lambda a: a[0].view(), lambda a: a.T])
+@pytest.mark.parametrize("rebound", [True, False])
+def test_a_snapshot_never_changes_whoever_kept_a_way_to_write(image, keep, rebound):
+    """Memory that was once handed out writeable is not shared before the last one who has it is gone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        with image.write() as voxels:
+            survivor = keep(voxels)
+            if rebound:
+                voxels = survivor
+    if image._leases():
+        del voxels
+    else:
+        before = image.snapshot()
+        copied = copy.copy(image)
+        target = np.asarray(survivor)
+        if target.flags.writeable:
+            target[...] = 7
+        assert not before.array.any()
+        assert not copied.array.any()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_an_error_while_computing_keeps_no_lock(sparse):
+    image = mitk.Image(np.ones((3, 4, 5), np.float32))
+    calls = (
+        lambda: mitk.fast_marching(image, seeds=[(9, 9, 9)], sparse=sparse),
+        lambda: mitk.slide(image, thickness=4),
+        lambda: mitk.render_mip(image, sample_distance=1e-9),
+    )
+    errors = []
+    for call in calls:
+        with pytest.raises(mitk.RequestError) as caught:
+            call()
+        errors.append(caught)
+        assert image._leases() == 0
+
+
+def test_users_cannot_release_the_lock_under_a_writeable_array(image):
+    array = write(image)
+    owner = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    assert [name for name in dir(owner) if not name.startswith("_")] == []
+    with pytest.raises(mitk.MemoryIsLockedError):
+        read(image)
 
 
 def test_an_accessor_is_for_one_block_at_a_time(image):

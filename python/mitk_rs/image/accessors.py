@@ -6,14 +6,11 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any
 
+from mitk_rs._core import ArrayLock
 from mitk_rs.image.arguments import Array
 
 Place = tuple[str, int, str]
-
-# Who refers to the array of a finished `with`: the accessor, the argument of getrefcount, the name after `as`.
-_EXPECTED_REFERENCES = 3
 
 
 def place() -> Place:
@@ -31,31 +28,28 @@ def _is_ours(module: str) -> bool:
 class Accessor:
     """What ``image.read()`` and ``image.write()`` return: gives the array for the length of a ``with`` block.
 
-    After the block the name it was bound to stays a readable, unlocked array. If anything else still refers to
-    the voxels, such as a slice, the lock stays until that is gone and a ``ResourceWarning`` says so: unlocking
-    under a live view would let others write what it reads.
+    After the block the name it was bound to stays a readable, unlocked array. If anything else still refers to the
+    voxels, such as a slice, even one under the same name, the lock stays until that is gone and a ``ResourceWarning``
+    says so: unlocking under a live view would let others write what it reads. As long as any array of a write accessor
+    exists, a snapshot or copy of the image gets voxels of its own at once.
     """
 
-    __slots__ = ("_array", "_open", "_place")
+    __slots__ = ("_lock", "_open", "_place")
 
-    def __init__(self, opener: Callable[[Place], Array]) -> None:
+    def __init__(self, opener: Callable[[Place], tuple[Array, ArrayLock]]) -> None:
         self._open = opener
         self._place = place()
-        self._array: Any = None
+        self._lock: ArrayLock | None = None
 
     def __enter__(self) -> Array:
-        if self._array is not None:
+        if self._lock is not None:
             raise RuntimeError("this accessor is open already; ask the image for another one")
-        self._array = self._open(self._place)
-        return self._array  # type: ignore[no-any-return]
+        array, self._lock = self._open(self._place)
+        return array
 
     def __exit__(self, *_exception: object) -> None:
-        survives = sys.getrefcount(self._array) > _EXPECTED_REFERENCES
-        if not survives:
-            self._array.flags.writeable = False
-            self._array.base.release()
-        self._array = None
-        if survives:
+        lock, self._lock = self._lock, None
+        if lock is not None and not lock.close():
             file, line, _ = self._place
             message = f"a view of the voxels survives the accessor opened at {file}:{line} and keeps it locked"
             warnings.warn(message, ResourceWarning, stacklevel=2)

@@ -138,7 +138,7 @@ class Voxels(_core.ImageStore):
         if not use_accessor:
             return self._write_view(time_step) if writeable else self._read_view(time_step)
         lease = self._leased_write_view if writeable else self._leased_read_view
-        return lease(time_step, timeout if block else 0.0, place())
+        return lease(time_step, timeout if block else 0.0, place())[0]
 
     def read(
         self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True

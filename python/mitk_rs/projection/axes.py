@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mitk_rs import _core
+from mitk_rs._volumes import read
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.projection.geometry import place_projection
 from mitk_rs.projection.layout import AXES, Array, Stack, axis_number, slab_range
@@ -280,12 +281,7 @@ class _Task:
             array = self._source[self._step] if len(self._shape()) < self._source.ndim else self._source
             return compute(Stack.of(array, components=self._components))
         step = self._step if len(self._shape()) < len(self._source.shape) else None
-        lease = self._source.as_numpy(use_accessor=True, writeable=False, time_step=step)
-        try:
-            return compute(Stack.of(lease.view(np.ndarray), components=self._components))
-        finally:
-            # Not left to the array's end: the traceback of an error would keep the lock.
-            lease.base.release()
+        return read(self._source, step, lambda voxels: compute(Stack.of(voxels, components=self._components)))
 
     def run(self, axis: int, slab: tuple[int, int], compute: Callable[[Array, int], Array]) -> Any:
         """The projection, as what the source was."""

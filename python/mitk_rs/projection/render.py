@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mitk_rs import _core
+from mitk_rs._volumes import read
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.projection.axes import Options, Progress
 from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of, turning_pixel
@@ -320,12 +321,7 @@ class Volume:
         if not self._is_image:
             return compute(self._source)
         step = self._step if self._source.ndim == 4 else None
-        lease = self._source.as_numpy(use_accessor=True, writeable=False, time_step=step)
-        try:
-            return compute(lease.view(np.ndarray))
-        finally:
-            # Not left to the array's end: the traceback of an error would keep the lock.
-            lease.base.release()
+        return read(self._source, step, compute)
 
     def bricks(self, voxels: Array, options: Options) -> Any:
         """Upper bounds of the voxels: those kept with the image if it has not changed since, else new ones."""

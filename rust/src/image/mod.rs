@@ -204,31 +204,26 @@ impl Image {
     }
 }
 
-/// What a view holds besides memory, until it is released or dropped.
-#[derive(Debug, Default)]
-struct Hold {
-    // Fields drop in this order: the right to write ends before others are let in.
-    writer: Option<Writer>,
-    #[expect(dead_code, reason = "held to be released when dropped")]
-    lease: Option<Lease>,
-}
-
 /// Voxels of one time step or of all, kept alive.
+///
+/// The right to write lasts as long as the view: memory that was handed out writeable may be written by whoever still
+/// has it, so a buffer must not be shared before the view is gone. The lease may end earlier.
 #[derive(Debug)]
 pub struct View {
     claim: Arc<Claim>,
     layout: Layout,
     step: Option<usize>,
     bytes: Range<usize>,
-    hold: Mutex<Hold>,
+    // Before the lease, because fields drop in this order: the right to write ends before others are let in.
+    writer: Option<Writer>,
+    lease: Mutex<Option<Lease>>,
 }
 
 impl View {
     fn new(pixels: &Pixels, step: Option<usize>, writer: Option<Writer>, lease: Option<Lease>) -> Result<View> {
         let layout = pixels.layout;
         let bytes = layout.byte_range(step)?;
-        let hold = Mutex::new(Hold { writer, lease });
-        Ok(View { claim: Arc::clone(&pixels.claim), layout, step, bytes, hold })
+        Ok(View { claim: Arc::clone(&pixels.claim), layout, step, bytes, writer, lease: Mutex::new(lease) })
     }
 
     /// Layout of the whole image.
@@ -252,18 +247,14 @@ impl View {
         self.bytes.len()
     }
 
-    fn hold(&self) -> MutexGuard<'_, Hold> {
-        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether the voxels may be changed through this view.
     pub fn is_writable(&self) -> bool {
-        self.hold().writer.is_some()
+        self.writer.is_some()
     }
 
-    /// Gives up the lease and the right to write; the voxels stay readable.
-    pub fn release(&self) {
-        drop(std::mem::take(&mut *self.hold()));
+    /// Gives up the lease. The right to write stays: see [`View`].
+    pub fn release_lease(&self) {
+        drop(self.lease.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

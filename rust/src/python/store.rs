@@ -5,7 +5,7 @@
 use super::doorway::EnterCore;
 use super::error::ours;
 use super::leases::{Asking, acquire};
-use super::views::{ViewOwner, new_array};
+use super::views::{ArrayLock, ViewOwner, new_array, new_locked_array};
 use crate::error::{Error, Result};
 use crate::image::access::{Access, Lease};
 use crate::image::buffer::{Buffer, Owner, Rights, Sharing};
@@ -159,7 +159,8 @@ impl ImageStore {
         new_array(py, self.writable(py, time_step.0, None)?)
     }
 
-    /// A read-only array that holds a read lease until it and every view of it are gone.
+    /// A read-only array that holds a read lease until it and every view of it are gone, and the lock that can end
+    /// the lease before.
     ///
     /// `patience` is the number of seconds to wait, `None` for as long as it takes; `place` says where in the
     /// source the lease was asked for, as file, line and name of the thread.
@@ -169,22 +170,23 @@ impl ImageStore {
         time_step: Step,
         patience: Option<f64>,
         place: (String, u32, String),
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<(Bound<'py, PyAny>, ArrayLock)> {
         let lease = self.lease(py, Asking { access: Access::Read, step: time_step.0, patience, place })?;
-        new_array(py, self.image.read_view(time_step.0, Some(lease))?)
+        new_locked_array(py, self.image.read_view(time_step.0, Some(lease))?)
     }
 
-    /// A writeable array that holds a write lease until it and every view of it are gone.
+    /// A writeable array that holds a write lease until it and every view of it are gone, and the lock that can end
+    /// the lease before.
     fn _leased_write_view<'py>(
         &self,
         py: Python<'py>,
         time_step: Step,
         patience: Option<f64>,
         place: (String, u32, String),
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<(Bound<'py, PyAny>, ArrayLock)> {
         self.image.check_not_frozen()?;
         let lease = self.lease(py, Asking { access: Access::Write, step: time_step.0, patience, place })?;
-        new_array(py, self.writable(py, time_step.0, Some(lease))?)
+        new_locked_array(py, self.writable(py, time_step.0, Some(lease))?)
     }
 
     /// A number that stays the same only as long as the voxels do; `None` while they may change unnoticed.
@@ -270,5 +272,6 @@ impl Source {
 /// Adds the classes to the module.
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<ViewOwner>()?;
+    m.add_class::<ArrayLock>()?;
     m.add_class::<ImageStore>()
 }
