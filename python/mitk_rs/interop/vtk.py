@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._vtk import vtk
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import step_of
 from mitk_rs.io.convert import image_of
@@ -70,7 +71,5 @@ def _borrower(buffer: Any, shown: NDArray[Any]) -> Any:
 
 
 def _numbers(scalars: Any) -> NDArray[Any]:
-    from vtkmodules.util.numpy_support import get_numpy_array_type
-
-    dtype = np.dtype(get_numpy_array_type(scalars.GetDataType()))
+    dtype = np.dtype(vtk("util.numpy_support").get_numpy_array_type(scalars.GetDataType()))
     return np.frombuffer(scalars.GetBuffer(), dtype, scalars.GetNumberOfValues())

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._vtk import vtk
 from mitk_rs.geometry.frame import Frame
 from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_output, full_suffix
@@ -83,15 +84,11 @@ def _is_xml(path: str) -> bool:
 
 
 def _xml_reader() -> Any:
-    from vtkmodules.vtkIOXML import vtkXMLImageDataReader
-
-    return vtkXMLImageDataReader()
+    return vtk("vtkIOXML").vtkXMLImageDataReader()
 
 
 def _legacy_reader() -> Any:
-    from vtkmodules.vtkIOLegacy import vtkStructuredPointsReader
-
-    reader = vtkStructuredPointsReader()
+    reader = vtk("vtkIOLegacy").vtkStructuredPointsReader()
     reader.ReadAllScalarsOn()
     reader.ReadAllFieldsOn()
     return reader
@@ -111,9 +108,9 @@ def _check_xml(path: str) -> None:
 
 def _check_extent(reader: Any, path: str) -> None:
     """Refuse, before VTK allocates it, a grid far larger than its file could hold."""
-    from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
-
-    extent = reader.GetOutputInformation(0).Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+    extent = reader.GetOutputInformation(0).Get(
+        vtk("vtkCommonExecutionModel").vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT()
+    )
     if extent is None:
         return
     lengths = [max(last - first + 1, 0) for first, last in zip(extent[::2], extent[1::2], strict=True)]
@@ -159,10 +156,8 @@ def point_scalars(data: Any, path: str = "vtkImageData") -> Any:
 
 
 def _voxels(scalars: Any, path: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
     try:
-        array: NDArray[Any] = vtk_to_numpy(scalars)
+        array: NDArray[Any] = vtk("util.numpy_support").vtk_to_numpy(scalars)
     except (TypeError, KeyError, AssertionError, AttributeError) as error:
         raise unreadable(path, f"its array {scalars.GetName()!r} is no array of numbers") from error
     if array.dtype.str[1:] not in ALL_TYPES:
@@ -193,17 +188,14 @@ def _entries(data: Any) -> dict[str, str]:
 
 def record_to_image_data(record: ImageRecord) -> Any:
     """Show a record as ``vtkImageData`` that shares its voxels and keeps them alive."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-
     frame = record.frame
     lengths = record.shape[: record.dimension]
-    data = vtkImageData()
+    data = vtk("vtkCommonDataModel").vtkImageData()
     data.SetDimensions(*reversed((1,) * (3 - len(lengths)) + lengths))
     data.SetSpacing(frame.spacing)
     data.SetOrigin(frame.origin)
     data.SetDirectionMatrix(frame.direction.ravel().tolist())
-    scalars = numpy_to_vtk(record.array.reshape(-1, record.components))
+    scalars = vtk("util.numpy_support").numpy_to_vtk(record.array.reshape(-1, record.components))
     scalars.SetName("ImageScalars")
     data.GetPointData().SetScalars(scalars)
     return data
@@ -229,23 +221,19 @@ def _write(data: Any, path: str, *, compress: bool) -> None:
 
 
 def _store_entries(data: Any, record: ImageRecord, *, exact: bool) -> None:
-    from vtkmodules.vtkCommonCore import vtkStringArray
-
     entries = metadata.entries_of(record, exact_header=exact)
     if record.dimension == 3 and record.shape[0] == 1:
         entries[_DIMENSION] = "3"
     if not entries:
         return
-    stored = vtkStringArray()
+    stored = vtk("vtkCommonCore").vtkStringArray()
     stored.SetName(_ENTRIES)
     stored.InsertNextValue(json.dumps(entries))
     data.GetFieldData().AddArray(stored)
 
 
 def _xml_writer(*, compress: bool) -> Any:
-    from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
-
-    writer = vtkXMLImageDataWriter()
+    writer = vtk("vtkIOXML").vtkXMLImageDataWriter()
     writer.SetDataModeToAppended()
     writer.EncodeAppendedDataOff()
     writer.SetHeaderTypeToUInt64()
@@ -257,8 +245,6 @@ def _xml_writer(*, compress: bool) -> Any:
 
 
 def _legacy_writer() -> Any:
-    from vtkmodules.vtkIOLegacy import vtkStructuredPointsWriter
-
-    writer = vtkStructuredPointsWriter()
+    writer = vtk("vtkIOLegacy").vtkStructuredPointsWriter()
     writer.SetFileTypeToBinary()
     return writer

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError
 from mitk_rs.io.atomic import disk_is_full
 
@@ -40,18 +41,17 @@ class Messages:
 @contextmanager
 def vtk_messages() -> Iterator[Messages]:
     """Collect VTK's errors and warnings of the block instead of printing them."""
-    from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
-
+    core = vtk("vtkCommonCore")
     with _one_at_a_time:
-        window, before = vtkStringOutputWindow(), vtkOutputWindow.GetInstance()
-        verbosity = vtkLogger.GetCurrentVerbosityCutoff()
-        vtkOutputWindow.SetInstance(window)
-        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+        window, before = core.vtkStringOutputWindow(), core.vtkOutputWindow.GetInstance()
+        verbosity = core.vtkLogger.GetCurrentVerbosityCutoff()
+        core.vtkOutputWindow.SetInstance(window)
+        core.vtkLogger.SetStderrVerbosity(core.vtkLogger.VERBOSITY_OFF)
         try:
             yield Messages(window)
         finally:
-            vtkLogger.SetStderrVerbosity(verbosity)
-            vtkOutputWindow.SetInstance(before)
+            core.vtkLogger.SetStderrVerbosity(verbosity)
+            core.vtkOutputWindow.SetInstance(before)
 
 
 def run_writer(writer: Any, data: Any, temporary: str, target: str) -> None:

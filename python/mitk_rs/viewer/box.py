@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.viewer.planes import ImagePlanes
 from mitk_rs.viewer.window import ViewerWindow
 
@@ -44,9 +45,7 @@ def choose_box(window: ViewerWindow, image: Any, bounds: Sequence[float] | None 
 
 
 def _box_widget(window: ViewerWindow, image: Any, bounds: Sequence[float] | None) -> Any:
-    from vtkmodules.vtkInteractionWidgets import vtkBoxWidget
-
-    widget = vtkBoxWidget()
+    widget = vtk("vtkInteractionWidgets").vtkBoxWidget()
     widget.SetInteractor(window.interactor)
     widget.SetPriority(1.0)
     widget.SetHandleSize(0.01)
@@ -65,8 +64,6 @@ def _toggle(window: ViewerWindow, widget: Any) -> None:
 
 
 def _bounds_of(widget: Any) -> list[float]:
-    from vtkmodules.vtkCommonDataModel import vtkPolyData
-
-    outline = vtkPolyData()
+    outline = vtk("vtkCommonDataModel").vtkPolyData()
     widget.GetPolyData(outline)
     return list(outline.GetBounds())

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.viewer.window import ViewerWindow
 
 __all__ = ["ImagePlanes"]
@@ -57,12 +58,9 @@ class ImagePlanes:
         self._share_grey()
 
     def _make(self, axis: int, *, interpolate: bool, margins: bool) -> Any:
-        from vtkmodules.vtkInteractionWidgets import vtkImagePlaneWidget
-        from vtkmodules.vtkRenderingCore import vtkCellPicker
-
-        widget = vtkImagePlaneWidget()
+        widget = vtk("vtkInteractionWidgets").vtkImagePlaneWidget()
         widget.SetInteractor(self._window.interactor)
-        picker = vtkCellPicker()
+        picker = vtk("vtkRenderingCore").vtkCellPicker()
         picker.SetTolerance(0.005)
         widget.SetPicker(picker)
         widget.KeyPressActivationOff()

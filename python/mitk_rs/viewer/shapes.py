@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.viewer.window import ViewerWindow
 
 __all__ = ["SeedMarkers", "SurfaceShape"]
@@ -17,15 +18,11 @@ class SeedMarkers:
     """Red spheres at seeds, 1 % of the image's diagonal in diameter."""
 
     def __init__(self, window: ViewerWindow, diagonal: float) -> None:
-        from vtkmodules.vtkCommonDataModel import vtkPolyData
-        from vtkmodules.vtkFiltersCore import vtkGlyph3D
-        from vtkmodules.vtkFiltersSources import vtkSphereSource
-
         self._window = window
-        self.points: Any = vtkPolyData()
-        glyphs = vtkGlyph3D()
+        self.points: Any = vtk("vtkCommonDataModel").vtkPolyData()
+        glyphs = vtk("vtkFiltersCore").vtkGlyph3D()
         glyphs.SetInputData(self.points)
-        sphere = vtkSphereSource()
+        sphere = vtk("vtkFiltersSources").vtkSphereSource()
         glyphs.SetSourceConnection(sphere.GetOutputPort())
         glyphs.SetScaleModeToDataScalingOff()
         glyphs.SetScaleFactor(diagonal * _SEED_PART)
@@ -34,9 +31,7 @@ class SeedMarkers:
 
     def show(self, positions: Sequence[Sequence[float]]) -> None:
         """Show spheres at these positions instead of the ones before."""
-        from vtkmodules.vtkCommonCore import vtkPoints
-
-        points = vtkPoints()
+        points = vtk("vtkCommonCore").vtkPoints()
         for position in positions:
             points.InsertNextPoint(*position)
         self.points.SetPoints(points)
@@ -51,12 +46,9 @@ class SurfaceShape:
     """A surface that may change or be absent."""
 
     def __init__(self, window: ViewerWindow, colour: tuple[float, float, float], opacity: float) -> None:
-        from vtkmodules.vtkCommonDataModel import vtkPolyData
-        from vtkmodules.vtkCommonExecutionModel import vtkTrivialProducer
-
         self._window = window
-        self._empty = vtkPolyData()
-        self._producer = vtkTrivialProducer()
+        self._empty = vtk("vtkCommonDataModel").vtkPolyData()
+        self._producer = vtk("vtkCommonExecutionModel").vtkTrivialProducer()
         self._producer.SetOutput(self._empty)
         self.actor = _actor(window, self._producer.GetOutputPort(), colour)
         self.actor.GetProperty().SetOpacity(opacity)
@@ -71,12 +63,10 @@ class SurfaceShape:
 
 
 def _actor(window: ViewerWindow, port: Any, colour: tuple[float, float, float]) -> Any:
-    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
-
-    mapper = vtkPolyDataMapper()
+    mapper = vtk("vtkRenderingCore").vtkPolyDataMapper()
     mapper.SetInputConnection(port)
     mapper.ScalarVisibilityOff()
-    actor = vtkActor()
+    actor = vtk("vtkRenderingCore").vtkActor()
     actor.SetMapper(mapper)
     actor.GetProperty().SetColor(*colour)
     window.renderer.AddActor(actor)

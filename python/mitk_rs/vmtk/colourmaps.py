@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mitk_rs._vtk import vtk
+
 __all__ = ["MAPS", "lookup_table"]
 
 Node = tuple[float, float, float, float]
@@ -17,13 +19,10 @@ MAPS: dict[str, tuple[Node, ...]] = {
 
 def lookup_table(name: str, count: int) -> Any:
     """A ``vtkLookupTable`` with ``count`` colours of a map."""
-    from vtkmodules.vtkCommonCore import vtkLookupTable
-    from vtkmodules.vtkRenderingCore import vtkColorTransferFunction
-
-    function = vtkColorTransferFunction()
+    function = vtk("vtkRenderingCore").vtkColorTransferFunction()
     for position, red, green, blue in MAPS[name]:
         function.AddRGBPoint(position, red, green, blue)
-    table = vtkLookupTable()
+    table = vtk("vtkCommonCore").vtkLookupTable()
     table.SetNumberOfTableValues(count)
     for entry in range(count):
         table.SetTableValue(entry, *function.GetColor(entry / (count - 1)), 1.0)

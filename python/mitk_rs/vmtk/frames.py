@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._vtk import vtk
+
 __all__ = ["Frame", "Placement", "attach", "detach", "frame_of", "placement", "to_vmtk_frame"]
 
 _ARRAY = "mitk_rs.frame"
@@ -66,12 +68,10 @@ def frame_of(dataset: Any) -> Frame | None:
 
 def attach(dataset: Any, frame: Frame | None) -> None:
     """Keep a frame with a data set, or take the old one away."""
-    from vtkmodules.vtkCommonCore import vtkDoubleArray
-
     dataset.GetFieldData().RemoveArray(_ARRAY)
     if frame is None:
         return
-    array = vtkDoubleArray()
+    array = vtk("vtkCommonCore").vtkDoubleArray()
     array.SetName(_ARRAY)
     for value in (*frame.memory, *frame.anchor, *frame.direction.ravel()):
         array.InsertNextValue(float(value))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileError, FileMissingError, RequestError
 
 __all__ = ["SCALAR_TYPES", "read_raw", "read_series"]
@@ -87,15 +88,12 @@ def _lengths(extent: Sequence[int]) -> list[int]:
 
 
 def _image(voxels: Any, extent: Sequence[int], spacing: Sequence[float], origin: Sequence[float]) -> Any:
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-
-    image = vtkImageData()
+    image = vtk("vtkCommonDataModel").vtkImageData()
     image.SetExtent(*extent)
     image.SetSpacing(*spacing)
     image.SetOrigin(*origin)
     components = voxels.shape[3] if voxels.ndim == 4 else 1
-    scalars = numpy_to_vtk(np.ascontiguousarray(voxels).reshape(-1, components), deep=True)
+    scalars = vtk("util.numpy_support").numpy_to_vtk(np.ascontiguousarray(voxels).reshape(-1, components), deep=True)
     scalars.SetName("ImageScalars")
     image.GetPointData().SetScalars(scalars)
     return image

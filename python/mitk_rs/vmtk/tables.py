@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._vtk import vtk
 from mitk_rs.io.atomic import atomic_output
 
 __all__ = ["write_point_table", "write_tecplot"]
@@ -36,9 +37,7 @@ def write_tecplot(surface: Any, path: Path) -> None:
     FileWriteError
         It cannot be written.
     """
-    from vtkmodules.vtkFiltersCore import vtkTriangleFilter
-
-    triangles = vtkTriangleFilter()
+    triangles = vtk("vtkFiltersCore").vtkTriangleFilter()
     triangles.SetInputData(surface)
     triangles.PassVertsOff()
     triangles.PassLinesOff()
@@ -67,15 +66,11 @@ def _cell_points(dataset: Any) -> NDArray[np.float64]:
 
 
 def _corners(mesh: Any) -> NDArray[Any]:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    return np.asarray(vtk_to_numpy(mesh.GetPolys().GetConnectivityArray())).reshape(-1, 3)
+    return np.asarray(vtk("util.numpy_support").vtk_to_numpy(mesh.GetPolys().GetConnectivityArray())).reshape(-1, 3)
 
 
 def _columns(data: Any) -> tuple[list[str], list[NDArray[Any]]]:
     """Names and values of the arrays that have a name; one column a component. Names ending in _ are private."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
     names: list[str] = []
     values: list[NDArray[Any]] = []
     for position in range(data.GetNumberOfArrays()):
@@ -85,5 +80,5 @@ def _columns(data: Any) -> tuple[list[str], list[NDArray[Any]]]:
             continue
         count = array.GetNumberOfComponents()
         names += [name] if count == 1 else [f"{name}{component}" for component in range(count)]
-        values.append(vtk_to_numpy(array).reshape(-1, count))
+        values.append(vtk("util.numpy_support").vtk_to_numpy(array).reshape(-1, count))
     return names, values

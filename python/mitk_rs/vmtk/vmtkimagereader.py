@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileError, RequestError
 from mitk_rs.io.atomic import full_suffix
 from mitk_rs.vmtk.extensions import geometry_member
@@ -175,11 +176,9 @@ class vmtkImageReader(pypeScript):
 
 
 def _flipped(image: Any, axes: list[int]) -> Any:
-    from vtkmodules.vtkImagingCore import vtkImageFlip
-
     for axis, wanted in enumerate(axes):
         if wanted:
-            flip = vtkImageFlip()
+            flip = vtk("vtkImagingCore").vtkImageFlip()
             flip.SetInputData(image)
             flip.SetFilteredAxis(axis)
             flip.Update()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._vtk import vtk
 from mitk_rs.vmtk.flavours import as_working
 from mitk_rs.vmtk.script import pypeScript
 
@@ -46,13 +47,11 @@ class vmtkImageToNumpy(pypeScript):
 
 
 def _arrays(image: Any) -> dict[str, Any]:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
     data, shape = image.GetPointData(), image.GetDimensions()[::-1]
     arrays: dict[str, Any] = {}
     for position in range(data.GetNumberOfArrays()):
         array = data.GetArray(position)
-        values = vtk_to_numpy(array)
+        values = vtk("util.numpy_support").vtk_to_numpy(array)
         components = array.GetNumberOfComponents()
         values = values.reshape((*shape, components) if components > 1 else shape)
         axes = (2, 1, 0, 3) if components > 1 else (2, 1, 0)

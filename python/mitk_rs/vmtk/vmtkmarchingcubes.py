@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.vmtk.extensions import geometry_member
 from mitk_rs.vmtk.flavours import as_image, as_working
 from mitk_rs.vmtk.frames import attach, frame_of
@@ -61,12 +62,10 @@ class vmtkMarchingCubes(pypeScript):
 
 
 def _largest_piece(surface: Any) -> Any:
-    from vtkmodules.vtkFiltersCore import vtkCleanPolyData, vtkPolyDataConnectivityFilter
-
-    connectivity = vtkPolyDataConnectivityFilter()
+    connectivity = vtk("vtkFiltersCore").vtkPolyDataConnectivityFilter()
     connectivity.SetInputData(surface)
     connectivity.SetExtractionModeToLargestRegion()
-    cleaned = vtkCleanPolyData()
+    cleaned = vtk("vtkFiltersCore").vtkCleanPolyData()
     cleaned.SetInputConnection(connectivity.GetOutputPort())
     cleaned.Update()
     return cleaned.GetOutput()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk.extensions import geometry_member
 from mitk_rs.vmtk.script import pypeScript
@@ -48,23 +49,19 @@ class vmtkNumpyToImage(pypeScript):
             self._add(name, np.asarray(array))
 
     def _empty_image(self) -> Any:
-        from vtkmodules.vtkCommonDataModel import vtkImageData
-
-        image = vtkImageData()
+        image = vtk("vtkCommonDataModel").vtkImageData()
         image.SetDimensions(*(int(value) for value in self.ArrayDict["Dimensions"]))
         image.SetOrigin(*(float(value) for value in self.ArrayDict["Origin"]))
         image.SetSpacing(*(float(value) for value in self.ArrayDict["Spacing"]))
         return image
 
     def _add(self, name: str, array: Any) -> None:
-        from vtkmodules.util.numpy_support import numpy_to_vtk
-
         dimensions = self.Image.GetDimensions()
         if array.shape[:3] != dimensions or array.ndim not in (3, 4):
             raise RequestError(f"array {name} has the shape {array.shape}, Dimensions are {dimensions}")
         ordered = np.ascontiguousarray(array.transpose((2, 1, 0, 3) if array.ndim == 4 else (2, 1, 0)))
         flat = ordered.reshape(-1, ordered.shape[3]) if array.ndim == 4 else ordered.reshape(-1)
-        values = numpy_to_vtk(flat, deep=True)
+        values = vtk("util.numpy_support").numpy_to_vtk(flat, deep=True)
         values.SetName(name)
         data = self.Image.GetPointData()
         data.AddArray(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileError, FileMissingError, RequestError
 from mitk_rs.vmtk.script import pypeScript
 
@@ -74,21 +75,18 @@ def _read(name: str, chosen: str) -> Any:
 
 def _check_cells(surface: Any, name: str) -> None:
     """Refuse points that do not exist: whoever draws the surface would read memory that is not its own."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
     points = surface.GetNumberOfPoints()
     for cells in (surface.GetVerts(), surface.GetLines(), surface.GetPolys(), surface.GetStrips()):
-        used = vtk_to_numpy(cells.GetConnectivityArray())
+        used = vtk("util.numpy_support").vtk_to_numpy(cells.GetConnectivityArray())
         if used.size and not (used.min() >= 0 and used.max() < points):
             raise FileError(f"cannot read {name}: a cell uses point {used.max()} of {points}")
 
 
 def _reader(chosen: str) -> Any:
-    from vtkmodules import vtkIOGeometry, vtkIOLegacy, vtkIOXML
-
-    return {
-        "vtkxml": vtkIOXML.vtkXMLPolyDataReader,
-        "vtk": vtkIOLegacy.vtkPolyDataReader,
-        "stl": vtkIOGeometry.vtkSTLReader,
-        "wavefront": vtkIOGeometry.vtkOBJReader,
-    }[chosen]()
+    module, name = {
+        "vtkxml": ("vtkIOXML", "vtkXMLPolyDataReader"),
+        "vtk": ("vtkIOLegacy", "vtkPolyDataReader"),
+        "stl": ("vtkIOGeometry", "vtkSTLReader"),
+        "wavefront": ("vtkIOGeometry", "vtkOBJReader"),
+    }[chosen]
+    return getattr(vtk(module), name)()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk.colourmaps import MAPS, lookup_table
 from mitk_rs.vmtk.extensions import geometry_member
@@ -86,9 +87,7 @@ class vmtkSurfaceViewer(ViewingScript):
         self.release_window()
 
     def _make_actor(self) -> Any:
-        from vtkmodules.vtkRenderingCore import vtkActor
-
-        actor = vtkActor()
+        actor = vtk("vtkRenderingCore").vtkActor()
         actor.SetMapper(self._make_mapper())
         look = actor.GetProperty()
         if self.Color[0] >= 0:
@@ -101,9 +100,7 @@ class vmtkSurfaceViewer(ViewingScript):
         return actor
 
     def _make_mapper(self) -> Any:
-        from vtkmodules.vtkRenderingCore import vtkPolyDataMapper
-
-        mapper = vtkPolyDataMapper()
+        mapper = vtk("vtkRenderingCore").vtkPolyDataMapper()
         mapper.SetInputData(self.Surface)
         if not self.ArrayName:
             mapper.ScalarVisibilityOff()
@@ -124,9 +121,7 @@ class vmtkSurfaceViewer(ViewingScript):
         return mapper
 
     def _make_legend(self) -> Any:
-        from vtkmodules.vtkRenderingAnnotation import vtkScalarBarActor
-
-        legend = vtkScalarBarActor()
+        legend = vtk("vtkRenderingAnnotation").vtkScalarBarActor()
         legend.SetLookupTable(self.Actor.GetMapper().GetLookupTable())
         legend.SetTitle(self.LegendTitle)
         legend.SetLabelFormat("%.2f")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError
 from mitk_rs.io.atomic import check_writable
 from mitk_rs.vmtk.extensions import geometry_member
@@ -128,26 +129,21 @@ class vmtkSurfaceWriter(pypeScript):
 
 
 def _to_world(surface: Any, frame: Frame) -> Any:
-    from vtkmodules.vtkCommonMath import vtkMatrix4x4
-    from vtkmodules.vtkCommonTransforms import vtkTransform
-    from vtkmodules.vtkFiltersCore import vtkReverseSense
-    from vtkmodules.vtkFiltersGeneral import vtkTransformPolyDataFilter
-
     affine = np.eye(4)
     affine[:3, :3] = frame.direction
     affine[:3, 3] = frame.anchor - frame.direction @ frame.memory
-    matrix = vtkMatrix4x4()
+    matrix = vtk("vtkCommonMath").vtkMatrix4x4()
     matrix.DeepCopy(affine.ravel().tolist())
-    transform = vtkTransform()
+    transform = vtk("vtkCommonTransforms").vtkTransform()
     transform.SetMatrix(matrix)
-    move = vtkTransformPolyDataFilter()
+    move = vtk("vtkFiltersGeneral").vtkTransformPolyDataFilter()
     move.SetInputData(detach(surface))
     move.SetTransform(transform)
     if np.linalg.det(frame.direction) > 0:
         move.Update()
         return move.GetOutput()
     # A mirror turns triangles inside out.
-    turn = vtkReverseSense()
+    turn = vtk("vtkFiltersCore").vtkReverseSense()
     turn.SetInputConnection(move.GetOutputPort())
     turn.ReverseCellsOn()
     turn.Update()
