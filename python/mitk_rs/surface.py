@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mitk_rs._volumes import Volume
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.io.atomic import atomic_output
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mitk_rs.image import Image
 
-__all__ = ["SURFACE_SUFFIXES", "extract_surface", "surface_output", "write_surface"]
+__all__ = ["SURFACE_SUFFIXES", "extract_surface", "write_surface"]
 
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
@@ -84,16 +84,12 @@ def _checked(frame: NDArray[Any]) -> NDArray[Any]:
 
 def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
     """The surface in index coordinates, its triangles as flying edges leaves them."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
-
-    grid = vtkImageData()
+    grid = vtk("vtkCommonDataModel").vtkImageData()
     grid.SetDimensions(*frame.shape[::-1])
     # `values` shares memory with `frame`, so both live until the filter has run.
-    values = numpy_to_vtk(frame.reshape(-1), deep=False)
+    values = vtk("util.numpy_support").numpy_to_vtk(frame.reshape(-1), deep=False)
     grid.GetPointData().SetScalars(values)
-    cutter = vtkFlyingEdges3D()
+    cutter = vtk("vtkFiltersCore").vtkFlyingEdges3D()
     cutter.SetInputData(grid)
     cutter.SetValue(0, level)
     cutter.ComputeNormalsOff()
@@ -105,9 +101,7 @@ def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
 
 def _without_degenerate_triangles(surface: vtkPolyData) -> vtkPolyData:
     """Merge points that coincide (voxels exactly at the level make them) and drop triangles without area."""
-    from vtkmodules.vtkFiltersCore import vtkCleanPolyData
-
-    cleaner = vtkCleanPolyData()
+    cleaner = vtk("vtkFiltersCore").vtkCleanPolyData()
     cleaner.SetInputData(surface)
     cleaner.SetTolerance(0.0)
     cleaner.ConvertPolysToLinesOff()
@@ -118,14 +112,11 @@ def _without_degenerate_triangles(surface: vtkPolyData) -> vtkPolyData:
 
 
 def _carry_to_world(surface: vtkPolyData, affine: NDArray[np.float64], origin: NDArray[np.float64]) -> None:
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonCore import vtkPoints
-
     if surface.GetNumberOfPoints() == 0:
         return
-    index = vtk_to_numpy(surface.GetPoints().GetData()).astype(np.float64)
-    points = vtkPoints()
-    points.SetData(numpy_to_vtk(index @ affine.T + origin, deep=True))
+    index = vtk("util.numpy_support").vtk_to_numpy(surface.GetPoints().GetData()).astype(np.float64)
+    points = vtk("vtkCommonCore").vtkPoints()
+    points.SetData(vtk("util.numpy_support").numpy_to_vtk(index @ affine.T + origin, deep=True))
     surface.SetPoints(points)
     # On right-handed axes flying edges turns triangles towards falling values.
     if np.linalg.det(affine) > 0:
@@ -133,9 +124,7 @@ def _carry_to_world(surface: vtkPolyData, affine: NDArray[np.float64], origin: N
 
 
 def _reverse_triangles(surface: vtkPolyData) -> None:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    corners = vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    corners = vtk("util.numpy_support").vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
     corners[:, [1, 2]] = corners[:, [2, 1]]
     surface.GetPolys().Modified()
 
@@ -182,24 +171,6 @@ def write_surface(
     >>> file.stat().st_size
     4884
     """
-    with surface_output(surface, path, suffix=suffix, binary=binary, space=space):
-        pass
-
-
-@contextmanager
-def surface_output(
-    surface: vtkPolyData,
-    path: str | os.PathLike[str],
-    *,
-    suffix: str = "",
-    binary: bool = True,
-    space: str = "LPS",
-) -> Iterator[None]:
-    """Write a surface to a temporary file beside ``path``, which takes its name only if the block ends well.
-
-    So further files can be written in the block: either all are there in the end, or none. Parameters as for
-    :func:`write_surface`.
-    """
     suffix = (suffix or Path(path).suffix).lower()
     if suffix not in SURFACE_SUFFIXES:
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
@@ -211,7 +182,6 @@ def surface_output(
         run_writer(_writer(suffix, binary=binary, space=space), surface, str(temporary), str(path))
         if binary or suffix == ".obj":
             _check_written(surface, temporary, path, suffix)
-        yield
 
 
 def _writer(suffix: str, *, binary: bool, space: str) -> Any:
@@ -251,35 +221,25 @@ _IS_WHOLE: dict[str, Callable[[vtkPolyData, bytes], bool]] = {".ply": _is_whole_
 
 
 def _stl_writer() -> Any:
-    from vtkmodules.vtkIOGeometry import vtkSTLWriter
-
-    writer = vtkSTLWriter()
+    writer = vtk("vtkIOGeometry").vtkSTLWriter()
     writer.SetFileTypeToBinary()
     return writer
 
 
 def _vtp_writer() -> Any:
-    from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
-
-    return vtkXMLPolyDataWriter()
+    return vtk("vtkIOXML").vtkXMLPolyDataWriter()
 
 
 def _ply_writer() -> Any:
-    from vtkmodules.vtkIOPLY import vtkPLYWriter
-
-    return vtkPLYWriter()
+    return vtk("vtkIOPLY").vtkPLYWriter()
 
 
 def _obj_writer() -> Any:
-    from vtkmodules.vtkIOGeometry import vtkOBJWriter
-
-    return vtkOBJWriter()
+    return vtk("vtkIOGeometry").vtkOBJWriter()
 
 
 def _vtk_writer() -> Any:
-    from vtkmodules.vtkIOLegacy import vtkPolyDataWriter
-
-    writer = vtkPolyDataWriter()
+    writer = vtk("vtkIOLegacy").vtkPolyDataWriter()
     writer.SetFileTypeToBinary()
     return writer
 

@@ -472,6 +472,18 @@ def test_surface_and_level_set_of_a_finite_element_code(succeed, tube, tmp_path)
     assert vti_image(tmp_path / "levelsetinit.vti").GetOrigin() == (3.0, -2.0, 7.0)
 
 
+def test_an_empty_surface_does_not_take_the_level_set_with_it(run, tube, tmp_path):
+    line = f"{INIT} --nolog -ifile tube.mha -interactive 0 -method threshold -lowerthreshold -1 -osurfacefile a.stl"
+    done = run(f"{line} -olevelsetsfile b.vti")
+    message = "error: a.stl is not written: the level set has no surface"
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1] == f"{INIT}: {message}; the level set is in b.vti"
+    assert vti_image(tmp_path / "b.vti").GetScalarRange() == (-1.0, -1.0)
+    done = run(line)
+    assert (done.returncode, done.stderr) == (4, f"{INIT}: {message}\n")
+    assert {file.name for file in tmp_path.iterdir()} == {"tube.mha", "b.vti"}
+
+
 def test_a_cropped_image_stored_by_the_mip_viewer(succeed, vti, tmp_path):
     succeed(
         "pype",

@@ -1,6 +1,7 @@
 """A write is whole or absent: whatever fails, the old file stays and nothing else is left."""
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -39,11 +40,12 @@ def test_the_ending_that_names_the_format(name, ending):
     assert full_suffix(name) == ending
 
 
-def test_the_temporary_file_is_a_neighbour_with_the_same_ending(tmp_path):
+def test_the_temporary_file_has_the_same_ending_on_the_same_file_system(tmp_path):
     target = tmp_path / "a.nii.gz"
     with atomic_output(target) as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.name.endswith(".nii.gz")
+        assert tmp_path in temporary.parents
+        assert re.fullmatch(r"\.a\.nii\.gz\.[0-9a-f]{12}\.mitk_rs", temporary.relative_to(tmp_path).parts[0])
+        assert temporary.name == "a.nii.gz"
         assert not target.exists()
         temporary.write_text("new")
     assert contents(tmp_path) == {"a.nii.gz": b"new"}
@@ -98,7 +100,7 @@ def test_a_header_comes_after_its_data(tmp_path, monkeypatch):
     with atomic_folder(tmp_path / "a.mhd") as header:
         header.write_text("ElementDataFile = z.zraw")
         header.with_name("z.zraw").write_text("voxels")
-    assert moved == ["z.zraw", "a.mhd"]
+    assert moved == ["journal", "z.zraw", "a.mhd"]
     assert set(contents(tmp_path)) == {"a.mhd", "z.zraw"}
     assert len(list(tmp_path.iterdir())) == 2
 

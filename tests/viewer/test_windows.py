@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,6 +307,42 @@ def test_a_dead_display_is_no_display(tube) -> None:
     )
     assert done.returncode == 6
     assert "there is no display and no terminal" in done.stderr
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_a_window_in_which_nothing_happens(screen, tube, saves, which) -> None:
+    with Session(screen, tube, saves, "vmtkimageviewer", "-ifile", "tube.mha", "-ofile", "y.vti") as window:
+        window.process.send_signal(which)
+        assert window.process.wait(30) == 128 + which
+        assert window.errors == ""
+    assert not (tube / "y.vti").exists()
+
+
+INTERRUPTED = """
+import os, signal, threading
+from mitk_rs.viewer.window import ViewerWindow
+window = ViewerWindow(size=(600, 500))
+ticks = 0
+def tick(*_):
+    global ticks
+    ticks += 1
+    if ticks == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+window.interactor.AddObserver("TimerEvent", tick)
+try:
+    window.run()
+except KeyboardInterrupt:
+    print("interrupted after", ticks, "ticks")
+"""
+
+
+def test_ctrl_c_in_a_window_of_the_users_own_program_is_an_ordinary_interrupt(screen, tube) -> None:
+    """It comes with the next tick of the window's timer, twenty of which make a second."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], env=screen.environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout in ("interrupted after 2 ticks\n", "interrupted after 3 ticks\n")
 
 
 def test_an_exception_behind_a_key_comes_out_of_the_window(screen, tube, saves) -> None:

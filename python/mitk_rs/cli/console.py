@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mitk_rs.cli.signals import at_the_end
 from mitk_rs.errors import FileWriteError
 
 if TYPE_CHECKING:
@@ -113,12 +114,18 @@ class _Bar:
 
         progress = Progress(console=Terminal(stderr=True), transient=True)
         progress.add_task(self._label, total=1.0)
+        at_the_end(_clear_line)
         progress.start()
         return progress
 
     def close(self) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+
+def _clear_line() -> None:
+    """Remove the bar and show the cursor, which it hides."""
+    os.write(2, b"\r\x1b[2K\x1b[?25h")
 
 
 def _plain(value: Any) -> Any:

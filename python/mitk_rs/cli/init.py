@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,11 +233,14 @@ def _surface(result: LevelSetResult) -> Any:
 
 
 def _write(result: LevelSetResult, surface: Any, args: Namespace) -> None:
-    """Write both files or none: the finished surface gets its name only once the level set is there."""
+    """Write both files or none."""
     from mitk_rs.io import write_image
-    from mitk_rs.surface import surface_output
+    from mitk_rs.io.atomic import atomic_outputs
+    from mitk_rs.surface import write_surface
 
-    with nullcontext() if surface is None else surface_output(surface, args.osurfacefile):
+    with atomic_outputs():
+        if surface is not None:
+            write_surface(surface, args.osurfacefile)
         if args.olevelsetsfile:
             write_image(result.level_set, args.olevelsetsfile)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mitk_rs.cli.parser import CommandParser
 
-__all__ = ["COMMANDS", "build_parsers", "main"]
+__all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
 # Name of the command and of its module in this package; each module has `add_parser` and `run`.
 COMMANDS = ("init", "mip", "surface", "info", "convert", "crop", "doctor", "completion")
@@ -21,6 +21,14 @@ unreadable, 4 the request does not fit the data, 5 an output cannot be written, 
 
 With VMTK's grammar: mitk-rs vmtkimageinitialization ... and other script names, mitk-rs pype, mitk-rs
 install-vmtk-names; mitk-rs pype --help lists the scripts."""
+
+
+def program() -> int:
+    """The command itself: :func:`main` in a process of its own, which signals end at once."""
+    from mitk_rs.cli.signals import end_on_signals
+
+    end_on_signals()
+    return main()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,4 +134,4 @@ def _tell_choices(command: CommandParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

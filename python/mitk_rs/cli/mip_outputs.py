@@ -40,18 +40,21 @@ def _numbered(name: str, label: str) -> str:
 
 
 def make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[dict[str, Any]]:
-    """Read, compute and write; what is worth telling of each file."""
+    """Read, compute and write all files or none; a description of each."""
     from mitk_rs.io import read_image
+    from mitk_rs.io.atomic import atomic_outputs
 
     image = read_image(args.input)
     if args.mode == "spin":
-        return _spin(args, outputs, image, console)
+        with atomic_outputs():
+            return _spin(args, outputs, image, console)
     if args.mode == "montage":
         return _montage(args, outputs[0], image)
     make = _view if args.mode == "view" else _axis
     with console.progress("projecting"):
         results = make(args, image)
-    return [_write(result, path) for result, path in zip(results, outputs, strict=True)]
+    with atomic_outputs():
+        return [_write(result, path) for result, path in zip(results, outputs, strict=True)]
 
 
 def _axis(args: Namespace, image: Image) -> list[Any]:

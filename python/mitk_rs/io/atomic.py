@@ -1,33 +1,61 @@
-"""Files that are whole or absent.
+"""Files that are whole or absent, and sets of files that are all new or all old.
 
-Every writer of the project goes through :func:`atomic_output` (one file) or :func:`atomic_folder` (a header and
-its data files): the new content is made beside the target, brought to the disk, and only then takes the target's
-name. Whatever fails before that moment, a full disk or a kill included, leaves the old file as it was.
+Every writer of the project goes through :func:`atomic_output` (one file) or :func:`atomic_folder` (a header and its
+data files). The new content is made in a hidden folder beside the target, ``.NAME.xxxxxxxxxxxx.mitk_rs``, brought to
+the disk, and only then takes the target's name. Whatever fails before that moment, a full disk or a kill included,
+leaves the old files as they were.
+
+Files that are finished inside :func:`atomic_outputs` take their names together: first all of them are brought to the
+disk, then they are renamed one right after the other with interrupts held back. If a rename fails, those before it
+are undone. Before the first one a *journal* in the hidden folder lists them all, so that the renames that a kill or a
+power cut has prevented are made up for by the next write to the same folder; until then some files of the set may be
+new and others old. Hidden folders that a kill has left are removed by the next write to the same folder, if they
+belong to the same user and no process holds the lock in them.
+
+After a power cut a file may still be the old one although the program had ended well only if the disk itself lied
+about what it had stored.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
+import logging
 import os
+import re
 import secrets
 import shutil
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
+from mitk_rs._interrupts import held_interrupts
 from mitk_rs.errors import FileError, FileWriteError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 __all__ = [
+    "abandon_writes",
     "atomic_folder",
     "atomic_output",
+    "atomic_outputs",
     "check_writable",
     "disk_is_full",
     "full_suffix",
     "with_small_ending",
 ]
+
+_log = logging.getLogger(__name__)
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -40,6 +68,12 @@ _REASONS = {
     errno.ELOOP: "the name is a loop of symbolic links",
     errno.ENOTDIR: "a part of the path is not a folder",
 }
+
+_HIDDEN = re.compile(r"\..+\.[0-9a-f]{12}\.mitk_rs")
+# A hidden folder younger than this may not have its lock yet.
+_LEFTOVER_SECONDS = 10.0
+# Where the file system has no locks, only age tells whether a hidden folder is still in use.
+_LEFTOVER_SECONDS_WITHOUT_LOCKS = 86400.0
 
 
 def full_suffix(path: str | os.PathLike[str]) -> str:
@@ -67,8 +101,9 @@ def atomic_output(path: PathName) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        An existing empty file in the same folder with the same ending in small letters; write the content there.
-        When the block ends well it is flushed to the disk and renamed to ``path``; when it raises it is removed.
+        An existing empty file in a hidden folder beside ``path``, with its ending in small letters; write the content
+        there. When the block ends well it is brought to the disk and renamed to ``path``, inside
+        :func:`atomic_outputs` when that ends; when the block raises it is removed.
 
     Raises
     ------
@@ -86,18 +121,11 @@ def atomic_output(path: PathName) -> Iterator[Path]:
     'whole'
     """
     target = _checked_target(path)
-    with _write_errors(target):
-        temporary = _create_beside(target)
-        try:
-            yield temporary
-            _replace(temporary, target)
-            _sync(target.parent)
-        except OSError as error:
-            if error.errno is None and disk_is_full(target.parent):
-                error.errno = errno.ENOSPC
-            raise
-        finally:
-            temporary.unlink(missing_ok=True)
+    with atomic_outputs(), _write_errors(target):
+        temporary = _current().new_folder(target) / with_small_ending(target.name)
+        temporary.touch()
+        yield temporary
+        _current().add(temporary, target)
 
 
 @contextmanager
@@ -112,9 +140,9 @@ def atomic_folder(path: PathName) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        The name for the header, its ending in small letters, inside a temporary folder beside the target. Headers
+        The name for the header, its ending in small letters, inside a hidden folder beside the target. Headers
         name their data files relative to themselves, so the pair keeps fitting together after the move. Every file
-        made in that folder is moved beside ``path``.
+        made in that folder is moved beside ``path``, as by :func:`atomic_outputs`.
 
     Raises
     ------
@@ -122,15 +150,53 @@ def atomic_folder(path: PathName) -> Iterator[Path]:
         As for :func:`atomic_output`.
     """
     target = _checked_target(path)
-    with _write_errors(target):
-        folder = target.parent / _temporary_name(target, "")
-        folder.mkdir()
-        try:
-            header = folder / with_small_ending(target.name)
-            yield header
-            _move_all(header, target)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    with atomic_outputs(), _write_errors(target):
+        header = _current().new_folder(target) / with_small_ending(target.name)
+        yield header
+        for data in sorted(set(header.parent.iterdir()) - {header}):
+            _current().add(data, _checked_target(target.parent / data.name))
+        _current().add(header, target)
+
+
+@contextmanager
+def atomic_outputs(*, apart: bool = False) -> Iterator[None]:
+    """Let all files that are finished in the block take their names together when it ends: all are new or all old.
+
+    A block inside of a block belongs to the outer one. Files of other threads do not.
+
+    Parameters
+    ----------
+    apart
+        Whether the files of this block take their names when it ends, even inside of another block.
+
+    Raises
+    ------
+    FileWriteError
+        A file could not be brought to the disk or renamed. Then all files are as they were.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> with atomic_outputs():
+    ...     with atomic_output(folder / "a") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     (folder / "a").exists()
+    False
+    >>> (folder / "a").exists()
+    True
+    """
+    if _group.get() is not None and not apart:
+        yield
+        return
+    group = _Group()
+    token = _group.set(group)
+    try:
+        yield
+        group.commit()
+    finally:
+        _group.reset(token)
+        group.remove_folders()
 
 
 def check_writable(path: PathName) -> None:
@@ -144,13 +210,223 @@ def check_writable(path: PathName) -> None:
     _checked_target(path)
 
 
-def _move_all(header: Path, target: Path) -> None:
-    places = {file: target.parent / file.name for file in header.parent.iterdir() if file != header} | {header: target}
-    for place in places.values():
-        _checked_target(place)
-    for file, place in places.items():
-        _replace(file, place)
-    _sync(target.parent)
+def abandon_writes() -> None:
+    """Remove what unfinished writes of this process have made so far, and let no other write begin or finish.
+
+    For a program that is about to end. Renames that have begun are waited for.
+    """
+    _naming.acquire()
+    for folder in list(_in_progress):
+        # Another thread may be making files there; once the folder is gone it cannot.
+        for _ in range(100):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+
+
+# --- sets of files -----------------------------------------------------------------------------------------------
+
+# Held while hidden folders are made and while files are renamed.
+_naming = threading.RLock()
+# The hidden folders of this process.
+_in_progress: set[Path] = set()
+
+
+class _Group:
+    """Files that take their names together."""
+
+    def __init__(self) -> None:
+        # One hidden folder beside the targets of each folder, with the lock that says that it is in use.
+        self._hidden: dict[Path, tuple[Path, int | None]] = {}
+        self._moves: list[tuple[Path, Path]] = []
+
+    def new_folder(self, target: Path) -> Path:
+        """An empty folder on the file system of ``target``."""
+        folder = self._hidden_beside(target) / f"new-{secrets.token_hex(4)}"
+        folder.mkdir()
+        return folder
+
+    def _hidden_beside(self, target: Path) -> Path:
+        if target.parent not in self._hidden:
+            _settle_leftovers(target.parent)
+            folder = target.parent / f".{target.name[:100]}.{secrets.token_hex(6)}.mitk_rs"
+            with _naming, held_interrupts():
+                folder.mkdir(mode=0o700)
+                _in_progress.add(folder)
+                self._hidden[target.parent] = folder, None
+                self._hidden[target.parent] = folder, _lock(folder)
+        return self._hidden[target.parent][0]
+
+    def add(self, new: Path, target: Path) -> None:
+        """Let ``new``, a finished file in a hidden folder, become ``target``."""
+        if target.exists():
+            new.chmod(stat.S_IMODE(target.stat().st_mode))
+        _sync(new)
+        self._moves.append((new, target))
+
+    def commit(self) -> None:
+        """Rename all files."""
+        old = self._keep_old() if len(self._moves) > 1 else {}
+        with _naming, held_interrupts():
+            self._rename(old)
+        for parent in {target.parent for _, target in self._moves}:
+            _sync_names(parent)
+
+    def _keep_old(self) -> dict[Path, Path]:
+        """Give the old files second names, and write the journal."""
+        old: dict[Path, Path] = {}
+        for number, (_, target) in enumerate(self._moves):
+            kept = self._hidden_beside(target) / f"old-{number}"
+            with _write_errors(target), contextlib.suppress(FileNotFoundError):
+                _second_name(target, kept)
+                old[target] = kept
+        with _write_errors(self._moves[0][1]):
+            self._write_journal()
+        return old
+
+    @property
+    def _journal(self) -> Path:
+        return self._hidden_beside(self._moves[0][1]) / "journal"
+
+    def _write_journal(self) -> None:
+        folder = self._journal.parent
+        part = folder / "journal.part"
+        part.write_text(json.dumps([[os.path.relpath(path, folder) for path in move] for move in self._moves]))
+        _sync(part)
+        for place in {new.parent for new, _ in self._moves} | {hidden for hidden, _ in self._hidden.values()}:
+            _sync_names(place)
+        part.replace(self._journal)
+        _sync_names(folder)
+
+    def _rename(self, old: dict[Path, Path]) -> None:
+        done: list[Path] = []
+        for new, target in self._moves:
+            try:
+                new.replace(target)
+            except OSError as error:
+                self._undo(done, old)
+                raise FileWriteError(f"cannot write {target}: {_reason(error)}") from error
+            done.append(target)
+
+    def _undo(self, done: list[Path], old: dict[Path, Path]) -> None:
+        if len(self._moves) > 1:
+            self._journal.unlink()
+        for target in reversed(done):
+            if target in old:
+                old[target].replace(target)
+            else:
+                target.unlink()
+
+    def remove_folders(self) -> None:
+        """Remove the hidden folders with whatever is still in them."""
+        for folder, lock in self._hidden.values():
+            shutil.rmtree(folder, ignore_errors=True)
+            _in_progress.discard(folder)
+            if lock is not None:
+                os.close(lock)
+
+
+_group: ContextVar[_Group | None] = ContextVar("group", default=None)
+
+
+def _forget_parent() -> None:
+    """A forked child has no writes in progress, and nobody in it holds the lock."""
+    global _naming
+    _naming = threading.RLock()
+    _in_progress.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)
+
+
+def _current() -> _Group:
+    group = _group.get()
+    assert group is not None
+    return group
+
+
+def _second_name(file: Path, second: Path) -> None:
+    """Give a file a second name: a hard link, or a copy where the file system has no links."""
+    try:
+        os.link(file, second)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copy2(file, second)
+
+
+# --- what a kill has left ----------------------------------------------------------------------------------------
+
+_looked_at: dict[Path, float] = {}
+
+
+def _settle_leftovers(folder: Path) -> None:
+    """Finish or remove what writes that were killed have left in a folder; look there now and then only."""
+    now = time.monotonic()
+    if now - _looked_at.get(folder, -_LEFTOVER_SECONDS) < _LEFTOVER_SECONDS:
+        return
+    _looked_at[folder] = now
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries if _HIDDEN.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError, ValueError):
+                _settle(folder / name)
+
+
+def _settle(leftover: Path) -> None:
+    """Finish or remove one hidden folder, if it is ours and nobody works in it."""
+    found = leftover.lstat()
+    age = time.time() - found.st_mtime
+    ours = stat.S_ISDIR(found.st_mode) and (os.name == "nt" or found.st_uid == os.geteuid())
+    if not ours or age < _LEFTOVER_SECONDS or leftover in _in_progress:
+        return
+    try:
+        lock = _lock(leftover)
+    except BlockingIOError:
+        return
+    if lock is None and age < _LEFTOVER_SECONDS_WITHOUT_LOCKS:
+        return
+    try:
+        _finish_renames(leftover / "journal")
+        shutil.rmtree(leftover)
+        _log.info("removed %s, which a process that was killed had left", leftover)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _finish_renames(journal: Path) -> None:
+    """Make the renames of a journal that were not made."""
+    if not journal.exists():
+        return
+    for new, target in json.loads(journal.read_text()):
+        with contextlib.suppress(FileNotFoundError):
+            (journal.parent / new).replace(journal.parent / target)
+
+
+def _lock(folder: Path) -> int | None:
+    """Take the lock of a hidden folder for as long as the returned descriptor is open; ``None`` without locks.
+
+    Raises
+    ------
+    BlockingIOError
+        A living process has it.
+    """
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:  # a file system without locks
+        pass
+    os.close(handle)
+    return None
+
+
+# --- targets and errors ------------------------------------------------------------------------------------------
 
 
 def _checked_target(path: PathName) -> Path:
@@ -198,39 +474,38 @@ def _write_errors(target: Path) -> Iterator[None]:
     except FileError:
         raise
     except OSError as error:
+        if error.errno is None and disk_is_full(target.parent):
+            error.errno = errno.ENOSPC
         raise FileWriteError(f"cannot write {target}: {_reason(error)}") from error
+    finally:
+        # After abandon_writes the hidden folder is gone, and whatever that causes here is no news: wait for the end.
+        with _naming:
+            pass
 
 
 def disk_is_full(folder: Path) -> bool:
     """Return True where the file system has no room left, which writers do not always tell from other failures."""
-    return os.statvfs(folder).f_bavail == 0
+    return shutil.disk_usage(folder).free == 0
 
 
 def _reason(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
-def _temporary_name(target: Path, suffix: str) -> str:
-    return f".{target.name[:100]}.{secrets.token_hex(6)}{suffix}"
-
-
-def _create_beside(target: Path) -> Path:
-    """Make an empty file with the permissions a plain ``open`` would give, or those of the file it replaces."""
-    temporary = target.parent / _temporary_name(target, full_suffix(target).lower())
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    return temporary
-
-
-def _replace(temporary: Path, target: Path) -> None:
-    if target.exists():
-        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-    _sync(temporary)
-    temporary.replace(target)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _sync(file: Path) -> None:
+    """Bring the content of a file to the disk."""
+    handle = os.open(file, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync_names(folder: Path) -> None:
+    """Bring the names in a folder to the disk. The files have them already, so a failure here is no failed write."""
+    if os.name == "nt":  # where folders cannot be opened
+        return
+    try:
+        _sync(folder)
+    except OSError as error:
+        _log.warning("the names in %s may be lost in a power cut: %s", folder, _reason(error))

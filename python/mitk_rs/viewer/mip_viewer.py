@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
+from mitk_rs.viewer.display import require_display
 
 if TYPE_CHECKING:
     from mitk_rs.viewer.window import ViewerWindow
@@ -33,19 +35,17 @@ class MipVolume:
 
     def __init__(self, data: Any, placement: Any, opacity: Sequence[float] | None) -> None:
         _register_rendering()
-        from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume, vtkVolumeProperty
-        from vtkmodules.vtkRenderingVolume import vtkFixedPointVolumeRayCastMapper
 
         self.range: tuple[float, float] = data.GetScalarRange()
         self._opacity = opacity
-        self._ramp = vtkColorTransferFunction()
-        self.mapper = vtkFixedPointVolumeRayCastMapper()
+        self._ramp = vtk("vtkRenderingCore").vtkColorTransferFunction()
+        self.mapper = vtk("vtkRenderingVolume").vtkFixedPointVolumeRayCastMapper()
         self.mapper.SetInputData(data)
         self.mapper.SetBlendModeToMaximumIntensity()
-        self.property = vtkVolumeProperty()
+        self.property = vtk("vtkRenderingCore").vtkVolumeProperty()
         self.property.SetInterpolationTypeToLinear()
         self.property.SetColor(self._ramp)
-        self.volume = vtkVolume()
+        self.volume = vtk("vtkRenderingCore").vtkVolume()
         self.volume.SetMapper(self.mapper)
         self.volume.SetProperty(self.property)
         if placement is not None:
@@ -61,9 +61,7 @@ class MipVolume:
         self.property.SetScalarOpacity(self._opacity_from(low, high))
 
     def _opacity_from(self, low: float, high: float) -> Any:
-        from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
-
-        function = vtkPiecewiseFunction()
+        function = vtk("vtkCommonDataModel").vtkPiecewiseFunction()
         at_low, at_high = self._opacity or (1.0, 1.0)
         function.AddPoint(low, at_low)
         function.AddPoint(high if high > low else low + 1e-6, at_high)
@@ -78,8 +76,8 @@ class MipVolume:
 
 def _register_rendering() -> None:
     """Load the implementations of VTK's rendering classes for this machine."""
-    import vtkmodules.vtkRenderingOpenGL2
-    import vtkmodules.vtkRenderingVolumeOpenGL2  # noqa: F401
+    vtk("vtkRenderingOpenGL2")
+    vtk("vtkRenderingVolumeOpenGL2")
 
 
 def mip_volume(
@@ -143,13 +141,12 @@ def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
     """``vtkImageData`` on an upright grid and the matrix that puts it into the world, if it needs one."""
     if hasattr(image, "GetDimensions"):
         return image, None
-    from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
     from mitk_rs.projection.render import Volume
 
     volume = Volume(image, time_step)
     step = time_step or 0
-    matrix = vtkMatrix4x4()
+    matrix = vtk("vtkCommonMath").vtkMatrix4x4()
     direction, origin = image.get_direction(step), image.get_origin(step)
     for row in range(3):
         for column in range(3):
@@ -160,14 +157,11 @@ def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
 
 def _upright(image: Any, step: int, size: tuple[int, int, int]) -> Any:
     """The voxels on a grid with the image's spacing, at 0; a copy, so that no lock outlives the call."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-
-    data = vtkImageData()
+    data = vtk("vtkCommonDataModel").vtkImageData()
     data.SetDimensions(*size)
     data.SetSpacing(*image.get_spacing(step))
     with image.read(step if image.ndim == 4 else None) as voxels:
-        scalars = numpy_to_vtk(voxels.ravel(), deep=True)
+        scalars = vtk("util.numpy_support").numpy_to_vtk(voxels.ravel(), deep=True)
     scalars.SetName("ImageScalars")
     data.GetPointData().SetScalars(scalars)
     return data
@@ -221,6 +215,8 @@ def show(image: Any, *, window: ViewerWindow | None = None, display: bool = True
         return None
     from mitk_rs.viewer.window import ViewerWindow
 
+    if display:
+        require_display("the window")
     shown = mip_volume(image, **options)
     own = window is None
     window = ViewerWindow(title="maximum intensity projection") if window is None else window

@@ -1,5 +1,8 @@
 """A VTK window with key bindings, lines of text in it, and an event loop that ends when told to.
 
+Where there is no display the window is off screen: everything can be put into it, drawn and written as a screenshot,
+with EGL or OSMesa, whichever VTK finds; only :meth:`ViewerWindow.run` needs a display.
+
 The looks and keys are those of VMTK's renderer: background ``(0.1, 0.1, 0.2)``, ``q`` goes on, ``r`` resets the
 camera, ``x`` writes a screenshot. VTK's own one-letter keys are off. Nothing here knows what is shown.
 """
@@ -7,17 +10,23 @@ camera, ``x`` writes a screenshot. VTK's own one-letter keys are off. Nothing he
 from __future__ import annotations
 
 from collections.abc import Callable
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
+from mitk_rs._interrupts import held_interrupts
+from mitk_rs._vtk import vtk
+from mitk_rs.errors import DisplayError
 from mitk_rs.io.atomic import atomic_output
-from mitk_rs.viewer.display import require_display
+from mitk_rs.io.vtk_messages import vtk_messages
+from mitk_rs.viewer.display import has_display, require_display
 
 __all__ = ["ViewerWindow"]
 
 Callback = Callable[[], object]
 _LEFT, _CENTRED = 0, 1
 _FIRST = 10.0
+_TIMER_MILLISECONDS = 50
 
 
 class ViewerWindow:
@@ -45,7 +54,7 @@ class ViewerWindow:
     Raises
     ------
     DisplayError
-        There is no display.
+        There is no display, and neither EGL nor OSMesa to draw without one.
     """
 
     def __init__(
@@ -56,17 +65,18 @@ class ViewerWindow:
         title: str = "mitk_rs",
         magnification: int = 4,
     ) -> None:
-        require_display("the window")
-        vtk = _load_vtk()
-        self.renderer: Any = vtk.vtkRenderer()
+        _load_vtk()
+        on_screen = has_display()
+        self.renderer: Any = vtk("vtkRenderingCore").vtkRenderer()
         self.renderer.SetBackground(*background)
-        self.window: Any = vtk.vtkRenderWindow()
+        self.window: Any = _render_window(on_screen=on_screen)
         self.window.AddRenderer(self.renderer)
         self.window.SetSize(*size)
         self.window.SetWindowName(title)
-        self.interactor: Any = vtk.vtkRenderWindowInteractor()
+        kind = vtk("vtkRenderingCore").vtkRenderWindowInteractor
+        self.interactor: Any = kind() if on_screen else vtk("vtkRenderingUI").vtkGenericRenderWindowInteractor()
         self.interactor.SetRenderWindow(self.window)
-        self.style: Any = vtk.vtkInteractorStyleTrackballCamera()
+        self.style: Any = vtk("vtkInteractionStyle").vtkInteractorStyleTrackballCamera()
         self.interactor.SetInteractorStyle(self.style)
         self.magnification = magnification
         self.on_key: Callable[[str, str], bool] | None = None
@@ -81,9 +91,7 @@ class ViewerWindow:
         self.interactor.Initialize()
 
     def _text(self, justification: int, font_size: int, colour: tuple[float, float, float]) -> Any:
-        from vtkmodules.vtkRenderingCore import vtkTextActor
-
-        actor = vtkTextActor()
+        actor = vtk("vtkRenderingCore").vtkTextActor()
         style = actor.GetTextProperty()
         style.SetFontSize(font_size)
         style.SetColor(*colour)
@@ -180,14 +188,11 @@ class ViewerWindow:
         return target
 
     def _write_png(self, name: str) -> None:
-        from vtkmodules.vtkIOImage import vtkPNGWriter
-        from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
-
-        grab = vtkWindowToImageFilter()
+        grab = vtk("vtkRenderingCore").vtkWindowToImageFilter()
         grab.SetInput(self.window)
         grab.SetScale(self.magnification)
         grab.ReadFrontBufferOff()
-        writer = vtkPNGWriter()
+        writer = vtk("vtkIOImage").vtkPNGWriter()
         writer.SetInputConnection(grab.GetOutputPort())
         writer.SetFileName(name)
         writer.Write()
@@ -196,9 +201,25 @@ class ViewerWindow:
     # Running
 
     def run(self) -> None:
-        """Show the window and take events until :meth:`stop`, ``q`` or the closing of the window."""
+        """Show the window and take events until :meth:`stop`, ``q``, Ctrl-C or the closing of the window.
+
+        Raises
+        ------
+        DisplayError
+            There is no display.
+        """
+        require_display("the window")
         self.render()
-        self.interactor.Start()
+        # VTK's loop keeps the interpreter to itself: where nothing happens in the window, Python sees no signal. A
+        # timer lets it. An exception must not be raised there, because VTK would end the process.
+        timer = self.interactor.CreateRepeatingTimer(_TIMER_MILLISECONDS)
+        tick = self.interactor.AddObserver("TimerEvent", lambda *_: None)
+        try:
+            with held_interrupts(self.stop):
+                self.interactor.Start()
+        finally:
+            self.interactor.RemoveObserver(tick)
+            self.interactor.DestroyTimer(timer)
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -221,20 +242,21 @@ def _free_name() -> Path:
     return Path(f"vmtk-screenshot-{number}.png")
 
 
-class _Vtk:
-    """The classes of a window; importing their modules registers the implementations for this machine."""
+def _render_window(*, on_screen: bool) -> Any:
+    """The window of this machine: on screen, else the first that works of EGL's and OSMesa's."""
+    with vtk_messages():
+        window = vtk("vtkRenderingCore").vtkRenderWindow()
+    if on_screen:
+        return window
+    # VTK takes OSMesa's window last, whether the library is there or not, and ends the process where it is not.
+    if window.GetClassName() == "vtkOSOpenGLRenderWindow" and find_library("OSMesa") is None:
+        raise DisplayError("there is no display; to draw without one, install libEGL with a driver, or libOSMesa")
+    window.ShowWindowOff()
+    window.OffScreenRenderingOn()
+    return window
 
-    def __init__(self) -> None:
-        import vtkmodules.vtkInteractionStyle
-        import vtkmodules.vtkRenderingFreeType
-        import vtkmodules.vtkRenderingOpenGL2
-        from vtkmodules import vtkRenderingCore
 
-        self.vtkRenderer = vtkRenderingCore.vtkRenderer
-        self.vtkRenderWindow = vtkRenderingCore.vtkRenderWindow
-        self.vtkRenderWindowInteractor = vtkRenderingCore.vtkRenderWindowInteractor
-        self.vtkInteractorStyleTrackballCamera = vtkmodules.vtkInteractionStyle.vtkInteractorStyleTrackballCamera
-
-
-def _load_vtk() -> _Vtk:
-    return _Vtk()
+def _load_vtk() -> None:
+    """Import the implementations for this machine; their modules register them."""
+    for module in ("vtkInteractionStyle", "vtkRenderingFreeType", "vtkRenderingOpenGL2"):
+        vtk(module)

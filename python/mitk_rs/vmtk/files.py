@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs.io.atomic import atomic_output, full_suffix
+from mitk_rs.io.atomic import atomic_output, atomic_outputs, full_suffix
 from mitk_rs.vmtk.flavours import as_image, as_working
 from mitk_rs.vmtk.frames import Placement, detach, frame_of, placement
 
@@ -71,11 +71,9 @@ def write_image(image: Any, name: str, geometry: str, suffix: str = "") -> None:
     if suffix and full_suffix(name).lower() != suffix:
         with atomic_output(name) as temporary:
             other = temporary.with_name(temporary.name + suffix)
-            try:
+            with atomic_outputs(apart=True):
                 _write(image, str(other), place, itk_format=itk_format)
-                other.replace(temporary)
-            finally:
-                other.unlink(missing_ok=True)
+            other.replace(temporary)
     else:
         _write(image, name, place, itk_format=itk_format)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.io.atomic import atomic_output
+from mitk_rs.io.atomic import atomic_output, atomic_outputs
 
 __all__ = ["grey_values", "write_pictures"]
 
@@ -23,7 +23,7 @@ def grey_values(voxels: NDArray[Any], window: float, level: float) -> NDArray[np
 
 
 def write_pictures(voxels: NDArray[Any], name: Path, suffix: str, window: float, level: float) -> list[Path]:
-    """Write one file of a 2-D image or a single slice, else ``name0000.png``, ``name0001.png``, ...
+    """Write one file of a 2-D image or a single slice, else ``name0000.png``, ``name0001.png``, ...: all or none.
 
     Raises
     ------
@@ -37,7 +37,8 @@ def write_pictures(voxels: NDArray[Any], name: Path, suffix: str, window: float,
     stem = name.with_suffix("")
     names = [name] if len(slices) == 1 else [Path(f"{stem}{number:04d}{suffix}") for number in range(len(slices))]
     kind = "PNG" if suffix == ".png" else "TIFF"
-    for path, values in zip(names, slices, strict=True):
-        with atomic_output(path) as temporary:
-            PillowImage.fromarray(values).save(temporary, format=kind)
+    with atomic_outputs():
+        for path, values in zip(names, slices, strict=True):
+            with atomic_output(path) as temporary:
+                PillowImage.fromarray(values).save(temporary, format=kind)
     return names

@@ -265,9 +265,12 @@ class pypeScript(Talking, metaclass=_SealedType):
             writer.CheckOutputs()
 
     def IOWrite(self) -> None:
-        """Write the outputs whose ``-*file`` options were given."""
-        for writer in self._writers():
-            writer.Execute()
+        """Write the outputs whose ``-*file`` options were given: all of them or none."""
+        from mitk_rs.io.atomic import atomic_outputs
+
+        with atomic_outputs():
+            for writer in self._writers():
+                writer.Execute()
 
     def _writers(self) -> list[Any]:
         """A writer for every output whose file option was given."""

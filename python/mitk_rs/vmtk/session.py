@@ -49,7 +49,7 @@ def converse(script: vmtkImageInitialization, image: Any) -> bool:
 def _front_end(script: vmtkImageInitialization) -> Any:
     if script.DialogueFileName:
         return _replay
-    if script.vmtkRenderer is not None:
+    if script.vmtkRenderer is not None and has_display():
         return _window
     terminal = _is_terminal(script.InputStream)
     asked = any(member.OptionName == "interactive" and member.Given for member in script.InputMembers)

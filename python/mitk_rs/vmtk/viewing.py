@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mitk_rs.errors import RequestError
+from mitk_rs.viewer.display import require_display
 from mitk_rs.vmtk.flavours import as_working
 from mitk_rs.vmtk.script import pypeScript
 
@@ -45,7 +46,15 @@ class ViewingScript(pypeScript):
         self.Display = 1
 
     def open_window(self) -> Any:
-        """The window of the renderer, a new one if none was passed in."""
+        """The window of the renderer, a new one if none was passed in.
+
+        Raises
+        ------
+        DisplayError
+            It is going to be shown, and there is no display.
+        """
+        if self.Display:
+            require_display("the window")
         if self.vmtkRenderer is None:
             from mitk_rs.vmtk.vmtkrenderer import vmtkRenderer
 

@@ -151,11 +151,28 @@ class vmtkImageInitialization(pypeScript):
     def _finish(self) -> None:
         if self.SurfaceOutputFileName or "Surface" in self.ConsumedMembers:
             self.Surface = self.surface_of(self.InitialLevelSets)
-            if self.SurfaceOutputFileName and self.Surface.GetNumberOfPoints() == 0:
-                raise RequestError(f"{self.SurfaceOutputFileName} would be empty: the level set has no surface")
         stored = self.InitialLevelSetsOutputFileName or self.SurfaceOutputFileName or self.ConsumedMembers
         if self._words is not None and not stored:
             self.PrintWarning("the result is not stored; -olevelsetsfile FILE stores it")
+
+    def IOWrite(self) -> None:
+        """Write the level set and its surface; without a surface the level set alone.
+
+        Raises
+        ------
+        RequestError
+            A surface file was asked for and the level set has no surface. The level set has been written.
+        """
+        name = self.SurfaceOutputFileName
+        if not name or self.Surface is None or self.Surface.GetNumberOfPoints():
+            super().IOWrite()
+            return
+        self.SurfaceOutputFileName = ""
+        super().IOWrite()
+        self.SurfaceOutputFileName = name
+        written = self.InitialLevelSetsOutputFileName
+        rest = f"; the level set is in {written}" if written else ""
+        raise RequestError(f"{name} is not written: the level set has no surface{rest}")
 
     def _initialize(self, method: str) -> None:
         self.PrintLog(f"{_TITLES.get(method, method)} initialization.")

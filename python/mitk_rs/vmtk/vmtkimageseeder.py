@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.viewer.planes import ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers
 from mitk_rs.vmtk.extensions import geometry_member
@@ -57,15 +58,12 @@ class vmtkImageSeeder(ViewingScript):
 
     def InitializeSeeds(self) -> None:
         """Forget all seeds."""
-        from vtkmodules.vtkCommonCore import vtkPoints
-        from vtkmodules.vtkCommonDataModel import vtkPolyData
-
         self.SeedIndices = []
-        self.Seeds = vtkPolyData()
-        self.Seeds.SetPoints(vtkPoints())
+        self.Seeds = vtk("vtkCommonDataModel").vtkPolyData()
+        self.Seeds.SetPoints(vtk("vtkCommonCore").vtkPoints())
 
     def BuildView(self) -> None:
-        """Show the slices and collect Ctrl+clicks until ``q``; ``u`` takes the last seed away."""
+        """Show the slices and, with ``Display``, collect Ctrl+clicks until ``q``; ``u`` takes the last seed away."""
         image = self.working_image(self.ArrayName)
         window = self.open_window()
         markers = SeedMarkers(window, image.GetLength())
@@ -87,7 +85,8 @@ class vmtkImageSeeder(ViewingScript):
         window.bind("u", "take the last seed away", undo)
         window.show_prompt("Ctrl+click adds a seed, u takes the last away, q goes on")
         window.renderer.ResetCamera()
-        window.run()
+        if self.Display:
+            window.run()
         window.show_prompt("")
         window.unbind("u")
         planes.remove()

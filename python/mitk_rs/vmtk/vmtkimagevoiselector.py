@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk.extensions import geometry_member
 from mitk_rs.vmtk.flavours import give_back
@@ -72,16 +73,14 @@ class vmtkImageVOISelector(ViewingScript):
     def _runs_headless(self, bounded: bool) -> bool:  # noqa: FBT001
         from mitk_rs.viewer.display import has_display
 
-        if self.vmtkRenderer is not None or not bounded or has_display():
+        if not bounded or has_display():
             return False
         self.PrintNote("no display to choose the box in, running non-interactively")
         return True
 
     def crop(self, image: Any) -> Any:
         """The part of a ``vtkImageData`` within ``BoxBounds``."""
-        from vtkmodules.vtkImagingCore import vtkExtractVOI
-
-        extract = vtkExtractVOI()
+        extract = vtk("vtkImagingCore").vtkExtractVOI()
         extract.SetInputData(image)
         extract.SetVOI(*self._voxels(image))
         extract.Update()

@@ -54,12 +54,12 @@ class vmtkRenderer(pypeScript):
         self.SetOutputMembers([["vmtkRenderer", "o", "vmtkRenderer", 1, "", "the renderer"]])
 
     def Initialize(self) -> None:
-        """Open the window, unless it is open.
+        """Open the window, unless it is open; off screen where there is no display.
 
         Raises
         ------
         DisplayError
-            There is no display.
+            There is no display, and neither EGL nor OSMesa to draw without one.
         """
         if self.Window is not None:
             return
