@@ -220,10 +220,8 @@ vmtksurfacereader -ifile mc.stl -ofile sr.vtp
 vmtksurfacereader -ifile text.nrrd
 vmtksurfaceviewer -ifile mc.vtp -display 0 -ofile sv.vtp
 vmtksurfaceviewer -ifile mc.vtp
-vmtkimagetonumpy -ifile tube.mha -ofile numbers.pickle
-vmtknumpyreader -ifile numbers.pickle --pipe vmtknumpywriter -ofile numbers2.pickle
-vmtknumpywriter -ifile numbers.pickle
-vmtknumpytoimage -ifile numbers.pickle -ofile from_numbers.vti
+vmtkimagetonumpy -ifile tube.mha
+pype "vmtkimagetonumpy -ifile tube.mha --pipe vmtknumpytoimage -ofile from_numbers.vti"
 vmtkimagecompare -ifile tube.mha -rfile tube.mha -method subtraction
 vmtkimagecompare -ifile tube.mha -rfile threshold.mha -method subtraction
 vmtkrenderer
