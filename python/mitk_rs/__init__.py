@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from mitk_rs.properties import TemporoSpatialStringProperty as TemporoSpatialStringProperty
     from mitk_rs.properties import find_indexed_properties as find_indexed_properties
     from mitk_rs.properties import property_from_dict as property_from_dict
+    from mitk_rs.segmentation import feature_image as feature_image
     from mitk_rs.surface import extract_surface as extract_surface
     from mitk_rs.surface import write_surface as write_surface
     from mitk_rs.time_geometry import ArbitraryTimeGeometry as ArbitraryTimeGeometry
@@ -128,6 +129,7 @@ _EXPORTS = {
     "colliding_fronts": "marching",
     "extract_surface": "surface",
     "fast_marching": "marching",
+    "feature_image": "segmentation",
     "find_indexed_properties": "properties",
     "get_loaded_modules": "io.ioutil",
     "initialize_level_set": "levelset",
@@ -158,6 +160,7 @@ _MODULES = frozenset(
         "projection",
         "properties",
         "property_view",
+        "segmentation",
         "surface",
         "time_geometry",
     }

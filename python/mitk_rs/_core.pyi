@@ -1,7 +1,7 @@
 """Types of the Rust module, kept by hand and checked against it by stubtest."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, Self, SupportsIndex, final
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,16 @@ _SpeedMap = tuple[float | None, float | None, bool, bool]
 
 class _Cancel(Protocol):
     def is_set(self) -> bool: ...
+
+class _Feature(TypedDict):
+    type: str
+    sigma: float
+    sigmoid: bool
+    sigmoid_range: tuple[float, float] | None
+    upwind_factor: float
+    radius: tuple[int, int, int]
+    background: float
+    dimensionality: int
 
 @final
 class ViewOwner: ...
@@ -154,6 +164,17 @@ def fixed_point_defects(
     *,
     threads: int | None = None,
 ) -> int: ...
+def feature_image(
+    image: NDArray[Any],
+    spacing: Sequence[float],
+    options: _Feature,
+    *,
+    instructions: str | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> NDArray[np.float32]: ...
 def measure_inside(
     level_set: NDArray[Any], *, cancel: _Cancel | None = None
 ) -> tuple[int, int, list[list[int]] | None]: ...

@@ -13,7 +13,6 @@ Comput 46(11), 2008; ``vmtkscripts.vmtkImageInitialization``; ``itk::FastMarchin
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 
 from mitk_rs import _core
 from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
+from mitk_rs._validation import finite, number, one_of, positive
 from mitk_rs._volumes import Volume, indices
 from mitk_rs.errors import RequestError
 
@@ -216,15 +216,15 @@ def initialize_level_set(
     parameters = {
         "sources": _points(sources, "source", volume),
         "targets": _points(targets, "target", volume),
-        "lower": _number(lower_threshold, "lower_threshold"),
-        "upper": _number(upper_threshold, "upper_threshold"),
-        "isosurface": _finite(isosurface, "isosurface"),
+        "lower": number(lower_threshold, "lower_threshold"),
+        "upper": number(upper_threshold, "upper_threshold"),
+        "isosurface": finite(isosurface, "isosurface"),
         "negate": bool(negate),
-        "combine": _one_of(combine, "combine", ("minimum", "sum")),
-        "compat": _one_of(compat, "compat", (None, "vmtk")) == "vmtk",
-        "far_value": _positive(far_value, "far_value"),
-        "stop_time": _positive(stop_time, "stop_time"),
-        "target_offset": _positive(target_offset, "target_offset", zero=True),
+        "combine": one_of(combine, "combine", ("minimum", "sum")),
+        "compat": one_of(compat, "compat", (None, "vmtk")) == "vmtk",
+        "far_value": positive(far_value, "far_value"),
+        "stop_time": positive(stop_time, "stop_time"),
+        "target_offset": positive(target_offset, "target_offset", zero=True),
     }
     _check(method, parameters, volume)
     how = {"threads": threads, "progress": progress, "cancel": cancel, "timeout": timeout}
@@ -254,34 +254,6 @@ def _points(value: Indices, name: str, volume: Volume) -> list[Index]:
             allowed = ", ".join(f"{axis} 0..{n - 1}" for axis, n in zip("xyz", size, strict=True))
             raise RequestError(f"{name} {point} lies outside the image: allowed {allowed}")
     return points
-
-
-def _number(value: float | None, name: str) -> float | None:
-    if value is None:
-        return None
-    if math.isnan(value):
-        raise RequestError(f"{name} is nan: it must be a number")
-    return float(value)
-
-
-def _finite(value: float, name: str) -> float:
-    if not math.isfinite(value):
-        raise RequestError(f"{name} is {value}: it must be finite")
-    return float(value)
-
-
-def _positive(value: float | None, name: str, *, zero: bool = False) -> float | None:
-    if value is None:
-        return None
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise RequestError(f"{name} is {value}: it must be finite and {'>= 0' if zero else '> 0'}")
-    return float(value)
-
-
-def _one_of(value: Any, name: str, allowed: tuple[Any, ...]) -> Any:
-    if value not in allowed:
-        raise RequestError(f"{name} is {value!r}: it must be one of {', '.join(map(repr, allowed))}")
-    return value
 
 
 def _check(method: str, parameters: dict[str, Any], volume: Volume) -> None:

@@ -7,6 +7,7 @@
 pub mod cpu;
 pub mod eikonal;
 pub mod error;
+pub mod features;
 pub mod grid;
 pub mod image;
 pub mod levelset;
@@ -15,6 +16,7 @@ pub mod projection;
 #[cfg(feature = "python")]
 mod python;
 pub mod regions;
+mod simd;
 pub mod task;
 pub mod voxels;
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,49 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from workers import PickleWorker
 
 from mitk_rs import _core
 
 
-class Oracle:
-    """ITK in a process of its own, started with the first question."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            script = Path(__file__).with_name("itk_worker.py")
-            self._process = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        return self._process
-
-    def _ask(self, name: str, *arguments: Any, **options: Any) -> Any:
-        process = self._started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        pickle.dump((name, arguments, options), process.stdin)
-        process.stdin.flush()
-        answer = pickle.load(process.stdout)
-        if isinstance(answer, str):
-            raise RuntimeError(answer)
-        return answer
+class Oracle(PickleWorker):
+    """ITK in a process of its own."""
 
     def march(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """``itk.FastMarchingUpwindGradientImageFilter``: times, gradient, target value."""
-        return self._ask("march", *arguments, **options)
+        return self.ask("march", *arguments, **options)
 
     def collide(self, *arguments: Any, **options: Any) -> NDArray[np.float32]:
         """``itk.CollidingFrontsImageFilter``."""
-        return self._ask("collide", *arguments, **options)
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.communicate()
+        return self.ask("collide", *arguments, **options)
 
 
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[Oracle]:
-    made = Oracle()
+    made = Oracle(Path(__file__).with_name("itk_worker.py"))
     yield made
     made.close()
 

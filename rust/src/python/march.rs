@@ -49,19 +49,23 @@ fn plant(seeds: Vec<Index3>, times: Option<Vec<f64>>) -> PyResult<Vec<Seed>> {
     Ok(seeds.into_iter().zip(times).map(|(index, time)| Seed { index, time }).collect())
 }
 
-/// How a march is run; see [`Tuning`]. `instructions` and `shuffle` exist for tests.
-fn tune(instructions: Option<&str>, shuffle: Option<u64>, memory_limit: Option<u64>) -> PyResult<Tuning> {
-    let instructions = match instructions {
-        None => Instructions::best(),
-        Some("baseline") => Instructions::Baseline,
-        Some("avx2") => Instructions::Avx2,
-        Some("avx512") => Instructions::Avx512,
+/// The instructions of that name, the best ones without; for tests.
+pub(super) fn instructions_named(name: Option<&str>) -> PyResult<Instructions> {
+    match name {
+        None => Ok(Instructions::best()),
+        Some("baseline") => Ok(Instructions::Baseline),
+        Some("avx2") => Ok(Instructions::Avx2),
+        Some("avx512") => Ok(Instructions::Avx512),
         Some(other) => {
             let text = format!("instructions is {other:?}: allowed are \"baseline\", \"avx2\", \"avx512\"");
-            return Err(PyValueError::new_err(text));
+            Err(PyValueError::new_err(text))
         }
-    };
-    Ok(Tuning { instructions, shuffle, memory_limit })
+    }
+}
+
+/// How a march is run; see [`Tuning`]. `instructions` and `shuffle` exist for tests.
+fn tune(instructions: Option<&str>, shuffle: Option<u64>, memory_limit: Option<u64>) -> PyResult<Tuning> {
+    Ok(Tuning { instructions: instructions_named(instructions)?, shuffle, memory_limit })
 }
 
 /// How speeds come from intensities: parameters, or the map they gave in an earlier scan of the same image.

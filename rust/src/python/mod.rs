@@ -6,6 +6,7 @@
 mod arrays;
 mod doorway;
 mod error;
+mod evolution;
 mod leases;
 mod levelset;
 mod march;
@@ -41,6 +42,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(version, m)?)?;
     m.add_function(wrap_pyfunction!(default_threads, m)?)?;
     m.add_function(wrap_pyfunction!(cpu_features, m)?)?;
+    evolution::register(m)?;
     levelset::register(m)?;
     march::register(m)?;
     regions::register(m)?;
