@@ -106,15 +106,19 @@ fn sharing_under_a_writable_view_copies_at_once() {
 }
 
 #[test]
-fn a_released_view_is_readable_and_holds_nothing() {
+fn a_view_without_its_lease_may_write_and_keeps_its_voxels_to_itself() {
     let image = image(&[4, 3]);
     let mut held = Some(lease(&image, Access::Write));
     let view = image.write_view(None, &mut held).unwrap().unwrap();
     set_first(&view, 9);
     assert_eq!(image.ledger().held(), 1);
-    view.release();
-    assert_eq!((image.ledger().held(), view.is_writable(), first(&view)), (0, false, 9));
-    assert_eq!(reader(&with(image.share().unwrap())).as_ptr(), view.as_ptr());
+    view.release_lease();
+    assert_eq!((image.ledger().held(), view.is_writable(), image.stamp()), (0, true, None));
+    let copy = with(image.share().unwrap());
+    set_first(&view, 10);
+    assert_eq!((first(&reader(&copy)), first(&reader(&image))), (9, 10));
+    drop(view);
+    assert_eq!(reader(&with(image.share().unwrap())).as_ptr(), reader(&image).as_ptr());
 }
 
 #[test]
