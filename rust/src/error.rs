@@ -98,6 +98,9 @@ pub enum Error {
     /// The accessor asked for was not free in time.
     #[error("memory is locked: {0}")]
     LockTimeout(String),
+    /// The system starts no thread.
+    #[error("could not start a thread ({0}): end other work, or raise the limits of threads and memory")]
+    NoThreads(String),
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::grid::{Index3, Size3};
+use crate::memory::try_filled;
 use crate::pixel::Pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
@@ -52,19 +53,19 @@ impl Intensity {
 /// Range of an image; refuses NaN and infinity.
 fn range_of(image: &Voxels<'_>, control: &TaskControl) -> Result<Range> {
     let size = image.size();
-    let slices: Vec<Result<(f32, f32)>> =
-        (0..size.z()).into_par_iter().map(|z| slice_range(image, z, control)).collect();
-    let mut range = (f32::INFINITY, f32::NEG_INFINITY);
-    for slice in slices {
-        let (low, high) = slice?;
-        range = (range.0.min(low), range.1.max(high));
-    }
-    Ok(Range { low: f64::from(range.0), high: f64::from(range.1) })
+    let slices = (0..size.z()).into_par_iter().map(|z| slice_range(image, z, control));
+    // Of two bad voxels the first in memory order is the one to report.
+    let none = || Ok((f32::INFINITY, f32::NEG_INFINITY));
+    let (low, high) = slices.reduce(none, |a, b| {
+        let ((low, high), b) = (a?, b?);
+        Ok((low.min(b.0), high.max(b.1)))
+    })?;
+    Ok(Range { low: f64::from(low), high: f64::from(high) })
 }
 
 fn slice_range(image: &Voxels<'_>, z: usize, control: &TaskControl) -> Result<(f32, f32)> {
     control.check()?;
-    let mut row = vec![0f32; image.size().x()];
+    let mut row = try_filled(image.size().x(), 0f32)?;
     let mut range = (f32::INFINITY, f32::NEG_INFINITY);
     for y in 0..image.size().y() {
         read_row(image, y, z, &mut row);
@@ -282,7 +283,7 @@ fn masked_range(
     let size = image.size();
     let slice = |z: usize| -> Result<(f32, f32)> {
         control.check()?;
-        let mut row = vec![0f32; size.x()];
+        let mut row = try_filled(size.x(), 0f32)?;
         let mut range = (f32::INFINITY, f32::NEG_INFINITY);
         for y in 0..size.y() {
             read_row(image, y, z, &mut row);
@@ -317,7 +318,7 @@ pub fn combine(merged: &mut [f32], branch: &Voxels<'_>, how: Combine, control: &
     same_length(merged, size)?;
     merged.par_chunks_mut(size.x() * size.y()).enumerate().try_for_each(|(z, slice)| {
         control.check()?;
-        let mut row = vec![0f32; size.x()];
+        let mut row = try_filled(size.x(), 0f32)?;
         for (y, merged) in slice.chunks_mut(size.x()).enumerate() {
             read_row(branch, y, z, &mut row);
             for (m, &b) in merged.iter_mut().zip(&row) {

@@ -11,6 +11,7 @@ pub mod features;
 pub mod grid;
 pub mod image;
 pub mod levelset;
+pub mod memory;
 pub mod pixel;
 pub mod projection;
 #[cfg(feature = "python")]

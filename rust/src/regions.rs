@@ -4,6 +4,7 @@
 //! rows are united in a forest (union by the smaller root, path halving), so memory follows the number of runs.
 
 use crate::error::{Error, Result};
+use crate::memory::{try_extend, try_filled, try_push};
 use crate::pixel::Pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
@@ -33,9 +34,7 @@ impl Forest {
     fn plant(&mut self) -> Result<u32> {
         let number = u32::try_from(self.parent.len())
             .map_err(|_| Error::TooLarge { what: "more than 4294967295 runs of negative voxels".into() })?;
-        let bytes = (self.parent.len() as u128 + 1) * 4;
-        self.parent.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes })?;
-        self.parent.push(number);
+        try_push(&mut self.parent, number)?;
         self.trees += 1;
         Ok(number)
     }
@@ -77,7 +76,7 @@ fn runs(row: &[f32], forest: &mut Forest, found: &mut Vec<Run>) -> Result<()> {
         let first = x + skip;
         let length = row[first..].iter().position(|&value| value >= 0.0 || value.is_nan());
         x = length.map_or(row.len(), |n| first + n);
-        found.push((first, x, forest.plant()?));
+        try_push(found, (first, x, forest.plant()?))?;
     }
     Ok(())
 }
@@ -97,9 +96,9 @@ pub fn inside(image: &Voxels<'_>, control: &TaskControl) -> Result<Inside> {
     let size = image.size();
     let mut forest = Forest::default();
     let mut found = Inside { voxels: 0, components: 0, bounds: None };
-    let mut voxels = vec![0f32; size.x()];
+    let mut voxels = try_filled(size.x(), 0f32)?;
     // Runs of the slice below, of the row before, and of this row.
-    let mut below: Vec<Vec<Run>> = vec![Vec::new(); size.y()];
+    let mut below: Vec<Vec<Run>> = try_filled(size.y(), Vec::new())?;
     let (mut before, mut row) = (Vec::new(), Vec::new());
     for z in 0..size.z() {
         control.check()?;
@@ -111,8 +110,10 @@ pub fn inside(image: &Voxels<'_>, control: &TaskControl) -> Result<Inside> {
             forest.join(&row, below);
             widen(&mut found.bounds, &row, y, z);
             found.voxels += row.iter().map(|run| (run.1 - run.0) as u64).sum::<u64>();
-            before.clone_from(&row);
-            below.clone_from(&row);
+            for copy in [&mut before, below] {
+                copy.clear();
+                try_extend(copy, &row)?;
+            }
         }
     }
     found.components = forest.trees;

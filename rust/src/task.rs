@@ -105,10 +105,10 @@ fn registry() -> &'static Registry {
 pub struct PoolLease(Option<rayon::ThreadPool>);
 
 impl PoolLease {
-    /// A pool of exactly `threads` workers.
+    /// A pool of `threads` workers, or of as many as the system starts.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the system starts no more threads.
+    /// [`Error::NoThreads`] where it starts none.
     pub fn of(threads: usize) -> Result<Self> {
         let mut idle = registry().idle.lock().unwrap_or_else(PoisonError::into_inner);
         let found = idle.iter().position(|pool| pool.current_num_threads() == threads);
@@ -116,12 +116,14 @@ impl PoolLease {
             return Ok(Self(Some(idle.swap_remove(position))));
         }
         drop(idle);
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("mitk_rs-{i}"))
-            .build()
-            .map(|pool| Self(Some(pool)))
-            .map_err(|e| Error::Internal(format!("could not start {threads} threads: {e}")))
+        let mut threads = threads;
+        loop {
+            match rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("mitk_rs-{i}")).build() {
+                Ok(pool) => return Ok(Self(Some(pool))),
+                Err(error) if threads == 1 => return Err(Error::NoThreads(error.to_string())),
+                Err(_) => threads /= 2,
+            }
+        }
     }
 
     fn pool(&self) -> &rayon::ThreadPool {

@@ -195,51 +195,62 @@ impl Drop for Buffer {
     }
 }
 
-/// Addresses of a part to be copied, for the thread that copies it.
-struct Part {
+/// Memory to be copied, `chunk` bytes at a time.
+struct Copy {
     from: NonNull<u8>,
     to: NonNull<u8>,
     bytes: usize,
+    chunk: usize,
 }
 
-// SAFETY: `copy_bytes` makes parts that do not overlap, of memory that outlives its threads.
-unsafe impl Send for Part {}
+// SAFETY: addresses only; `Copy::part` obliges its caller.
+unsafe impl Sync for Copy {}
 
-impl Part {
+impl Copy {
+    fn parts(&self) -> usize {
+        self.bytes.div_ceil(self.chunk)
+    }
+
+    /// Copies part `n`.
+    ///
     /// # Safety
-    /// `bytes` bytes must be readable at `from` and writable at `to`, and the two must not overlap.
-    unsafe fn copy(self) {
-        // SAFETY: the caller's promise.
-        unsafe { std::ptr::copy_nonoverlapping(self.from.as_ptr(), self.to.as_ptr(), self.bytes) }
+    /// `bytes` bytes must be readable at `from` and writable at `to`, the two must not overlap, and nobody else may copy
+    /// this part meanwhile.
+    unsafe fn part(&self, n: usize) {
+        let offset = n * self.chunk;
+        assert!(offset <= self.bytes);
+        let bytes = self.chunk.min(self.bytes - offset);
+        // SAFETY: `offset + bytes` is at most `self.bytes`; the rest is the caller's promise.
+        unsafe { self.from.add(offset).copy_to_nonoverlapping(self.to.add(offset), bytes) }
     }
 }
 
 /// Copies large memory with several threads: most of the time goes into the first touch of new pages.
 ///
 /// # Errors
-/// [`Error::Internal`] where the system starts no threads.
+/// [`Error::Internal`] for a panic.
 ///
 /// # Safety
 /// `bytes` bytes must be readable at `from` and writable at `to`, and the two must not overlap.
 unsafe fn copy_bytes(from: NonNull<u8>, to: NonNull<u8>, bytes: usize) -> Result<()> {
-    let part = |offset: usize, bytes: usize| {
-        // SAFETY: the offset lies inside both memories.
-        unsafe { Part { from: from.add(offset), to: to.add(offset), bytes } }
-    };
     if bytes < PARALLEL_FROM {
-        // SAFETY: the whole, by the caller's promise.
-        unsafe { part(0, bytes).copy() };
+        // SAFETY: the caller's promise.
+        unsafe { from.copy_to_nonoverlapping(to, bytes) };
         return Ok(());
     }
     let chunk = bytes.div_ceil(resolve_threads(None)?.min(MOST_COPIERS)).next_multiple_of(HUGE_PAGE);
-    let offsets = (0..bytes).step_by(chunk);
-    let parts: Vec<Part> = offsets.map(|offset| part(offset, chunk.min(bytes - offset))).collect();
-    // SAFETY: the parts are disjoint and together the whole.
-    let copy_all = || parts.into_par_iter().for_each(|part| unsafe { part.copy() });
-    run_on(bytes.div_ceil(chunk), || {
-        copy_all();
+    let copy = Copy { from, to, bytes, chunk };
+    // SAFETY: the caller's promise; each part is copied once.
+    let copy_part = |n: usize| unsafe { copy.part(n) };
+    let together = run_on(copy.parts(), || {
+        (0..copy.parts()).into_par_iter().for_each(copy_part);
         Ok(())
-    })
+    });
+    match together {
+        Err(Error::NoThreads(_)) => (0..copy.parts()).for_each(copy_part),
+        done => done?,
+    }
+    Ok(())
 }
 
 /// Advice only: a system without huge pages works as well, slower.

@@ -8,7 +8,8 @@ use super::fold::{Extreme, Fold, Max, Min, Order, best_lane};
 use super::lines::{Axis, Lines, Run, Slab, Strided};
 use super::number::Number;
 use super::simd::{Kernel, dispatch};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -19,7 +20,7 @@ use std::ops::Range;
 /// and z `(y, x)`, the same bytes as three calls of [`super::extremum`] up to the sign of zeros.
 ///
 /// # Errors
-/// As [`super::extremum`]; [`Error::OutOfMemory`] for the bands' results.
+/// As [`super::extremum`]; [`crate::Error::OutOfMemory`] for the bands' results.
 pub fn extremum_all_axes<T: Number>(
     voxels: &Voxels<'_>,
     which: Extremum,
@@ -39,11 +40,7 @@ fn all_axes<T: Number, O: Order<T>>(voxels: &Voxels<'_>, out: [&mut [T]; 3], con
     }
     let [x, y, z] = out;
     let thick = slices.rows.div_ceil(rayon::current_num_threads());
-    let mut planes = Vec::new();
-    let wanted = slices.rows.div_ceil(thick) * z.len();
-    let bytes = wanted as u128 * size_of::<T>() as u128;
-    planes.try_reserve_exact(wanted).map_err(|_| Error::OutOfMemory { bytes })?;
-    planes.resize(wanted, O::START);
+    let mut planes = try_filled(slices.rows.div_ceil(thick) * z.len(), O::START)?;
     let bands = x.par_chunks_mut(thick * slices.depth).zip(y.par_chunks_mut(thick * slices.width));
     bands.zip(planes.par_chunks_mut(z.len())).enumerate().try_for_each(|(i, ((x, y), z))| {
         let range = i * thick..slices.rows.min((i + 1) * thick);

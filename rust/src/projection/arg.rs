@@ -6,6 +6,7 @@ use super::lines::{Lines, Run, Slab};
 use super::number::Number;
 use super::simd::{Kernel, dispatch};
 use crate::error::{Error, Result};
+use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -38,10 +39,7 @@ fn fold<T: Number, O: Order<T>>(lines: Lines<'_, T>, out: &mut [i32], control: &
     let chunk = lines.chunk::<(T, i32)>();
     out.par_chunks_mut(chunk).enumerate().try_for_each(|(i, out)| {
         control.check()?;
-        let mut best = Vec::new();
-        let bytes = (out.len() * size_of::<T>()) as u128;
-        best.try_reserve_exact(out.len()).map_err(|_| Error::OutOfMemory { bytes })?;
-        best.resize(out.len(), O::START);
+        let mut best = try_filled(out.len(), O::START)?;
         dispatch(Chunk { lines, first: i * chunk, best: &mut best, out, order: PhantomData::<O> });
         Ok(())
     })

@@ -7,9 +7,10 @@
 use super::Extremum;
 use super::fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
 use super::lines::{Dense, Lines, Piece, Run, Slab, Strided};
-use super::number::{Number, Summand};
+use super::number::Number;
 use super::simd::{Kernel, dispatch};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -17,8 +18,8 @@ use rayon::prelude::*;
 /// Largest or smallest voxel of every line of `slab`, into `out` (rows, width).
 ///
 /// # Errors
-/// [`Error::BadArgument`] for a slab outside the volume, [`Error::Mismatch`] where `out` has another size or
-/// another pixel type, [`Error::Cancelled`].
+/// [`crate::Error::BadArgument`] for a slab outside the volume, [`crate::Error::Mismatch`] where `out` has another size or
+/// another pixel type, [`crate::Error::Cancelled`].
 pub fn extremum<T: Number>(
     voxels: &Voxels<'_>,
     slab: &Slab,
@@ -54,20 +55,12 @@ pub fn mean<T: Number>(voxels: &Voxels<'_>, slab: &Slab, out: &mut [f64], contro
 /// Population standard deviation of every line of `slab`, from the mean squared deviation (two passes).
 ///
 /// # Errors
-/// As [`extremum`]; [`Error::OutOfMemory`] for the means.
+/// As [`extremum`]; [`crate::Error::OutOfMemory`] for the means.
 pub fn std<T: Number>(voxels: &Voxels<'_>, slab: &Slab, out: &mut [f64], control: &TaskControl) -> Result<()> {
-    let mut means = zeros(out.len())?;
+    let mut means = try_filled(out.len(), 0.0)?;
     mean::<T>(voxels, slab, &mut means, control)?;
     let lines = Lines::<T>::new(voxels, slab, out.len())?;
     fold::<T, Adding<Deviation>>(lines, Params::Each(&means), out, control)
-}
-
-/// `n` zeros, or the error that says how many bytes were refused.
-pub(super) fn zeros<S: Summand>(n: usize) -> Result<Vec<S>> {
-    let mut values = Vec::new();
-    values.try_reserve_exact(n).map_err(|_| Error::OutOfMemory { bytes: n as u128 * size_of::<S>() as u128 })?;
-    values.resize(n, S::ZERO);
-    Ok(values)
 }
 
 /// The parameter of each line.

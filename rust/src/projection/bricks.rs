@@ -6,8 +6,9 @@
 use super::number::Number;
 use super::simd::{Kernel, dispatch};
 use crate::dispatch_pixel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grid::Size3;
+use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -25,11 +26,7 @@ pub(super) struct Level {
 
 impl Level {
     fn new(size: [usize; 3]) -> Result<Self> {
-        let n = size.iter().product();
-        let mut bounds = Vec::new();
-        bounds.try_reserve_exact(n).map_err(|_| Error::OutOfMemory { bytes: 4 * n as u128 })?;
-        bounds.resize(n, f32::NEG_INFINITY);
-        Ok(Self { size, bounds })
+        Ok(Self { size, bounds: try_filled(size.iter().product(), f32::NEG_INFINITY)? })
     }
 
     /// Greatest bound of the blocks `low ..= high`, or any that exceeds `enough`.
@@ -63,7 +60,7 @@ impl Bricks {
     /// Reads the volume once and bounds its bricks.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], [`Error::Cancelled`].
+    /// [`crate::Error::OutOfMemory`], [`crate::Error::Cancelled`].
     pub fn build(voxels: &Voxels<'_>, control: &TaskControl) -> Result<Self> {
         dispatch_pixel!(voxels.pixel(), T => Self::build_typed::<T>(voxels, control))
     }
@@ -74,13 +71,9 @@ impl Bricks {
         let [nx, ny, _] = fine.size;
         fine.bounds.par_chunks_mut(nx).enumerate().try_for_each(|(i, row)| {
             control.check()?;
-            dispatch(BrickRow::<T> {
-                voxels,
-                y: i % ny,
-                z: i / ny,
-                row,
-                ends: Ends { low: Vec::new(), high: Vec::new() },
-            });
+            let width = voxels.size().x();
+            let ends = Ends { low: try_filled(width, T::CEILING)?, high: try_filled(width, T::FLOOR)? };
+            dispatch(BrickRow::<T> { voxels, y: i % ny, z: i / ny, row, ends });
             Ok(())
         })?;
         let coarse = fine.coarser()?;
@@ -132,8 +125,6 @@ impl<T: Number> Kernel for BrickRow<'_, '_, T> {
     #[inline(always)]
     fn run(mut self) {
         let [nx, ny, nz] = self.voxels.size().array();
-        self.ends.low.resize(nx, T::CEILING);
-        self.ends.high.resize(nx, T::FLOOR);
         for z in self.z * BRICK..nz.min((self.z + 1) * BRICK + 1) {
             for y in self.y * BRICK..ny.min((self.y + 1) * BRICK + 1) {
                 self.take_row(y, z);

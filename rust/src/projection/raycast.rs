@@ -14,6 +14,7 @@ use super::rays::{Camera, Grid, PLACES, Rays};
 use super::simd::{Kernel, dispatch};
 use crate::dispatch_pixel;
 use crate::error::{Error, Result};
+use crate::memory::{try_filled, try_with_room};
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -125,9 +126,10 @@ fn render_typed<T: Number>(
     let with_depths = !shot.depths.is_empty();
     let pixels = TILE * camera.size[0];
     let mut depths = shot.depths.chunks_mut(pixels);
-    let bands: Vec<_> = shot.values.chunks_mut(pixels).map(|v| (v, depths.next().unwrap_or_default())).collect();
+    let mut bands = try_with_room(camera.size[1].div_ceil(TILE))?;
+    bands.extend(shot.values.chunks_mut(pixels).map(|values| (values, depths.next().unwrap_or_default())));
     bands.into_par_iter().enumerate().try_for_each(|(i, (values, depths))| {
-        let (packets, rays) = (vec![Packet::default(); PACKETS * PACKETS], Rays::new(camera));
+        let (packets, rays) = (try_filled(PACKETS * PACKETS, Packet::default())?, Rays::new(camera));
         let tile = Tile { grid, bricks, unit, with_depths, asks: Asks::default(), packets };
         dispatch(Band { tile, rays, top: i * TILE, shot: Shot { values, depths }, control })
     })
@@ -151,7 +153,7 @@ impl<T: Number> Kernel for Band<'_, '_, T> {
         for left in (0..self.rays.camera.size[0]).step_by(TILE) {
             self.control.check()?;
             self.tile.aim(&self.rays, [left, self.top])?;
-            self.tile.cast();
+            self.tile.cast()?;
             self.store(left);
         }
         Ok(())
@@ -212,7 +214,12 @@ struct Chunk {
     from: i64,
     to: i64,
     bound: f32,
+    /// What they and all samples behind them cannot exceed.
+    rest: f32,
 }
+
+/// Most chunks of a tile: more than any camera needs whose neighbouring rays enter the volume near each other.
+const MOST_CHUNKS: i64 = 1 << 18;
 
 impl<T: Number> Tile<'_, '_, T> {
     /// Turns to the rays of the pixels from `corner` on.
@@ -234,25 +241,22 @@ impl<T: Number> Tile<'_, '_, T> {
     /// Takes the chunk with the largest bound first, which often decides, then all from front to back, which memory
     /// likes best, until no chunk left matters.
     #[inline(always)]
-    fn cast(&mut self) {
-        let chunks = self.chunks();
+    fn cast(&mut self) -> Result<()> {
+        let chunks = self.chunks()?;
         let first = chunks.iter().rev().max_by(|a, b| a.bound.total_cmp(&b.bound));
         if let Some(&first) = first.filter(|_| self.bricks.is_some()) {
             self.cast_all(first);
         }
-        let mut left: Vec<f32> = chunks.iter().map(|chunk| chunk.bound).collect();
-        for i in (1..left.len()).rev() {
-            left[i - 1] = left[i - 1].max(left[i]);
-        }
-        for (&chunk, left) in chunks.iter().zip(left) {
+        for chunk in chunks {
             let least = self.packets.iter().fold(f32::INFINITY, |a, packet| a.min(packet.least));
-            if !self.matters(left, least) {
+            if !self.matters(chunk.rest, least) {
                 break;
             }
             if self.matters(chunk.bound, least) {
                 self.cast_all(chunk);
             }
         }
+        Ok(())
     }
 
     #[inline(always)]
@@ -263,18 +267,32 @@ impl<T: Number> Tile<'_, '_, T> {
     }
 
     /// The chunks of samples of this tile from front to back.
-    fn chunks(&self) -> Vec<Chunk> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; [`Error::BadArgument`] for rays whose samples are numbered too far apart.
+    fn chunks(&self) -> Result<Vec<Chunk>> {
         let hits = || self.packets.iter().filter(|p| p.hits());
         let (Some(first), Some(last)) = (hits().map(|p| p.first).min(), hits().map(|p| p.last).max()) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
+        let numbers = first.div_euclid(STEPS)..=last.div_euclid(STEPS);
+        let count = numbers.end() - numbers.start() + 1;
+        if count > MOST_CHUNKS {
+            let got = format!("one whose neighbouring rays meet the volume {} samples apart", last - first);
+            return Err(Error::BadArgument { name: "camera", got, allowed: "at most 4 million samples are allowed" });
+        }
         let spread = hits().fold(Spread::default(), |all, packet| all.joined(&packet.spread));
         let chunk = |c: i64| {
             let (from, to) = (c * STEPS, c * STEPS + STEPS - 1);
             let bound = self.bricks.map_or(f32::INFINITY, |bricks| self.bound_of_box(bricks, spread.over(from, to)));
-            Chunk { from, to, bound }
+            Chunk { from, to, bound, rest: bound }
         };
-        (first.div_euclid(STEPS)..=last.div_euclid(STEPS)).map(chunk).collect()
+        let mut chunks: Vec<Chunk> = try_with_room(count as usize)?;
+        chunks.extend(numbers.map(chunk));
+        for i in (1..chunks.len()).rev() {
+            chunks[i - 1].rest = chunks[i - 1].rest.max(chunks[i].rest);
+        }
+        Ok(chunks)
     }
 
     /// Upper bound of the samples in a box of positions, from coarse bricks first.

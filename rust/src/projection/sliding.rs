@@ -11,6 +11,7 @@ use super::lines::{Axis, Lines, Run, Slab, Strided};
 use super::number::Number;
 use super::simd::{Kernel, dispatch};
 use crate::error::{Error, Result};
+use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -68,10 +69,7 @@ fn slide<T: Number, O: Order<T>>(
         control.check()?;
         let (row, pixel) = (i / strips, i % strips * strip);
         let pixels = strip.min(lines.width - pixel);
-        let mut kept = Vec::new();
-        let bytes = (width + 1) * pixels * size_of::<T>();
-        kept.try_reserve_exact((width + 1) * pixels).map_err(|_| Error::OutOfMemory { bytes: bytes as u128 })?;
-        kept.resize((width + 1) * pixels, O::START);
+        let mut kept = try_filled((width + 1) * pixels, O::START)?;
         dispatch(Strip { lines, target, row, pixel, pixels, width, kept: &mut kept, order: PhantomData::<O> });
         Ok(())
     })

@@ -1,11 +1,14 @@
 //! NumPy arrays as the core's [`Voxels`], and NumPy arrays as its outputs.
 
+use crate::error::Error;
 use crate::grid::Size3;
 use crate::pixel::{Pixel, PixelType};
 use crate::voxels::Voxels;
+use numpy::npyffi::{PY_ARRAY_API, npy_intp};
 use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use std::ffi::c_int;
 
 /// A NumPy array that is kept alive while the core reads it.
 pub(super) struct InputArray<'py> {
@@ -78,8 +81,36 @@ pub(super) struct OutputArray<'py, T: Element> {
 
 impl<'py, T: Element + Pixel> OutputArray<'py, T> {
     /// A fresh array of zeros; pages are touched only where the core writes.
-    pub(super) fn zeros(py: Python<'py>, shape: &[usize]) -> Self {
-        Self { array: PyArrayDyn::zeros(py, shape, false) }
+    ///
+    /// # Errors
+    /// `MemoryError` with the number of bytes. (`PyArray::zeros` of the numpy crate panics where NumPy has no memory.)
+    pub(super) fn zeros(py: Python<'py>, shape: &[usize]) -> PyResult<Self> {
+        let bytes = shape.iter().try_fold(size_of::<T>() as u128, |bytes, &n| bytes.checked_mul(n as u128));
+        let refused = || Error::OutOfMemory { bytes: bytes.unwrap_or(u128::MAX) };
+        if bytes.is_none_or(|bytes| bytes > isize::MAX as u128) {
+            return Err(refused().into());
+        }
+        let mut shape: Vec<npy_intp> = shape.iter().map(|&n| n as npy_intp).collect();
+        let dtype = numpy::dtype::<T>(py).into_ptr().cast();
+        // SAFETY: `shape` has as many entries as are announced; NumPy takes the reference to the type.
+        let array = unsafe {
+            let array = PY_ARRAY_API.PyArray_Zeros(py, shape.len() as c_int, shape.as_mut_ptr(), dtype, 0);
+            Bound::from_owned_ptr_or_err(py, array)
+        };
+        let array =
+            array.map_err(|error| if error.is_instance_of::<PyMemoryError>(py) { refused().into() } else { error })?;
+        Ok(Self { array: array.cast_into().map_err(PyErr::from)? })
+    }
+
+    /// A fresh array of one axis with the values of a slice.
+    ///
+    /// # Errors
+    /// As [`OutputArray::zeros`].
+    pub(super) fn copy_of(py: Python<'py>, values: &[T]) -> PyResult<Self> {
+        let output = Self::zeros(py, &[values.len()])?;
+        // SAFETY: the array is fresh; nobody else has seen it.
+        unsafe { output.as_mut_slice() }.copy_from_slice(values);
+        Ok(output)
     }
 
     /// The caller's array, if it has the right type and shape, is contiguous and writeable, and shares no memory
@@ -90,7 +121,7 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
         shape: &[usize],
         inputs: &[&InputArray<'py>],
     ) -> PyResult<Self> {
-        let Some(out) = out else { return Ok(Self::zeros(py, shape)) };
+        let Some(out) = out else { return Self::zeros(py, shape) };
         let Ok(array) = out.cast::<PyArrayDyn<T>>() else {
             return Err(PyTypeError::new_err(format!("out must be a numpy array of {}", T::NAME)));
         };

@@ -59,7 +59,7 @@ fn feature_image<'py>(
     let input = InputArray::new(image, "image")?;
     let spacing = Spacing3::new(spacing)?;
     let (what, instructions) = ((options.kind()?, options.map()), instructions_named(instructions)?);
-    let output = OutputArray::<f32>::zeros(py, input.shape());
+    let output = OutputArray::<f32>::zeros(py, input.shape())?;
     let voxels = input.voxels()?;
     // SAFETY: the array is fresh; nobody else has seen it.
     let out = unsafe { output.as_mut_slice() };

@@ -31,7 +31,7 @@ fn fill<'py>(
     work: impl FnOnce(&Voxels<'_>, &mut [f32], &Task<'_>) -> Result<()> + Send,
 ) -> PyResult<Floats<'py>> {
     let input = InputArray::new(image, "image")?;
-    let output = OutputArray::<f32>::zeros(py, input.shape());
+    let output = OutputArray::<f32>::zeros(py, input.shape())?;
     let voxels = input.voxels()?;
     // SAFETY: the array is fresh; nobody else has seen it.
     let out = unsafe { output.as_mut_slice() };
@@ -102,7 +102,7 @@ fn seed_level_set<'py>(
     threads: Option<usize>,
 ) -> PyResult<Floats<'py>> {
     let size = Size3::new([shape[2], shape[1], shape[0]])?;
-    let output = OutputArray::<f32>::zeros(py, &shape);
+    let output = OutputArray::<f32>::zeros(py, &shape)?;
     // SAFETY: the array is fresh; nobody else has seen it.
     let out = unsafe { output.as_mut_slice() };
     let options = CallOptions { threads, ..Default::default() };

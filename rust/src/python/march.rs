@@ -12,8 +12,9 @@ use crate::eikonal::{Seed, StopRule, TargetMode, Time, heap};
 use crate::error::Result;
 use crate::grid::{Index3, Spacing3};
 use crate::levelset::SpeedMap;
+use crate::memory::try_filled;
 use crate::voxels::Voxels;
-use numpy::{Element, PyArray1, PyArrayDyn};
+use numpy::{Element, PyArrayDyn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -142,7 +143,7 @@ impl<'py> Request<'_, 'py> {
     fn run<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
         let shape = self.input.shape();
         let output = OutputArray::<T>::or_zeros(self.out.as_ref(), py, shape, &[self.input])?;
-        let vectors = self.gradient.then(|| OutputArray::<f32>::zeros(py, &[shape, &[3]].concat()));
+        let vectors = self.gradient.then(|| OutputArray::<f32>::zeros(py, &[shape, &[3]].concat())).transpose()?;
         // SAFETY: each array is fresh, or the caller's `out=`, handed over for this call.
         let (times, mut slopes) = unsafe { (output.as_mut_slice(), vectors.as_ref().map(|v| v.as_mut_slice())) };
         let (voxels, spacing) = (self.input.voxels()?, self.spacing);
@@ -174,7 +175,8 @@ impl<'py> Request<'_, 'py> {
             let speed = speeds(voxels, map, &task)?;
             March { speed, spacing, seeds, stop, tuning }.run_sparse::<T>(task.control)
         })?;
-        let pair = (PyArray1::from_vec(py, offsets), PyArray1::from_vec(py, times)).into_pyobject(py)?;
+        let (offsets, times) = (OutputArray::copy_of(py, &offsets)?, OutputArray::copy_of(py, &times)?);
+        let pair = (offsets.into_array(), times.into_array()).into_pyobject(py)?;
         let counts = (told.accepted, told.evaluations, told.windows);
         Ok((pair.into_any(), None, told.target_value, told.stop, counts))
     }
@@ -327,7 +329,7 @@ fn fixed_point_defects<'py>(
     let options = CallOptions { threads, ..Default::default() };
     py.enter_core(&options, move |task| {
         let speed = Speed::from_speeds(voxels, task.control)?;
-        let mut copy = vec![0f32; times.size().voxels()];
+        let mut copy = try_filled(times.size().voxels(), 0f32)?;
         times.read_all(&mut copy);
         defects(&copy, &speed, spacing, &seeds, stop, task.control)
     })

@@ -76,8 +76,8 @@ fn cast_rays<'py>(
     let input = InputArray::new(volume, "volume")?;
     let voxels = input.voxels()?;
     let shape = [size[1], size[0]];
-    let values = OutputArray::<f32>::zeros(py, &shape);
-    let found = depths.then(|| OutputArray::<i32>::zeros(py, &shape));
+    let values = OutputArray::<f32>::zeros(py, &shape)?;
+    let found = depths.then(|| OutputArray::<i32>::zeros(py, &shape)).transpose()?;
     // SAFETY: both arrays are fresh; nobody else has seen them.
     let shot = unsafe {
         Shot { values: values.as_mut_slice(), depths: found.as_ref().map_or(&mut [], |found| found.as_mut_slice()) }

@@ -25,7 +25,7 @@ impl<'py> Request<'py, '_> {
         &self,
         project: impl FnOnce(&Voxels<'_>, &Slab, &mut [A], &TaskControl) -> Result<()> + Send,
     ) -> PyResult<Py<PyAny>> {
-        let output = OutputArray::<A>::zeros(self.py, &self.slab.output_size(&self.voxels));
+        let output = OutputArray::<A>::zeros(self.py, &self.slab.output_size(&self.voxels))?;
         // SAFETY: the array is fresh; nobody else has seen it.
         let out = unsafe { output.as_mut_slice() };
         let (voxels, slab) = (&self.voxels, &self.slab);
@@ -106,7 +106,8 @@ fn project_all_axes<'py>(
     let options = CallOptions { threads, progress, cancel, timeout };
     dispatch_pixel!(voxels.pixel(), T => {
         let sizes = Axis::ALL.map(|axis| Slab::whole(&voxels, axis).output_size(&voxels));
-        let outputs = sizes.map(|size| OutputArray::<T>::zeros(py, &size));
+        let [x, y, z] = sizes.map(|size| OutputArray::<T>::zeros(py, &size));
+        let outputs = [x?, y?, z?];
         // SAFETY: the arrays are fresh; nobody else has seen them.
         let out = outputs.each_ref().map(|output| unsafe { output.as_mut_slice() });
         py.enter_core(&options, |task| projection::extremum_all_axes(&voxels, which, out, task.control))?;
@@ -132,7 +133,7 @@ fn slide_axis<'py>(
     let (voxels, axis, which) = (input.voxels()?, axis_of(axis)?, extremum_of(kind)?);
     let options = CallOptions { threads, progress, cancel, timeout };
     dispatch_pixel!(voxels.pixel(), T => {
-        let output = OutputArray::<T>::zeros(py, input.shape());
+        let output = OutputArray::<T>::zeros(py, input.shape())?;
         // SAFETY: the array is fresh; nobody else has seen it.
         let out = unsafe { output.as_mut_slice() };
         py.enter_core(&options, |task| {
