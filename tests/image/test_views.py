@@ -240,3 +240,32 @@ def test_zeroed_gigabytes_are_not_touched_before_they_are_used():
     image.initialize("float64", [1024, 1024, 512, 2])
     assert process.memory_info().rss - before < 50 << 20
     assert image.nbytes == 8 << 30
+
+
+@pytest.mark.parametrize("part", [lambda a: a, lambda a: a[5:], lambda a: a[5:].view(), lambda a: a.reshape(-1, 30, 30)])
+def test_memory_that_was_taken_over_cannot_be_resized_away(part):
+    array = np.full((30, 30, 30), 7, np.float32)
+    image = mitk.Image(part(array), copy=None)
+    with pytest.raises(ValueError, match="cannot resize"):
+        array.resize((2, 2), refcheck=False)
+    assert (image.array == 7).all()
+    del image
+    gc.collect()
+    array.resize((2, 2), refcheck=False)
+    assert array.shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["speed", "out"])
+def test_arrays_cannot_be_resized_away_from_a_running_march(name):
+    arrays = {"speed": np.ones((4, 5, 6), np.float32), "out": np.zeros((4, 5, 6), np.float32)}
+    refused = []
+
+    def resize(fraction):
+        try:
+            arrays[name].resize((2, 2), refcheck=False)
+        except ValueError as error:
+            refused.append(str(error))
+
+    mitk.fast_marching(arrays["speed"], seeds=[(0, 0, 0)], out=arrays["out"], progress=resize)
+    assert len(refused) == 1
+    arrays[name].resize((2, 2), refcheck=False)

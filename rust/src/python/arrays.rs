@@ -8,12 +8,30 @@ use numpy::npyffi::{PY_ARRAY_API, npy_intp};
 use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
 use std::ffi::c_int;
+
+/// Keeps an array and those it is a view of from being resized: NumPy resizes none to which there are weak references, not
+/// even with `refcheck=False`.
+pub(super) struct FixedSize(#[expect(dead_code, reason = "held to exist")] Vec<Py<PyWeakrefReference>>);
+
+impl FixedSize {
+    pub(super) fn of(array: &Bound<'_, PyUntypedArray>) -> PyResult<Self> {
+        let mut weak = vec![PyWeakrefReference::new(array)?.unbind()];
+        let mut base = array.getattr("base")?;
+        while base.is_instance_of::<PyUntypedArray>() {
+            weak.push(PyWeakrefReference::new(&base)?.unbind());
+            base = base.getattr("base")?;
+        }
+        Ok(Self(weak))
+    }
+}
 
 /// A NumPy array that is kept alive while the core reads it.
 pub(super) struct InputArray<'py> {
     array: Bound<'py, PyUntypedArray>,
     pixel: PixelType,
+    _fixed: FixedSize,
 }
 
 impl<'py> InputArray<'py> {
@@ -28,7 +46,7 @@ impl<'py> InputArray<'py> {
         let known = PixelType::from_name(if kind == "bool" { "uint8" } else { &kind });
         let native = dtype.getattr("isnative")?.is_truthy()?;
         match known.filter(|_| native) {
-            Some(pixel) => Ok(Self { array: array.clone(), pixel }),
+            Some(pixel) => Ok(Self { array: array.clone(), pixel, _fixed: FixedSize::of(array)? }),
             None => Err(PyTypeError::new_err(format!(
                 "{name} has dtype {dtype}: allowed are native uint8 to uint64, int8 to int64, float32, float64"
             ))),
@@ -77,6 +95,7 @@ impl<'py> InputArray<'py> {
 /// A NumPy array for a result: fresh, or the caller's `out=`.
 pub(super) struct OutputArray<'py, T: Element> {
     array: Bound<'py, PyArrayDyn<T>>,
+    _fixed: Option<FixedSize>,
 }
 
 impl<'py, T: Element + Pixel> OutputArray<'py, T> {
@@ -99,7 +118,7 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
         };
         let array =
             array.map_err(|error| if error.is_instance_of::<PyMemoryError>(py) { refused().into() } else { error })?;
-        Ok(Self { array: array.cast_into().map_err(PyErr::from)? })
+        Ok(Self { array: array.cast_into().map_err(PyErr::from)?, _fixed: None })
     }
 
     /// A fresh array of one axis with the values of a slice.
@@ -140,7 +159,7 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
                 return Err(PyValueError::new_err("out must not share memory with an input"));
             }
         }
-        Ok(Self { array: array.clone() })
+        Ok(Self { array: array.clone(), _fixed: Some(FixedSize::of(array.as_untyped())?) })
     }
 
     /// The elements, for the core to write.

@@ -2,6 +2,7 @@
 //!
 //! Names start with an underscore, because the class is subclassed by the public one and documented there.
 
+use super::arrays::FixedSize;
 use super::doorway::EnterCore;
 use super::error::ours;
 use super::leases::{Asking, acquire};
@@ -222,8 +223,11 @@ fn pixel_type(name: &str) -> Result<PixelType> {
     })
 }
 
-/// A NumPy array kept alive for its memory.
-struct ArrayOwner(#[expect(dead_code, reason = "held to be dropped")] Py<PyUntypedArray>);
+/// A NumPy array kept alive, and its memory where it is.
+struct ArrayOwner {
+    _array: Py<PyUntypedArray>,
+    _fixed: FixedSize,
+}
 
 impl Owner for ArrayOwner {}
 
@@ -247,9 +251,10 @@ fn contiguous_bytes(array: &Bound<'_, PyUntypedArray>) -> PyResult<(NonNull<u8>,
 fn adopted(array: &Bound<'_, PyUntypedArray>, sharing: Sharing) -> PyResult<std::sync::Arc<Buffer>> {
     let (start, bytes) = contiguous_bytes(array)?;
     let rights = Rights { writable: array.getattr("flags")?.getattr("writeable")?.is_truthy()?, sharing };
-    let owner = Box::new(ArrayOwner(array.clone().unbind()));
+    let owner = Box::new(ArrayOwner { _array: array.clone().unbind(), _fixed: FixedSize::of(array)? });
     // SAFETY: the array is contiguous, so its elements are `bytes` bytes from `start`, writable where its flag says
-    // so; it cannot be resized while `owner` refers to it.
+    // so; `owner` keeps it alive and its memory where it is (but for `__setstate__` and the setter of `data`, after which
+    // NumPy's own views dangle, too).
     Ok(unsafe { Buffer::foreign(start, bytes, rights, owner) })
 }
 
