@@ -342,3 +342,13 @@ def test_pieces_are_those_of_a_flood(values):
             left -= near
             todo += near
     assert pieces == count
+
+
+def test_branches_of_another_shape_are_not_combined():
+    merged = np.zeros((2, 3, 4), np.float32)
+    for shape in [(4, 3, 2), (2, 4, 3), (1, 6, 4), (2, 3, 5)]:
+        with pytest.raises(ValueError, match="shape of the branch"):
+            _core.combine(merged, np.zeros(shape, np.float32))
+    speed = np.ones((2, 3, 4), np.float32)
+    with pytest.raises(ValueError, match="shape of the times"):
+        _core.fixed_point_defects(np.zeros((4, 3, 2), np.float32), speed, (1, 1, 1), [(0, 0, 0)], 1.0)

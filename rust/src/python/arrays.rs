@@ -1,11 +1,20 @@
 //! NumPy arrays as the core's [`Voxels`], and NumPy arrays as its outputs.
+//!
+//! # What is promised, and what cannot be
+//!
+//! An array that is read or written stays alive, keeps its size ([`FixedSize`]) and is borrowed as the numpy crate borrows:
+//! two computations never write one array, and none reads what another one writes, or a `ValueError` says so. Like that
+//! crate we assume that code outside (other Python threads that write to an array while it is read, C extensions that
+//! write to a read-only one) is validated by its author. Such a race can give a mixed picture; reads are raw, within
+//! bounds and of plain numbers, so it gives nothing worse.
 
+use crate::dispatch_pixel;
 use crate::error::Error;
 use crate::grid::Size3;
 use crate::pixel::{Pixel, PixelType};
 use crate::voxels::Voxels;
 use numpy::npyffi::{PY_ARRAY_API, npy_intp};
-use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
@@ -27,10 +36,29 @@ impl FixedSize {
     }
 }
 
-/// A NumPy array that is kept alive while the core reads it.
+/// Something that lasts as long as it is held: the borrow of an array of any type.
+trait Held {}
+impl<T> Held for T {}
+
+fn borrow_to_read<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    pixel: PixelType,
+    name: &str,
+) -> PyResult<Box<dyn Held + 'py>> {
+    let taken = || PyValueError::new_err(format!("{name} is written by another computation just now"));
+    if let Ok(array) = array.cast::<PyArrayDyn<bool>>() {
+        return Ok(Box::new(array.try_readonly().map_err(|_| taken())?));
+    }
+    dispatch_pixel!(pixel, T => {
+        Ok(Box::new(array.cast::<PyArrayDyn<T>>()?.try_readonly().map_err(|_| taken())?))
+    })
+}
+
+/// A NumPy array that is kept alive and borrowed while the core reads it.
 pub(super) struct InputArray<'py> {
     array: Bound<'py, PyUntypedArray>,
     pixel: PixelType,
+    _borrow: Box<dyn Held + 'py>,
     _fixed: FixedSize,
 }
 
@@ -45,28 +73,18 @@ impl<'py> InputArray<'py> {
         let kind = dtype.getattr("name")?.extract::<String>()?;
         let known = PixelType::from_name(if kind == "bool" { "uint8" } else { &kind });
         let native = dtype.getattr("isnative")?.is_truthy()?;
-        match known.filter(|_| native) {
-            Some(pixel) => Ok(Self { array: array.clone(), pixel, _fixed: FixedSize::of(array)? }),
-            None => Err(PyTypeError::new_err(format!(
+        let Some(pixel) = known.filter(|_| native) else {
+            return Err(PyTypeError::new_err(format!(
                 "{name} has dtype {dtype}: allowed are native uint8 to uint64, int8 to int64, float32, float64"
-            ))),
-        }
+            )));
+        };
+        let (borrow, fixed) = (borrow_to_read(array, pixel, name)?, FixedSize::of(array)?);
+        Ok(Self { array: array.clone(), pixel, _borrow: borrow, _fixed: fixed })
     }
 
     /// Shape in NumPy's order.
     pub(super) fn shape(&self) -> &[usize] {
         self.array.shape()
-    }
-
-    /// Byte strides in NumPy's order.
-    pub(super) fn strides(&self) -> &[isize] {
-        self.array.strides()
-    }
-
-    /// Address of the first element.
-    pub(super) fn data(&self) -> *const u8 {
-        // SAFETY: the object is a NumPy array, checked when it was cast.
-        unsafe { (*self.array.as_array_ptr()).data.cast_const().cast() }
     }
 
     /// Size of a volume `(z, y, x)`, or of a picture `(y, x)` as one slice.
@@ -84,18 +102,30 @@ impl<'py> InputArray<'py> {
     /// The array as a scalar volume.
     pub(super) fn voxels(&self) -> PyResult<Voxels<'_>> {
         let size = self.size()?;
-        let s = self.strides();
+        let s = self.array.strides();
         let slice = if s.len() == 3 { s[0] } else { 0 };
         let strides = [s[s.len() - 1], s[s.len() - 2], slice];
-        // SAFETY: NumPy keeps every element of the array readable while the array lives, and `self` holds it.
-        Ok(unsafe { Voxels::from_raw(self.data(), self.pixel, size, strides) })
+        // SAFETY: the object is a NumPy array, checked when it was cast.
+        let data = unsafe { (*self.array.as_array_ptr()).data.cast_const().cast() };
+        // SAFETY: NumPy keeps every element of the array readable while the array lives and has its size, and `self` holds
+        // it and keeps it from being resized.
+        Ok(unsafe { Voxels::from_raw(data, self.pixel, size, strides) })
+    }
+
+    /// Checks that another array has the same shape.
+    pub(super) fn check_same_shape(&self, other: &Self, what: &'static str) -> PyResult<()> {
+        if self.shape() == other.shape() {
+            return Ok(());
+        }
+        let (got, expected) = (format!("{:?}", other.shape()), format!("{:?}", self.shape()));
+        Err(Error::Mismatch { what, got, expected }.into())
     }
 }
 
-/// A NumPy array for a result: fresh, or the caller's `out=`.
+/// A NumPy array for a result, fresh or the caller's `out=`, borrowed to be written.
 pub(super) struct OutputArray<'py, T: Element> {
-    array: Bound<'py, PyArrayDyn<T>>,
-    _fixed: Option<FixedSize>,
+    array: PyReadwriteArrayDyn<'py, T>,
+    _fixed: FixedSize,
 }
 
 impl<'py, T: Element + Pixel> OutputArray<'py, T> {
@@ -105,9 +135,9 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
     /// `MemoryError` with the number of bytes. (`PyArray::zeros` of the numpy crate panics where NumPy has no memory.)
     pub(super) fn zeros(py: Python<'py>, shape: &[usize]) -> PyResult<Self> {
         let bytes = shape.iter().try_fold(size_of::<T>() as u128, |bytes, &n| bytes.checked_mul(n as u128));
-        let refused = || Error::OutOfMemory { bytes: bytes.unwrap_or(u128::MAX) };
+        let refused = || PyErr::from(Error::OutOfMemory { bytes: bytes.unwrap_or(u128::MAX) });
         if bytes.is_none_or(|bytes| bytes > isize::MAX as u128) {
-            return Err(refused().into());
+            return Err(refused());
         }
         let mut shape: Vec<npy_intp> = shape.iter().map(|&n| n as npy_intp).collect();
         let dtype = numpy::dtype::<T>(py).into_ptr().cast();
@@ -116,9 +146,11 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
             let array = PY_ARRAY_API.PyArray_Zeros(py, shape.len() as c_int, shape.as_mut_ptr(), dtype, 0);
             Bound::from_owned_ptr_or_err(py, array)
         };
-        let array =
-            array.map_err(|error| if error.is_instance_of::<PyMemoryError>(py) { refused().into() } else { error })?;
-        Ok(Self { array: array.cast_into().map_err(PyErr::from)?, _fixed: None })
+        match array {
+            Ok(array) => Self::borrow(array.cast::<PyArrayDyn<T>>()?),
+            Err(error) if error.is_instance_of::<PyMemoryError>(py) => Err(refused()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A fresh array of one axis with the values of a slice.
@@ -126,9 +158,8 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
     /// # Errors
     /// As [`OutputArray::zeros`].
     pub(super) fn copy_of(py: Python<'py>, values: &[T]) -> PyResult<Self> {
-        let output = Self::zeros(py, &[values.len()])?;
-        // SAFETY: the array is fresh; nobody else has seen it.
-        unsafe { output.as_mut_slice() }.copy_from_slice(values);
+        let mut output = Self::zeros(py, &[values.len()])?;
+        output.as_mut_slice()?.copy_from_slice(values);
         Ok(output)
     }
 
@@ -159,21 +190,22 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
                 return Err(PyValueError::new_err("out must not share memory with an input"));
             }
         }
-        Ok(Self { array: array.clone(), _fixed: Some(FixedSize::of(array.as_untyped())?) })
+        Self::borrow(array)
+    }
+
+    fn borrow(array: &Bound<'py, PyArrayDyn<T>>) -> PyResult<Self> {
+        let taken = |_| PyValueError::new_err("out is used by another computation just now");
+        let fixed = FixedSize::of(array.as_untyped())?;
+        Ok(Self { array: array.try_readwrite().map_err(taken)?, _fixed: fixed })
     }
 
     /// The elements, for the core to write.
-    ///
-    /// # Safety
-    /// Nobody else may use the array while the slice lives: it is fresh, or the caller handed it over as `out=`
-    /// and was told not to touch it. Both constructors see to it that it is contiguous and aligned.
-    pub(super) unsafe fn as_mut_slice(&self) -> &'py mut [T] {
-        // SAFETY: contiguous, aligned and exclusively ours by the contract above; alive because `self` holds it.
-        unsafe { std::slice::from_raw_parts_mut(self.array.data(), self.array.len()) }
+    pub(super) fn as_mut_slice(&mut self) -> PyResult<&mut [T]> {
+        Ok(self.array.as_slice_mut()?)
     }
 
     /// The finished array.
     pub(super) fn into_array(self) -> Bound<'py, PyArrayDyn<T>> {
-        self.array
+        Bound::clone(&self.array)
     }
 }

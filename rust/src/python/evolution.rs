@@ -59,10 +59,8 @@ fn feature_image<'py>(
     let input = InputArray::new(image, "image")?;
     let spacing = Spacing3::new(spacing)?;
     let (what, instructions) = ((options.kind()?, options.map()), instructions_named(instructions)?);
-    let output = OutputArray::<f32>::zeros(py, input.shape())?;
-    let voxels = input.voxels()?;
-    // SAFETY: the array is fresh; nobody else has seen it.
-    let out = unsafe { output.as_mut_slice() };
+    let mut output = OutputArray::<f32>::zeros(py, input.shape())?;
+    let (voxels, out) = (input.voxels()?, output.as_mut_slice()?);
     py.enter_core(&call, move |task| features::compute(&voxels, spacing, what, instructions, out, task.control))?;
     Ok(output.into_array())
 }

@@ -31,10 +31,8 @@ fn fill<'py>(
     work: impl FnOnce(&Voxels<'_>, &mut [f32], &Task<'_>) -> Result<()> + Send,
 ) -> PyResult<Floats<'py>> {
     let input = InputArray::new(image, "image")?;
-    let output = OutputArray::<f32>::zeros(py, input.shape())?;
-    let voxels = input.voxels()?;
-    // SAFETY: the array is fresh; nobody else has seen it.
-    let out = unsafe { output.as_mut_slice() };
+    let mut output = OutputArray::<f32>::zeros(py, input.shape())?;
+    let (voxels, out) = (input.voxels()?, output.as_mut_slice()?);
     py.enter_core(options, move |task| work(&voxels, out, &task))?;
     Ok(output.into_array())
 }
@@ -102,9 +100,8 @@ fn seed_level_set<'py>(
     threads: Option<usize>,
 ) -> PyResult<Floats<'py>> {
     let size = Size3::new([shape[2], shape[1], shape[0]])?;
-    let output = OutputArray::<f32>::zeros(py, &shape)?;
-    // SAFETY: the array is fresh; nobody else has seen it.
-    let out = unsafe { output.as_mut_slice() };
+    let mut output = OutputArray::<f32>::zeros(py, &shape)?;
+    let out = output.as_mut_slice()?;
     let options = CallOptions { threads, ..Default::default() };
     py.enter_core(&options, move |_| levelset::seeds(size, &points, out))?;
     Ok(output.into_array())
@@ -126,6 +123,7 @@ fn combine<'py>(
         other => return Err(PyValueError::new_err(format!("how is {other:?}: allowed are \"minimum\" and \"sum\""))),
     };
     let input = InputArray::new(branch, "branch")?;
+    InputArray::new(merged, "merged")?.check_same_shape(&input, "shape of the branch")?;
     let branch = input.voxels()?;
     let options = CallOptions { threads, ..Default::default() };
     fill(py, merged, &options, move |merged, out, task| {

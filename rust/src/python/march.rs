@@ -142,10 +142,10 @@ struct Request<'a, 'py> {
 impl<'py> Request<'_, 'py> {
     fn run<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
         let shape = self.input.shape();
-        let output = OutputArray::<T>::or_zeros(self.out.as_ref(), py, shape, &[self.input])?;
-        let vectors = self.gradient.then(|| OutputArray::<f32>::zeros(py, &[shape, &[3]].concat())).transpose()?;
-        // SAFETY: each array is fresh, or the caller's `out=`, handed over for this call.
-        let (times, mut slopes) = unsafe { (output.as_mut_slice(), vectors.as_ref().map(|v| v.as_mut_slice())) };
+        let mut output = OutputArray::<T>::or_zeros(self.out.as_ref(), py, shape, &[self.input])?;
+        let mut vectors = self.gradient.then(|| OutputArray::<f32>::zeros(py, &[shape, &[3]].concat())).transpose()?;
+        let times = output.as_mut_slice()?;
+        let mut slopes = vectors.as_mut().map(OutputArray::as_mut_slice).transpose()?;
         let (voxels, spacing) = (self.input.voxels()?, self.spacing);
         let (seeds, stop, tuning, plain, map) = (self.seeds, self.stop, self.tuning, self.heap, self.map);
         let told = py.enter_core(options, move |task| {
@@ -291,9 +291,8 @@ fn colliding_fronts<'py>(
     let collision = Collision { seeds1, seeds2, stop_on_targets, apply_connectivity, negative_epsilon };
     let tuning = tune(instructions, shuffle, memory_limit)?;
     let reused = out.is_some();
-    let output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
-    // SAFETY: the array is fresh or the caller's `out=`, handed over for this call.
-    let out = unsafe { output.as_mut_slice() };
+    let mut output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
+    let out = output.as_mut_slice()?;
     let (plain, map) = (is_heap(solver)?, speed_map.map(MapSource::from));
     py.enter_core(&options, move |task| {
         let speed = speeds(voxels, map, &task)?;
@@ -324,6 +323,7 @@ fn fixed_point_defects<'py>(
 ) -> PyResult<u64> {
     let times = InputArray::new(arrival_time, "arrival_time")?;
     let input = InputArray::new(speed, "speed")?;
+    input.check_same_shape(&times, "shape of the times")?;
     let (times, voxels, spacing) = (times.voxels()?, input.voxels()?, Spacing3::new(spacing)?);
     let seeds = plant(seeds, None)?;
     let options = CallOptions { threads, ..Default::default() };

@@ -76,12 +76,10 @@ fn cast_rays<'py>(
     let input = InputArray::new(volume, "volume")?;
     let voxels = input.voxels()?;
     let shape = [size[1], size[0]];
-    let values = OutputArray::<f32>::zeros(py, &shape)?;
-    let found = depths.then(|| OutputArray::<i32>::zeros(py, &shape)).transpose()?;
-    // SAFETY: both arrays are fresh; nobody else has seen them.
-    let shot = unsafe {
-        Shot { values: values.as_mut_slice(), depths: found.as_ref().map_or(&mut [], |found| found.as_mut_slice()) }
-    };
+    let mut values = OutputArray::<f32>::zeros(py, &shape)?;
+    let mut found = depths.then(|| OutputArray::<i32>::zeros(py, &shape)).transpose()?;
+    let depths = found.as_mut().map(OutputArray::as_mut_slice).transpose()?.unwrap_or_default();
+    let shot = Shot { values: values.as_mut_slice()?, depths };
     let bricks = bricks.as_ref().map(|bricks| &bricks.get().bricks);
     py.enter_core(&options, move |task| {
         if plain {

@@ -25,9 +25,8 @@ impl<'py> Request<'py, '_> {
         &self,
         project: impl FnOnce(&Voxels<'_>, &Slab, &mut [A], &TaskControl) -> Result<()> + Send,
     ) -> PyResult<Py<PyAny>> {
-        let output = OutputArray::<A>::zeros(self.py, &self.slab.output_size(&self.voxels))?;
-        // SAFETY: the array is fresh; nobody else has seen it.
-        let out = unsafe { output.as_mut_slice() };
+        let mut output = OutputArray::<A>::zeros(self.py, &self.slab.output_size(&self.voxels))?;
+        let out = output.as_mut_slice()?;
         let (voxels, slab) = (&self.voxels, &self.slab);
         self.py.enter_core(&self.options, move |task| project(voxels, slab, out, task.control))?;
         Ok(output.into_array().into_any().unbind())
@@ -107,9 +106,9 @@ fn project_all_axes<'py>(
     dispatch_pixel!(voxels.pixel(), T => {
         let sizes = Axis::ALL.map(|axis| Slab::whole(&voxels, axis).output_size(&voxels));
         let [x, y, z] = sizes.map(|size| OutputArray::<T>::zeros(py, &size));
-        let outputs = [x?, y?, z?];
-        // SAFETY: the arrays are fresh; nobody else has seen them.
-        let out = outputs.each_ref().map(|output| unsafe { output.as_mut_slice() });
+        let mut outputs = [x?, y?, z?];
+        let [x, y, z] = outputs.each_mut().map(OutputArray::as_mut_slice);
+        let out = [x?, y?, z?];
         py.enter_core(&options, |task| projection::extremum_all_axes(&voxels, which, out, task.control))?;
         Ok(outputs.map(|output| output.into_array().into_any().unbind()))
     })
@@ -133,9 +132,8 @@ fn slide_axis<'py>(
     let (voxels, axis, which) = (input.voxels()?, axis_of(axis)?, extremum_of(kind)?);
     let options = CallOptions { threads, progress, cancel, timeout };
     dispatch_pixel!(voxels.pixel(), T => {
-        let output = OutputArray::<T>::zeros(py, input.shape())?;
-        // SAFETY: the array is fresh; nobody else has seen it.
-        let out = unsafe { output.as_mut_slice() };
+        let mut output = OutputArray::<T>::zeros(py, input.shape())?;
+        let out = output.as_mut_slice()?;
         py.enter_core(&options, |task| {
             projection::sliding_extremum(&voxels, axis, thickness, which, out, task.control)
         })?;
