@@ -102,11 +102,43 @@ def test_unfit_out_is_refused(out: Any, kind: Any, words: str) -> None:
         march(np.ones((2, 3, 4), np.float32), out=out)
 
 
+def test_out_and_input_are_lent_to_one_computation_at_a_time() -> None:
+    """From a callback, because then it is certain that the first computation has not ended."""
+    speed, out, refused = np.ones((4, 5, 6), np.float32), np.zeros((4, 5, 6), np.float32), []
+
+    def again(fraction: float) -> None:
+        calls = {
+            "out is used": lambda: march(np.ones((4, 5, 6), np.float32), out=out),
+            "out is used by": lambda: march(np.ones((2, 5, 6), np.float32), out=out[1:3]),
+            "speed is written": lambda: march(out),
+            "volume is written": lambda: mitk.project(out, axis="z"),
+        }
+        for words, call in calls.items():
+            with pytest.raises(ValueError, match=words):
+                call()
+            refused.append(words)
+        march(speed)
+
+    mitk.fast_marching(speed, seeds=[(1, 1, 1)], out=out, progress=again)
+    assert len(refused) == 4
+    np.testing.assert_array_equal(march(out + 1, out=out), march(out * 0 + march(speed) + 1))
+
+
 def test_out_that_overlaps_the_input_is_refused() -> None:
     both = np.ones((4, 3, 4), np.float32)
     for out in (both, both[1:3]):
         with pytest.raises(ValueError, match="share memory"):
             march(both[: len(out)] if out is not both else both, out=out)
+
+
+@pytest.mark.parametrize("solver", ["tiles", "heap"])
+@pytest.mark.parametrize("gap", [-1.0, np.nan, np.inf, -np.inf])
+def test_both_solvers_refuse_seeds_without_a_place_or_a_time(solver: str, gap: float) -> None:
+    speed = np.ones((3, 4, 5), np.float32)
+    with pytest.raises(mitk.RequestError, match="seeds is empty: a front needs at least one seed"):
+        _core.march(speed, (1, 1, 1), [], solver=solver)
+    with pytest.raises(mitk.RequestError, match=r"seed time is .*: it must be finite and >= 0"):
+        _core.march(speed, (1, 1, 1), [(0, 0, 0)], seed_times=[gap], solver=solver)
 
 
 BAD_POINTS = [

@@ -77,6 +77,7 @@ pub fn march<T: Time>(
     control: &TaskControl,
 ) -> Result<Arrival<T>> {
     let far = T::FAR.to_f64();
+    Seed::check_all(seeds, size)?;
     let mut stop = rule.start(size, far)?;
     let mut state = State {
         size,

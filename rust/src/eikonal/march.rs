@@ -93,9 +93,7 @@ impl March<'_> {
     fn turned(&self, order: [usize; 3]) -> Result<Self> {
         let size = self.speed.size();
         let turn = |v: [i64; 3]| order.map(|a| v[a]);
-        for seed in &self.seeds {
-            size.check(seed.index, "seed")?;
-        }
+        Seed::check_all(&self.seeds, size)?;
         for target in &self.stop.targets {
             size.check(*target, "target")?;
         }
@@ -135,10 +133,6 @@ impl March<'_> {
         sink: &impl Sink<T, H>,
         control: &TaskControl,
     ) -> Result<Front<'_, T, H>> {
-        if self.seeds.is_empty() {
-            let allowed = "a front needs at least one seed";
-            return Err(Error::BadArgument { name: "seeds", got: "empty".into(), allowed });
-        }
         let mut driver = Driver::<T, H>::new(team, control, &self.tuning, 1);
         let budget = Budget::new(self.tuning.memory_limit);
         let front = Front::new(&self.speed, self.spacing, &self.seeds, &self.stop, &budget, 0, &mut driver.worker(0))?;

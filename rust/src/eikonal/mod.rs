@@ -23,7 +23,8 @@ pub mod upwind;
 pub use stop::{StopRule, TargetMode};
 pub use storage::Time;
 
-use crate::grid::Index3;
+use crate::error::{Error, Result};
+use crate::grid::{Index3, Size3};
 
 /// A voxel from which a front starts, and the arrival time there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,5 +39,24 @@ impl Seed {
     /// A seed that starts at time 0.
     pub fn at(index: Index3) -> Self {
         Self { index, time: 0.0 }
+    }
+
+    /// Checks that there are seeds, that each lies inside, and that each starts at a time that is finite and not negative.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`], [`Error::IndexOutside`].
+    pub fn check_all(seeds: &[Seed], size: Size3) -> Result<()> {
+        if seeds.is_empty() {
+            let allowed = "a front needs at least one seed";
+            return Err(Error::BadArgument { name: "seeds", got: "empty".into(), allowed });
+        }
+        for seed in seeds {
+            size.check(seed.index, "seed")?;
+            if !(seed.time.is_finite() && seed.time >= 0.0) {
+                let (got, allowed) = (format!("{:?}", seed.time), "it must be finite and >= 0");
+                return Err(Error::BadArgument { name: "seed time", got, allowed });
+            }
+        }
+        Ok(())
     }
 }

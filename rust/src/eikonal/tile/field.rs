@@ -211,10 +211,6 @@ fn place_seeds<T: Time, H: Shape>(grid: &TileGrid<H>, seeds: &[Seed]) -> Result<
     let mut placed = Vec::with_capacity(seeds.len());
     for seed in seeds {
         let (tile, bit) = grid.locate(grid.size.check(seed.index, "seed")?);
-        if !(seed.time.is_finite() && seed.time >= 0.0) {
-            let (got, allowed) = (seed.time.to_string(), "it must be finite and >= 0");
-            return Err(Error::BadArgument { name: "seed time", got, allowed });
-        }
         placed.push(TileSeed { tile, bit, time: T::from_f64(seed.time) });
     }
     placed.reverse();
