@@ -3,6 +3,7 @@
 import gc
 import itertools
 import sys
+import weakref
 
 import numpy as np
 import psutil
@@ -242,7 +243,10 @@ def test_zeroed_gigabytes_are_not_touched_before_they_are_used():
     assert image.nbytes == 8 << 30
 
 
-@pytest.mark.parametrize("part", [lambda a: a, lambda a: a[5:], lambda a: a[5:].view(), lambda a: a.reshape(-1, 30, 30)])
+PARTS = [lambda a: a, lambda a: a[5:], lambda a: a[5:].view(), lambda a: a.reshape(-1, 30, 30)]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_memory_that_was_taken_over_cannot_be_resized_away(part):
     array = np.full((30, 30, 30), 7, np.float32)
     image = mitk.Image(part(array), copy=None)
@@ -269,3 +273,34 @@ def test_arrays_cannot_be_resized_away_from_a_running_march(name):
     mitk.fast_marching(arrays["speed"], seeds=[(0, 0, 0)], out=arrays["out"], progress=resize)
     assert len(refused) == 1
     arrays[name].resize((2, 2), refcheck=False)
+
+
+class Labelled(np.ndarray):
+    """Arrays of which one can refer to the image that took its memory over."""
+
+
+@pytest.mark.parametrize("part", [lambda a: a, lambda a: np.asarray(a)[1:], lambda a: a[1:]])
+def test_an_image_and_an_array_that_refer_to_each_other_are_collected(part):
+    array = Labelled((4, 5, 6), np.float32)
+    array[:] = 1
+    image = mitk.Image(part(array), copy=None)
+    array.image = image
+    gone = weakref.ref(image)
+    del image, array
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_image_whose_memory_others_have_is_not_collected():
+    array = Labelled((4, 5, 6), np.float32)
+    array[:] = 1
+    array.image = mitk.Image(array, copy=None)
+    view = array.image.array
+    gone = weakref.ref(array.image)
+    del array
+    gc.collect()
+    assert (view == 1).all()
+    assert gone() is not None
+    del view
+    gc.collect()
+    assert gone() is None

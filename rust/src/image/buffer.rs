@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::task::{resolve_threads, run_on};
 use rayon::prelude::*;
 use std::alloc::{Layout as Block, alloc_zeroed, dealloc};
+use std::any::Any;
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ const PARALLEL_FROM: usize = 32 << 20;
 const MOST_COPIERS: usize = 4;
 
 /// Keeps memory alive that this crate did not allocate. Dropping it gives the memory up.
-pub trait Owner: Send + Sync {}
+pub trait Owner: Any + Send + Sync {}
 
 /// Whether others know memory that a buffer did not allocate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ enum Memory {
     Map(#[expect(dead_code, reason = "held to be unmapped when dropped")] memmap2::MmapMut),
     Foreign {
         rights: Rights,
-        _owner: Box<dyn Owner>,
+        owner: Box<dyn Owner>,
     },
 }
 
@@ -126,7 +127,7 @@ impl Buffer {
     /// # Safety
     /// While `owner` lives, `bytes` bytes from `start` must stay readable, and writable where `rights` say so.
     pub unsafe fn foreign(start: NonNull<u8>, bytes: usize, rights: Rights, owner: Box<dyn Owner>) -> Arc<Self> {
-        Self::from_parts(start, bytes, Memory::Foreign { rights, _owner: owner })
+        Self::from_parts(start, bytes, Memory::Foreign { rights, owner })
     }
 
     /// A private copy.
@@ -151,6 +152,14 @@ impl Buffer {
         // overlaps nothing.
         unsafe { copy_bytes(start, copy.start, bytes)? };
         Ok(copy)
+    }
+
+    /// Who keeps the memory alive, if this crate did not allocate it.
+    pub(super) fn owner(&self) -> Option<&dyn Any> {
+        match &self.memory {
+            Memory::Foreign { owner, .. } => Some(&**owner),
+            Memory::Heap(_) | Memory::Map(_) => None,
+        }
     }
 
     /// First byte.

@@ -15,6 +15,7 @@ use crate::pixel::PixelType;
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::ffi::c_int;
@@ -200,6 +201,19 @@ impl ImageStore {
         self.image.ledger().held()
     }
 
+    /// Shows the collector of reference cycles the array whose memory the image took over, which may refer to the image.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        let visited = self.image.visit_sole_owner(|owner| match owner.downcast_ref::<ArrayOwner>() {
+            Some(owner) => visit.call(&owner.object),
+            None => Ok(()),
+        });
+        visited.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self) {
+        self.image.clear();
+    }
+
     /// The buffer of the read-only array of all voxels, so that `memoryview` and `__array__` cannot disagree.
     ///
     /// # Safety
@@ -223,9 +237,9 @@ fn pixel_type(name: &str) -> Result<PixelType> {
     })
 }
 
-/// A NumPy array kept alive, and its memory where it is.
+/// What keeps the memory of a NumPy array alive, and where it is.
 struct ArrayOwner {
-    _array: Py<PyUntypedArray>,
+    object: Py<PyAny>,
     _fixed: FixedSize,
 }
 
@@ -248,10 +262,24 @@ fn contiguous_bytes(array: &Bound<'_, PyUntypedArray>) -> PyResult<(NonNull<u8>,
     Ok((start, array.len() * array.dtype().itemsize()))
 }
 
+/// The object that an array has its memory from: itself, or what it is a view of in the end.
+///
+/// Arrays in between are left out, because the collector of reference cycles does not see what an array is a view of.
+fn memory_of<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyAny>> {
+    let base = array.getattr("base")?;
+    if base.is_none() || array.getattr("flags")?.getattr("owndata")?.is_truthy()? {
+        return Ok(array.clone().into_any());
+    }
+    match base.cast_into::<PyUntypedArray>() {
+        Ok(base) => memory_of(&base),
+        Err(other) => Ok(other.into_inner()),
+    }
+}
+
 fn adopted(array: &Bound<'_, PyUntypedArray>, sharing: Sharing) -> PyResult<std::sync::Arc<Buffer>> {
     let (start, bytes) = contiguous_bytes(array)?;
     let rights = Rights { writable: array.getattr("flags")?.getattr("writeable")?.is_truthy()?, sharing };
-    let owner = Box::new(ArrayOwner { _array: array.clone().unbind(), _fixed: FixedSize::of(array)? });
+    let owner = Box::new(ArrayOwner { object: memory_of(array)?.unbind(), _fixed: FixedSize::of(array)? });
     // SAFETY: the array is contiguous, so its elements are `bytes` bytes from `start`, writable where its flag says
     // so; `owner` keeps it alive and its memory where it is (but for `__setstate__` and the setter of `data`, after which
     // NumPy's own views dangle, too).
