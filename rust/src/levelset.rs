@@ -80,7 +80,7 @@ fn slice_range(image: &Voxels<'_>, z: usize, control: &TaskControl) -> Result<(f
 
 /// One row as `f32`.
 fn read_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut [f32]) {
-    crate::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
+    crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
 }
 
 /// Applies `map` to every voxel as `f32`, slice by slice in parallel.
@@ -91,7 +91,7 @@ fn map_voxels(
     map: impl Fn(f32) -> f32 + Sync,
 ) -> Result<()> {
     let size = image.size();
-    same_length(out, size)?;
+    Error::check_lengths("length of the result", out.len(), size.voxels())?;
     out.par_chunks_mut(size.x() * size.y()).enumerate().try_for_each(|(z, slice)| {
         control.check()?;
         for (y, row) in slice.chunks_mut(size.x()).enumerate() {
@@ -100,14 +100,6 @@ fn map_voxels(
         }
         Ok(())
     })
-}
-
-fn same_length(out: &[f32], size: Size3) -> Result<()> {
-    if out.len() == size.voxels() {
-        return Ok(());
-    }
-    let (got, expected) = (out.len().to_string(), size.voxels().to_string());
-    Err(Error::Mismatch { what: "length of the result", got, expected })
 }
 
 /// `f32(value - image)`: bright inside.
@@ -185,7 +177,7 @@ pub fn threshold(
 /// # Errors
 /// [`Error::IndexOutside`], [`Error::Mismatch`].
 pub fn seeds(size: Size3, points: &[Index3], out: &mut [f32]) -> Result<()> {
-    same_length(out, size)?;
+    Error::check_lengths("length of the result", out.len(), size.voxels())?;
     for &point in points {
         size.check(point, "seed")?;
     }
@@ -315,7 +307,7 @@ pub enum Combine {
 /// [`Error::Mismatch`].
 pub fn combine(merged: &mut [f32], branch: &Voxels<'_>, how: Combine, control: &TaskControl) -> Result<()> {
     let size = branch.size();
-    same_length(merged, size)?;
+    Error::check_lengths("length of the result", merged.len(), size.voxels())?;
     merged.par_chunks_mut(size.x() * size.y()).enumerate().try_for_each(|(z, slice)| {
         control.check()?;
         let mut row = try_filled(size.x(), 0f32)?;

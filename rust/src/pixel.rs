@@ -42,12 +42,12 @@ impl PixelType {
 
     /// Bytes of one component.
     pub fn size(self) -> usize {
-        crate::dispatch_pixel!(self, T => size_of::<T>())
+        dispatch_pixel!(self, T => size_of::<T>())
     }
 
     /// NumPy's name of the type, e.g. `"int16"`.
     pub fn name(self) -> &'static str {
-        crate::dispatch_pixel!(self, T => <T as Pixel>::NAME)
+        dispatch_pixel!(self, T => <T as Pixel>::NAME)
     }
 
     /// The type with NumPy's name `name`.
@@ -56,8 +56,32 @@ impl PixelType {
     }
 }
 
-/// A number that a voxel may hold.
-pub trait Pixel: Copy + Send + Sync + PartialOrd + std::fmt::Debug + 'static {
+mod sealed {
+    /// Keeps [`super::Pixel`] to the ten types of [`super::PixelType`].
+    pub trait Sealed {}
+}
+
+/// A number that a voxel may hold: one of the ten types of [`PixelType`], and no other.
+///
+/// Voxels are read from memory by their [`Pixel::TYPE`], so a wrong one would read beyond it: the trait is sealed.
+///
+/// ```compile_fail
+/// use mitk_rs::pixel::{Pixel, PixelType};
+///
+/// #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
+/// struct Byte(u8);
+///
+/// impl Pixel for Byte {
+///     const TYPE: PixelType = PixelType::F64;
+///     const NAME: &'static str = "float64";
+///     const ZERO: Self = Byte(0);
+///     const LOWEST: Self = Byte(0);
+///     const HIGHEST: Self = Byte(255);
+///     fn to_f32(self) -> f32 { self.0.into() }
+///     fn to_f64(self) -> f64 { self.0.into() }
+/// }
+/// ```
+pub trait Pixel: sealed::Sealed + Copy + Send + Sync + PartialOrd + std::fmt::Debug + 'static {
     /// The runtime name of this type.
     const TYPE: PixelType;
     /// NumPy's name of this type.
@@ -76,6 +100,7 @@ pub trait Pixel: Copy + Send + Sync + PartialOrd + std::fmt::Debug + 'static {
 
 macro_rules! impl_pixel {
     ($($t:ty, $variant:ident, $name:literal;)*) => {$(
+        impl sealed::Sealed for $t {}
         impl Pixel for $t {
             const TYPE: PixelType = PixelType::$variant;
             const NAME: &'static str = $name;
@@ -104,7 +129,6 @@ impl_pixel! {
 }
 
 /// Runs `$body` with the type alias `$t` bound to the Rust type of `$pixel`.
-#[macro_export]
 macro_rules! dispatch_pixel {
     ($pixel:expr, $t:ident => $body:expr) => {{
         use $crate::pixel::PixelType as P;
@@ -152,6 +176,8 @@ macro_rules! dispatch_pixel {
         }
     }};
 }
+
+pub(crate) use dispatch_pixel;
 
 #[cfg(test)]
 mod tests {

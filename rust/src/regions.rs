@@ -104,7 +104,7 @@ pub fn inside(image: &Voxels<'_>, control: &TaskControl) -> Result<Inside> {
         control.check()?;
         before.clear();
         for (y, below) in below.iter_mut().enumerate() {
-            crate::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, &mut voxels, P::to_f32));
+            crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, &mut voxels, P::to_f32));
             runs(&voxels, &mut forest, &mut row)?;
             forest.join(&row, &before);
             forest.join(&row, below);

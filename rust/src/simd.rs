@@ -4,7 +4,7 @@
 //! ([`Double`]) on AVX-512, AVX2, NEON and plain SSE2 alike. Every operation is one rounding of IEEE 754, and none
 //! of them is a fused multiply-add, so all instruction sets give the same bits.
 
-use crate::eikonal::march::Instructions;
+use crate::cpu::Instructions;
 use fearless_simd::{Level, f32x8, f64x8, prelude::*};
 
 /// Lanes of every vector here.

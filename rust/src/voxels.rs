@@ -1,9 +1,12 @@
 //! Borrowed voxels of any pixel type and any strides: how every kernel reads an image.
 //!
-//! A kernel reads the user's memory once, element by element, and works on private memory afterwards. The
-//! reads are raw and unaligned, and no Rust reference to the memory is ever made, because a writable NumPy view
-//! of the same memory may exist: a change during the read can then give a mixed picture, never a dangling or
-//! out-of-bounds one.
+//! A kernel reads the user's memory once, element by element, and works on private memory afterwards. The reads are raw
+//! and unaligned, within the bounds that were given, and of plain numbers, and no Rust reference to the memory is ever
+//! made, because a writable NumPy view of the same memory may exist.
+//!
+//! That nobody writes meanwhile is for those to see to who run unchecked code: a writer in Python that takes no accessor, a C
+//! extension. Where they do, Rust's memory model calls it a data race; what comes of it is a picture that mixes old and
+//! new voxels, never one of memory that is not the image's.
 
 use crate::error::{Error, Result};
 use crate::grid::Size3;
@@ -20,7 +23,8 @@ pub struct Voxels<'a> {
     lifetime: PhantomData<&'a ()>,
 }
 
-// SAFETY: `Voxels` only reads; `Voxels::from_raw` obliges its caller to keep the memory readable for `'a`.
+// SAFETY: `Voxels` only reads, and `Voxels::from_raw` obliges its caller to keep the memory readable for `'a`, from any
+// thread.
 unsafe impl Send for Voxels<'_> {}
 // SAFETY: as above; shared copies only read.
 unsafe impl Sync for Voxels<'_> {}
@@ -33,7 +37,7 @@ impl<'a> Voxels<'a> {
     ///
     /// # Safety
     /// For `'a`, every `base + x * strides[0] + y * strides[1] + z * strides[2]` with `(x, y, z)` inside `size`
-    /// must be readable for `pixel.size()` bytes.
+    /// must be readable for `pixel.size()` bytes, from any thread.
     pub unsafe fn from_raw(base: *const u8, pixel: PixelType, size: Size3, strides: [isize; 3]) -> Self {
         Self { base, pixel, size, strides, lifetime: PhantomData }
     }
@@ -43,10 +47,7 @@ impl<'a> Voxels<'a> {
     /// # Errors
     /// [`Error::Mismatch`] where the slice is not `size` long.
     pub fn from_slice<T: Pixel>(data: &'a [T], size: Size3) -> Result<Self> {
-        if data.len() != size.voxels() {
-            let (got, expected) = (data.len().to_string(), size.voxels().to_string());
-            return Err(Error::Mismatch { what: "number of voxels", got, expected });
-        }
+        Error::check_lengths("number of voxels", data.len(), size.voxels())?;
         let bytes = size_of::<T>() as isize;
         let strides = size.strides().map(|s| s as isize * bytes);
         // SAFETY: the slice is borrowed for 'a and holds exactly `size` elements.
@@ -94,8 +95,8 @@ impl<'a> Voxels<'a> {
     pub unsafe fn get_unchecked<T: Pixel>(&self, v: [usize; 3]) -> T {
         let offset =
             v[0] as isize * self.strides[0] + v[1] as isize * self.strides[1] + v[2] as isize * self.strides[2];
-        // SAFETY: inside by the caller's promise, readable by that of `from_raw`; `T` is a plain number, so
-        // any bytes are a valid value.
+        // SAFETY: inside by the caller's promise, readable by that of `from_raw`; `Pixel` is sealed, so `T` is a plain
+        // number of `T::TYPE`'s size, of which any bytes are a valid value.
         unsafe { self.base.offset(offset).cast::<T>().read_unaligned() }
     }
 
@@ -142,7 +143,7 @@ impl<'a> Voxels<'a> {
     pub fn read_all(&self, out: &mut [f32]) {
         let size = self.size;
         for (row, out) in out.chunks_mut(size.x()).take(size.y() * size.z()).enumerate() {
-            crate::dispatch_pixel!(self.pixel, P => self.read_row::<P, f32>(0, row % size.y(), row / size.y(), out, P::to_f32));
+            crate::pixel::dispatch_pixel!(self.pixel, P => self.read_row::<P, f32>(0, row % size.y(), row / size.y(), out, P::to_f32));
         }
     }
 

@@ -6,14 +6,15 @@
 use super::speed::Speed;
 use super::team::Team;
 use super::tile::dense::DenseTimes;
+pub use super::tile::drive::Tuning;
 use super::tile::drive::{Driver, Sink};
-pub use super::tile::drive::{Instructions, Tuning};
 use super::tile::shape::{Cube, Shape, Sheet, Slab};
 use super::tile::slot::Budget;
 use super::tile::sparse::SparseTimes;
 use super::tile::window::Front;
 use super::upwind::gradient_component;
 use super::{Seed, StopRule, Time};
+pub use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
 use crate::task::TaskControl;

@@ -60,7 +60,7 @@ impl<'a> Speed<'a> {
 
     /// Speeds of a box of voxels; rows of `out` are `pitch[0]` apart, slices `pitch[1]`.
     pub(crate) fn read_box<T: Time>(&self, start: [usize; 3], extent: [usize; 3], pitch: [usize; 2], out: &mut [T]) {
-        crate::dispatch_pixel!(self.voxels.pixel(), P => match &self.map {
+        crate::pixel::dispatch_pixel!(self.voxels.pixel(), P => match &self.map {
             None => self.read_rows::<P, T>(start, extent, pitch, out, |v| T::from_f64(v.to_f64())),
             Some(map) => {
                 self.read_rows::<P, T>(start, extent, pitch, out, |v| T::from_f64(f64::from(map.speed(v.to_f32()))));
@@ -91,7 +91,7 @@ fn first_bad_speed(voxels: &Voxels<'_>, z: usize, control: &TaskControl) -> Opti
     if control.is_cancelled() {
         return None;
     }
-    crate::dispatch_pixel!(voxels.pixel(), P => first_bad_of::<P>(voxels, z))
+    crate::pixel::dispatch_pixel!(voxels.pixel(), P => first_bad_of::<P>(voxels, z))
 }
 
 fn first_bad_of<P: Pixel>(voxels: &Voxels<'_>, z: usize) -> Option<Error> {

@@ -7,7 +7,7 @@
 //! operations along a line, and with it every bit, is the same for any number of threads.
 
 use super::{reserve, try_filled};
-use crate::eikonal::march::Instructions;
+use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
 use crate::simd::{Double, Kernel, LANES, Single, narrow, run, widen};

@@ -25,7 +25,7 @@ pub mod gaussian;
 mod half_maximum;
 mod stencils;
 
-use crate::eikonal::march::Instructions;
+use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
 use crate::pixel::Pixel;
@@ -132,7 +132,7 @@ pub(crate) fn read_finite_into(image: &Voxels<'_>, volume: &mut [f32], control: 
 fn read_slice(image: &Voxels<'_>, z: usize, slice: &mut [f32], control: &TaskControl) -> Result<()> {
     control.check()?;
     for (y, row) in slice.chunks_mut(image.size().x()).enumerate() {
-        crate::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
+        crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
         if !row.iter().fold(true, |all, v| all & v.is_finite()) {
             let x = row.iter().position(|v| !v.is_finite()).unwrap_or(0);
             return Err(Error::BadVoxel { index: [x, y, z].map(|i| i as i64), value: f64::from(row[x]) });

@@ -1,7 +1,7 @@
 //! Features from the six face neighbours of each voxel.
 
 use super::try_filled;
-use crate::eikonal::march::Instructions;
+use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
 use crate::simd::{Kernel, run};

@@ -11,34 +11,16 @@
 //! The ledger knows no clock and no interpreter: before each wait it asks the caller's `patience` how long to
 //! wait, holding no lock. Under `cfg(loom)` its lock and its condition are loom's.
 
-use crate::error::{Error, Result};
+pub use crate::error::{ALL_STEPS, Access, Place};
+use crate::error::{Conflict, Error, HeldLock, Result};
 #[cfg(loom)]
 use loom::sync::{Condvar, Mutex, MutexGuard};
-use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 #[cfg(not(loom))]
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
-
-/// What a lease allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Reading, beside other readers.
-    Read,
-    /// Reading and writing, alone.
-    Write,
-}
-
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Access::Read => "read",
-            Access::Write => "write",
-        })
-    }
-}
 
 /// A thread of a process. Unlike the system's numbers ours are not given out again when a thread ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,20 +43,6 @@ impl ThreadKey {
     }
 }
 
-/// Where a lease was asked for, for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Source file.
-    pub file: String,
-    /// Line in it.
-    pub line: u32,
-    /// Name of the thread.
-    pub thread: String,
-}
-
-/// Time steps of a lease: every step an image has or may get.
-pub const ALL_STEPS: Range<usize> = 0..usize::MAX;
-
 /// A wish for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -96,28 +64,14 @@ impl Request {
 
     /// The error for a conflict that must not be waited for.
     fn refused_by(&self, held: &Request) -> Error {
-        if self.thread.process != held.thread.process {
-            return Error::Locked(format!(
-                "the process this one was forked from holds {held}; nobody here can release it"
-            ));
-        }
-        let wanted = self.access;
-        Error::Locked(format!("this thread already holds {held}; release it before asking for a {wanted} accessor"))
+        let same_process = self.thread.process == held.thread.process;
+        let conflict = if same_process { Conflict::OwnThread(self.access) } else { Conflict::Forked };
+        Error::Locked { held: held.lock(), conflict }
     }
-}
 
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {} accessor on ", self.access)?;
-        match (self.steps.start, self.steps.end) {
-            (0, usize::MAX) => f.write_str("the whole image")?,
-            (first, end) if end == first + 1 => write!(f, "time step {first}")?,
-            (first, end) => write!(f, "time steps {first} to {}", end - 1)?,
-        }
-        match &self.place {
-            Some(place) => write!(f, " (thread {}, opened at {}:{})", place.thread, place.file, place.line),
-            None => Ok(()),
-        }
+    /// The lock it is once granted.
+    pub fn lock(&self) -> HeldLock {
+        HeldLock { access: self.access, steps: self.steps.clone(), place: self.place.clone() }
     }
 }
 
@@ -203,7 +157,7 @@ impl Ledger {
     pub fn when_free<T>(&self, change: impl FnOnce() -> T) -> Result<T> {
         let state = self.lock();
         match state.leases.first() {
-            Some((_, held)) => Err(Error::Locked(format!("{held} is alive; drop the arrays that hold it first"))),
+            Some((_, held)) => Err(Error::Locked { held: held.lock(), conflict: Conflict::Replacement }),
             None => Ok(change()),
         }
     }

@@ -10,8 +10,8 @@ fn request(thread: u64, access: Access, steps: Range<usize>) -> Request {
     Request { access, steps, thread: key(thread), place: None }
 }
 
-fn never(_: &Request) -> Result<Duration> {
-    Err(Error::LockTimeout("not free".into()))
+fn never(held: &Request) -> Result<Duration> {
+    Err(Error::LockTimeout { held: held.lock(), waited: Duration::ZERO })
 }
 
 #[cfg(not(loom))]
@@ -37,9 +37,9 @@ mod threads {
             let first = lease(&ledger, 1, held, WHOLE).unwrap();
             let own = lease(&ledger, 1, wanted, WHOLE);
             assert_eq!(own.is_ok(), granted);
-            assert!(granted || matches!(own, Err(Error::Locked(_))));
+            assert!(granted || matches!(own, Err(Error::Locked { .. })));
             let other = lease(&ledger, 2, wanted, WHOLE);
-            assert!(if granted { other.is_ok() } else { matches!(other, Err(Error::LockTimeout(_))) });
+            assert!(if granted { other.is_ok() } else { matches!(other, Err(Error::LockTimeout { .. })) });
             drop((own, other, first));
             assert!(lease(&ledger, 2, wanted, WHOLE).is_ok());
         }
@@ -51,8 +51,8 @@ mod threads {
         let _first = lease(&ledger, 1, Access::Write, 0..1).unwrap();
         let _second = lease(&ledger, 1, Access::Write, 1..2).unwrap();
         let _third = lease(&ledger, 2, Access::Write, 2..4).unwrap();
-        assert!(matches!(lease(&ledger, 2, Access::Read, 1..2), Err(Error::LockTimeout(_))));
-        assert!(matches!(lease(&ledger, 2, Access::Read, WHOLE), Err(Error::Locked(_))));
+        assert!(matches!(lease(&ledger, 2, Access::Read, 1..2), Err(Error::LockTimeout { .. })));
+        assert!(matches!(lease(&ledger, 2, Access::Read, WHOLE), Err(Error::Locked { .. })));
         assert_eq!(ledger.held(), 3);
     }
 
@@ -70,8 +70,8 @@ mod threads {
     fn messages_name_steps_thread_and_place() {
         let place = Place { file: "a.py".into(), line: 7, thread: "worker".into() };
         let held = Request { place: Some(place), ..request(1, Access::Write, 3..4) };
-        assert_eq!(held.to_string(), "a write accessor on time step 3 (thread worker, opened at a.py:7)");
-        assert_eq!(request(1, Access::Read, 1..3).to_string(), "a read accessor on time steps 1 to 2");
+        assert_eq!(held.lock().to_string(), "a write accessor on time step 3 (thread worker, opened at a.py:7)");
+        assert_eq!(request(1, Access::Read, 1..3).lock().to_string(), "a read accessor on time steps 1 to 2");
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod threads {
         let wait = Duration::from_millis(30);
         let patience =
             |_: &Request| if began.elapsed() < wait { Ok(wait) } else { never(&request(2, Access::Read, WHOLE)) };
-        assert!(matches!(ledger.acquire(request(2, Access::Read, WHOLE), patience), Err(Error::LockTimeout(_))));
+        assert!(matches!(ledger.acquire(request(2, Access::Read, WHOLE), patience), Err(Error::LockTimeout { .. })));
         assert!(began.elapsed() >= wait);
         drop(held);
         assert_eq!(ledger.held(), 0);
@@ -171,7 +171,7 @@ mod threads {
                         assert!(in_the_way.is_empty());
                         held.push((wish, lease));
                     }
-                    Err(Error::Locked(_)) => assert!(in_the_way.iter().any(|other| other.thread == wish.thread)),
+                    Err(Error::Locked { .. }) => assert!(in_the_way.iter().any(|other| other.thread == wish.thread)),
                     Err(_) => {
                         assert!(!in_the_way.is_empty());
                         assert!(in_the_way.iter().all(|other| other.thread != wish.thread));
@@ -271,7 +271,7 @@ mod interleavings {
                 thread::spawn(move || drop(ledger.acquire(request(2, Access::Read, 0..1), patient).unwrap()))
             };
             let refused = ledger.acquire(request(1, Access::Write, 0..1), |_| panic!("must not wait"));
-            assert!(matches!(refused, Err(Error::Locked(_))));
+            assert!(matches!(refused, Err(Error::Locked { .. })));
             drop(own);
             other.join().unwrap();
             assert_eq!(ledger.held(), 0);
@@ -289,7 +289,7 @@ mod interleavings {
             };
             drop(held);
             let result = impatient.join().unwrap();
-            assert!(matches!(result, Ok(()) | Err(Error::LockTimeout(_))));
+            assert!(matches!(result, Ok(()) | Err(Error::LockTimeout { .. })));
             assert_eq!(ledger.held(), 0);
         });
     }

@@ -8,6 +8,7 @@
 //! one claim has no writers; that is what makes copy-on-write sound, and `mod.rs` upholds it.
 
 use crate::error::{Error, Result};
+use crate::memory::{HUGE_PAGE, HugeMap};
 use crate::task::{resolve_threads, run_on};
 use rayon::prelude::*;
 use std::alloc::{Layout as Block, alloc_zeroed, dealloc};
@@ -21,8 +22,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 const ALIGNMENT: usize = 64;
 /// From here on a buffer is mapped.
 const MAPPED_FROM: usize = 4 << 20;
-/// Size of a huge page, to which mapped buffers are aligned.
-const HUGE_PAGE: usize = 2 << 20;
 
 /// Distinguishes the contents of all buffers of the process; see [`Buffer::stamp`].
 static STAMPS: AtomicU64 = AtomicU64::new(0);
@@ -59,12 +58,8 @@ pub struct Rights {
 
 enum Memory {
     Heap(Block),
-    /// The map holds [`HUGE_PAGE`] bytes more than needed, so that the start can be aligned.
-    Map(#[expect(dead_code, reason = "held to be unmapped when dropped")] memmap2::MmapMut),
-    Foreign {
-        rights: Rights,
-        owner: Box<dyn Owner>,
-    },
+    Map(#[expect(dead_code, reason = "held to be unmapped when dropped")] HugeMap),
+    Foreign { rights: Rights, owner: Box<dyn Owner> },
 }
 
 /// A block of memory that images and views share.
@@ -112,14 +107,8 @@ impl Buffer {
     }
 
     fn mapped(bytes: usize) -> Result<Arc<Self>> {
-        let refused = || Error::OutOfMemory { bytes: bytes as u128 };
-        let padded = bytes.checked_add(HUGE_PAGE).filter(|&n| n <= isize::MAX as usize).ok_or_else(refused)?;
-        let mut map = memmap2::MmapMut::map_anon(padded).map_err(|_| refused())?;
-        advise_huge_pages(&map);
-        let padding = map.as_ptr().align_offset(HUGE_PAGE).min(HUGE_PAGE);
-        // SAFETY: `padding` is at most the bytes that were mapped in excess.
-        let start = unsafe { NonNull::new_unchecked(map.as_mut_ptr().add(padding)) };
-        Ok(Self::from_parts(start, bytes, Memory::Map(map)))
+        let map = HugeMap::new(bytes)?;
+        Ok(Self::from_parts(map.start(), bytes, Memory::Map(map)))
     }
 
     /// Memory of somebody else, kept alive by `owner`.
@@ -148,9 +137,9 @@ impl Buffer {
     /// `bytes` bytes from `start` must stay readable until this returns.
     pub unsafe fn copy_of(start: NonNull<u8>, bytes: usize) -> Result<Arc<Self>> {
         let copy = Self::zeroed(bytes)?;
-        // SAFETY: the source is readable by the caller's promise; the target holds as many bytes, is new, and so
-        // overlaps nothing.
-        unsafe { copy_bytes(start, copy.start, bytes)? };
+        // SAFETY: the source is readable by the caller's promise. The target holds as many bytes, zeros; it is new, so
+        // nobody else accesses it and it overlaps nothing.
+        unsafe { fill_from(start, std::slice::from_raw_parts_mut(copy.start.as_ptr(), bytes))? };
         Ok(copy)
     }
 
@@ -204,70 +193,48 @@ impl Drop for Buffer {
     }
 }
 
-/// Memory to be copied, `chunk` bytes at a time.
-struct Copy {
-    from: NonNull<u8>,
-    to: NonNull<u8>,
-    bytes: usize,
-    chunk: usize,
-}
+/// Where bytes are copied from.
+struct Source(NonNull<u8>);
 
-// SAFETY: addresses only; `Copy::part` obliges its caller.
-unsafe impl Sync for Copy {}
+// SAFETY: an address only; `Source::copy_to` obliges its caller.
+unsafe impl Sync for Source {}
 
-impl Copy {
-    fn parts(&self) -> usize {
-        self.bytes.div_ceil(self.chunk)
-    }
-
-    /// Copies part `n`.
+impl Source {
+    /// Fills `part` with the bytes from `offset` on.
     ///
     /// # Safety
-    /// `bytes` bytes must be readable at `from` and writable at `to`, the two must not overlap, and nobody else may copy
-    /// this part meanwhile.
-    unsafe fn part(&self, n: usize) {
-        let offset = n * self.chunk;
-        assert!(offset <= self.bytes);
-        let bytes = self.chunk.min(self.bytes - offset);
-        // SAFETY: `offset + bytes` is at most `self.bytes`; the rest is the caller's promise.
-        unsafe { self.from.add(offset).copy_to_nonoverlapping(self.to.add(offset), bytes) }
+    /// They must be readable, and no part of `part`.
+    unsafe fn copy_to(&self, offset: usize, part: &mut [u8]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(offset).as_ptr().copy_to_nonoverlapping(part.as_mut_ptr(), part.len()) }
     }
 }
 
-/// Copies large memory with several threads: most of the time goes into the first touch of new pages.
+/// Fills `to` with the bytes from `from` on, with several threads if they are many: most of the time goes into the first touch
+/// of new pages.
 ///
 /// # Errors
 /// [`Error::Internal`] for a panic.
 ///
 /// # Safety
-/// `bytes` bytes must be readable at `from` and writable at `to`, and the two must not overlap.
-unsafe fn copy_bytes(from: NonNull<u8>, to: NonNull<u8>, bytes: usize) -> Result<()> {
-    if bytes < PARALLEL_FROM {
-        // SAFETY: the caller's promise.
-        unsafe { from.copy_to_nonoverlapping(to, bytes) };
-        return Ok(());
+/// As many bytes as there are in `to` must be readable at `from`, and not overlap with it.
+unsafe fn fill_from(from: NonNull<u8>, to: &mut [u8]) -> Result<()> {
+    let (source, bytes) = (Source(from), to.len());
+    let threads = if bytes < PARALLEL_FROM { 1 } else { resolve_threads(None)?.min(MOST_COPIERS) };
+    let chunk = bytes.div_ceil(threads).next_multiple_of(HUGE_PAGE).max(HUGE_PAGE);
+    // SAFETY: the caller's promise; chunks are disjoint and together the whole.
+    let copy = |(n, part): (usize, &mut [u8])| unsafe { source.copy_to(n * chunk, part) };
+    if threads > 1 {
+        let together = run_on(threads, || {
+            to.par_chunks_mut(chunk).enumerate().for_each(copy);
+            Ok(())
+        });
+        if !matches!(together, Err(Error::NoThreads(_))) {
+            return together;
+        }
     }
-    let chunk = bytes.div_ceil(resolve_threads(None)?.min(MOST_COPIERS)).next_multiple_of(HUGE_PAGE);
-    let copy = Copy { from, to, bytes, chunk };
-    // SAFETY: the caller's promise; each part is copied once.
-    let copy_part = |n: usize| unsafe { copy.part(n) };
-    let together = run_on(copy.parts(), || {
-        (0..copy.parts()).into_par_iter().for_each(copy_part);
-        Ok(())
-    });
-    match together {
-        Err(Error::NoThreads(_)) => (0..copy.parts()).for_each(copy_part),
-        done => done?,
-    }
+    to.chunks_mut(chunk).enumerate().for_each(copy);
     Ok(())
-}
-
-/// Advice only: a system without huge pages works as well, slower.
-fn advise_huge_pages(map: &memmap2::MmapMut) {
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(memmap2::Advice::HugePage);
-    #[cfg(not(target_os = "linux"))]
-    let _ = map;
 }
 
 /// An image's share in a buffer.

@@ -44,11 +44,8 @@ impl Pixels {
     /// # Errors
     /// [`Error::Mismatch`] where the buffer is not as long as the layout says.
     pub fn of(layout: Layout, buffer: Arc<Buffer>) -> Result<Self> {
-        if buffer.bytes() == layout.bytes() {
-            return Ok(Self { layout, claim: Arc::new(Claim::new(buffer)) });
-        }
-        let (got, expected) = (buffer.bytes().to_string(), layout.bytes().to_string());
-        Err(Error::Mismatch { what: "number of bytes", got, expected })
+        Error::check_lengths("number of bytes", buffer.bytes(), layout.bytes())?;
+        Ok(Self { layout, claim: Arc::new(Claim::new(buffer)) })
     }
 
     fn buffer(&self) -> &Arc<Buffer> {

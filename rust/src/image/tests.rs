@@ -128,8 +128,8 @@ fn initialize_again_needs_no_leases_and_leaves_old_views_their_voxels() {
     set_first(&view, 9);
     let held = lease(&image, Access::Read);
     let other = Layout::new(PixelType::F32, &[5, 5, 5], 1).unwrap();
-    assert!(matches!(image.put(Pixels::zeroed(other).unwrap()), Err(Error::Locked(_))));
-    assert!(matches!(image.check_replaceable(), Err(Error::Locked(_))));
+    assert!(matches!(image.put(Pixels::zeroed(other).unwrap()), Err(Error::Locked { .. })));
+    assert!(matches!(image.check_replaceable(), Err(Error::Locked { .. })));
     drop(held);
     image.put(Pixels::zeroed(other).unwrap()).unwrap();
     assert_eq!((first(&view), image.layout()), (9, Some(other)));

@@ -7,7 +7,7 @@ use super::Extremum;
 use super::fold::{Extreme, Fold, Max, Min, Order, best_lane};
 use super::lines::{Axis, Lines, Run, Slab, Strided};
 use super::number::Number;
-use super::simd::{Kernel, dispatch};
+use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::memory::try_filled;
 use crate::task::TaskControl;
@@ -91,10 +91,10 @@ impl<T: Number, O: Order<T>> Band<'_, T, O> {
         let whole = range.len() - range.len() % TOGETHER;
         for slice in (range.start..range.start + whole).step_by(TOGETHER) {
             control.check()?;
-            dispatch(Slices::<T, O, TOGETHER> { band: &mut self, slice });
+            vectorize(Slices::<T, O, TOGETHER> { band: &mut self, slice });
         }
         for slice in range.start + whole..range.end {
-            dispatch(Slices::<T, O, 1> { band: &mut self, slice });
+            vectorize(Slices::<T, O, 1> { band: &mut self, slice });
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ struct Slices<'b, 'a, T: Number, O, const N: usize> {
     slice: usize,
 }
 
-impl<T: Number, O: Order<T>, const N: usize> Kernel for Slices<'_, '_, T, O, N> {
+impl<T: Number, O: Order<T>, const N: usize> Vectorize for Slices<'_, '_, T, O, N> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

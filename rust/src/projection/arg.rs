@@ -4,7 +4,7 @@ use super::Extremum;
 use super::fold::{Extreme, Fold, Max, Min, Order, first_number};
 use super::lines::{Lines, Run, Slab};
 use super::number::Number;
-use super::simd::{Kernel, dispatch};
+use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::try_filled;
 use crate::task::TaskControl;
@@ -40,7 +40,7 @@ fn fold<T: Number, O: Order<T>>(lines: Lines<'_, T>, out: &mut [i32], control: &
     out.par_chunks_mut(chunk).enumerate().try_for_each(|(i, out)| {
         control.check()?;
         let mut best = try_filled(out.len(), O::START)?;
-        dispatch(Chunk { lines, first: i * chunk, best: &mut best, out, order: PhantomData::<O> });
+        vectorize(Chunk { lines, first: i * chunk, best: &mut best, out, order: PhantomData::<O> });
         Ok(())
     })
 }
@@ -54,7 +54,7 @@ struct Chunk<'a, T: Number, O> {
     order: PhantomData<O>,
 }
 
-impl<T: Number, O: Order<T>> Kernel for Chunk<'_, T, O> {
+impl<T: Number, O: Order<T>> Vectorize for Chunk<'_, T, O> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

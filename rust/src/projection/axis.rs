@@ -8,7 +8,7 @@ use super::Extremum;
 use super::fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
 use super::lines::{Dense, Lines, Piece, Run, Slab, Strided};
 use super::number::Number;
-use super::simd::{Kernel, dispatch};
+use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::memory::try_filled;
 use crate::task::TaskControl;
@@ -89,7 +89,7 @@ fn fold<T: Number, F: Fold<T>>(
     let chunk = lines.chunk::<F::Acc>();
     out.par_chunks_mut(chunk).enumerate().try_for_each(|(i, out)| {
         control.check()?;
-        dispatch(Chunk::<T, F> { lines, params, first: i * chunk, out });
+        vectorize(Chunk::<T, F> { lines, params, first: i * chunk, out });
         Ok(())
     })
 }
@@ -102,7 +102,7 @@ struct Chunk<'a, T: Number, F: Fold<T>> {
     out: &'a mut [F::Acc],
 }
 
-impl<T: Number, F: Fold<T>> Kernel for Chunk<'_, T, F> {
+impl<T: Number, F: Fold<T>> Vectorize for Chunk<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

@@ -4,11 +4,11 @@
 //! sample taken in these cells is an average of those voxels. A coarse brick covers 8 fine ones along each axis.
 
 use super::number::Number;
-use super::simd::{Kernel, dispatch};
-use crate::dispatch_pixel;
+use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::grid::Size3;
 use crate::memory::try_filled;
+use crate::pixel::dispatch_pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -73,7 +73,7 @@ impl Bricks {
             control.check()?;
             let width = voxels.size().x();
             let ends = Ends { low: try_filled(width, T::CEILING)?, high: try_filled(width, T::FLOOR)? };
-            dispatch(BrickRow::<T> { voxels, y: i % ny, z: i / ny, row, ends });
+            vectorize(BrickRow::<T> { voxels, y: i % ny, z: i / ny, row, ends });
             Ok(())
         })?;
         let coarse = fine.coarser()?;
@@ -120,7 +120,7 @@ struct BrickRow<'a, 'v, T> {
     ends: Ends<T>,
 }
 
-impl<T: Number> Kernel for BrickRow<'_, '_, T> {
+impl<T: Number> Vectorize for BrickRow<'_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(mut self) {

@@ -9,7 +9,7 @@ use super::lines::Run;
 use super::number::{Number, Summand};
 use std::marker::PhantomData;
 
-/// A way to make one number of a line. Everything is `#[inline(always)]`, see `simd.rs`.
+/// A way to make one number of a line. Everything is `#[inline(always)]`, see [`crate::cpu::Vectorize`].
 pub(super) trait Fold<T: Number> {
     /// The running result, which is also the output's type.
     type Acc: Copy + Send + Sync;

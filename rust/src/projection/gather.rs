@@ -5,56 +5,31 @@
 
 use super::packet::{LANES, NOTHING, Packet, STEPS};
 use super::rays::{Grid, PLACES};
+use crate::cpu::Level;
 use crate::pixel::{Pixel, PixelType};
 
-/// Which instructions sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    /// One sample after the other.
-    Scalar,
-    /// 512-bit gathers.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    /// 256-bit gathers.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
+/// The instructions to sample `grid` with: those given if they can read its voxels, else none.
+pub(super) fn fitting<T: Pixel>(level: Level, grid: &Grid<'_, T>) -> Level {
+    let dense = grid.strides[0] == size_of::<T>() as isize && grid.size.iter().all(|&n| n > 1);
+    if dense && bytes_per_pair(T::TYPE).is_some() { level } else { Level::Baseline }
 }
 
-impl Unit {
-    /// Those that this processor has, the slowest first.
-    pub(super) fn available() -> Vec<Self> {
-        let mut units = vec![Self::Scalar];
+/// Takes the samples of a stretch.
+///
+/// # Safety
+/// * The level comes from [`fitting`] for this grid.
+/// * The corner of the stretch comes from [`Corner::of`] for its samples and this level.
+/// * The samples from `first` to `last` of each lane lie inside the volume.
+#[inline(always)]
+pub(super) unsafe fn sweep<T: Pixel>(level: Level, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+    match level {
+        // SAFETY: the caller's promise; the token proves the instructions.
         #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            units.extend(has!("avx2").then_some(Self::Avx2));
-            units.extend((has!("avx512f") && has!("avx512bw") && has!("avx512dq")).then_some(Self::Avx512));
-        }
-        units
-    }
-
-    /// This unit if it can read voxels like those of `grid`, else the scalar one.
-    pub(super) fn fitting<T: Pixel>(self, grid: &Grid<'_, T>) -> Self {
-        let dense = grid.strides[0] == size_of::<T>() as isize && grid.size.iter().all(|&n| n > 1);
-        if dense && bytes_per_pair(T::TYPE).is_some() { self } else { Self::Scalar }
-    }
-
-    /// Takes the samples of a stretch.
-    ///
-    /// # Safety
-    /// This unit must come from [`Unit::fitting`] for this grid, the corner from [`Corner::of`] for the samples of the
-    /// stretch, and those from `first` to `last` of each lane must lie inside the volume.
-    #[inline(always)]
-    pub(super) unsafe fn sweep<T: Pixel>(self, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
-        match self {
-            Self::Scalar => unreachable!("the scalar unit has no corners"),
-            // SAFETY: `available` asked for the instructions; the rest is the caller's promise.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { super::gather_x86::sweep_avx512(grid, stretch) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { super::gather_x86::sweep_avx2(grid, stretch) },
-        }
+        Level::Avx512(token) => unsafe { super::gather_x86::sweep_avx512(token, grid, stretch) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(token) => unsafe { super::gather_x86::sweep_avx2(token, grid, stretch) },
+        _ => unreachable!("without gather instructions there are no corners"),
     }
 }
 
@@ -63,17 +38,18 @@ impl Unit {
 pub(super) struct Corner(pub(super) [i64; 3]);
 
 impl Corner {
-    /// The corner of a box of positions, unless the unit takes one sample after the other or offsets of voxels within
-    /// the box may exceed 32 bits.
+    /// The corner of a box of positions, unless there are no gather instructions or offsets of voxels within the box may
+    /// exceed 32 bits.
     #[inline(always)]
-    pub(super) fn of<T>(grid: &Grid<'_, T>, unit: Unit, ends: [[i64; 2]; 3]) -> Option<Self> {
+    pub(super) fn of<T>(grid: &Grid<'_, T>, level: Level, ends: [[i64; 2]; 3]) -> Option<Self> {
         let corner = ends.map(|[low, _]| low >> PLACES);
         let reach = |a: usize| {
             let cells = ((ends[a][1] >> PLACES) - corner[a]) as u64;
             (cells + 2).saturating_mul(grid.strides[a].unsigned_abs() as u64)
         };
         let near = reach(0).saturating_add(reach(1)).saturating_add(reach(2)) < 1 << 30;
-        (unit != Unit::Scalar && near).then_some(Self(corner))
+        let gathers = matches!(level, Level::Avx2(_) | Level::Avx512(_));
+        (gathers && near).then_some(Self(corner))
     }
 
     /// Address of the voxel at the corner, which may lie outside.
@@ -131,7 +107,7 @@ impl Default for Swept {
     }
 }
 
-/// Bytes that reading two neighbours along x touches from the first on; `None` for types that only the scalar unit reads.
+/// Bytes that reading two neighbours along x touches from the first on; `None` for types that are read one by one.
 pub(super) const fn bytes_per_pair(pixel: PixelType) -> Option<usize> {
     match pixel {
         PixelType::U8 | PixelType::I8 | PixelType::U16 | PixelType::I16 => Some(4),

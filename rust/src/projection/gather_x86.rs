@@ -1,20 +1,28 @@
-//! The two x86 units of `gather.rs`.
+//! Sampling with the gather instructions of x86; see `gather.rs`.
 
 use super::gather::{Stretch, Swept};
 use super::packet::NOTHING;
 use super::rays::Grid;
+use crate::cpu::{Avx2, Avx512};
 use crate::pixel::{Pixel, PixelType};
 use std::arch::x86_64::*;
 
 /// One over the number of steps of a position's fraction.
 const FINEST: f32 = 1.0 / (1 << 24) as f32;
 
-/// See [`super::gather::Unit::sweep`].
+/// See [`super::gather::sweep`].
 ///
 /// # Safety
-/// The processor must have AVX-512 F, BW and DQ; the rest as there.
+/// As there.
+pub(super) unsafe fn sweep_avx512<T: Pixel>(_: Avx512, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+    // SAFETY: the caller's promise; the token proves the instructions.
+    unsafe { sweep_in_512_bits(grid, stretch) }
+}
+
+/// # Safety
+/// As [`sweep_avx512`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
-pub(super) unsafe fn sweep_avx512<T: Pixel>(grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+unsafe fn sweep_in_512_bits<T: Pixel>(grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
     let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
     let limits = stretch.corner.limits(grid).map(|limit| _mm512_set1_epi32(limit));
@@ -109,16 +117,15 @@ unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask1
     (_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(b))
 }
 
-/// See [`super::gather::Unit::sweep`].
+/// See [`super::gather::sweep`].
 ///
 /// # Safety
-/// The processor must have AVX2; the rest as there.
-#[target_feature(enable = "avx2")]
-pub(super) unsafe fn sweep_avx2<T: Pixel>(grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+/// As there.
+pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
     let mut swept = Swept::default();
     let starts = stretch.starts();
     for half in 0..2 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise; the token proves the instructions.
         unsafe { sweep_half_avx2(grid, stretch, &starts, half, &mut swept) };
     }
     swept

@@ -109,10 +109,7 @@ impl<'a, T: Number> Lines<'a, T> {
             return Err(Error::Mismatch { what: "pixel type", got, expected });
         }
         let [rows, width] = slab.output_size(voxels);
-        if outputs != rows * width {
-            let (got, expected) = (outputs.to_string(), (rows * width).to_string());
-            return Err(Error::Mismatch { what: "output pixels", got, expected });
-        }
+        Error::check_lengths("output pixels", outputs, rows * width)?;
         Ok(Self::unchecked(voxels, slab, rows, width))
     }
 

@@ -24,7 +24,6 @@ mod number;
 mod packet;
 mod raycast;
 mod rays;
-mod simd;
 mod sliding;
 
 pub use all_axes::extremum_all_axes;

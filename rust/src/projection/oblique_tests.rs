@@ -1,10 +1,10 @@
 //! Rays against the plain ray caster, bit for bit.
 
-use super::gather::Unit;
 use super::packet::NOTHING;
 use super::raycast::{Shot, render, render_on, render_plain};
 use super::rays::{Beam, Camera};
 use super::{Bricks, Number};
+use crate::cpu::Instructions;
 use crate::error::Error;
 use crate::grid::Size3;
 use crate::task::{TaskControl, run_on};
@@ -33,11 +33,11 @@ fn check<T: Number>(data: &[T], size: [usize; 3], camera: &Camera) -> Picture {
         assert_eq!(got.0, plain.0);
         assert!(!depths || got.1 == plain.1);
     }
-    for unit in Unit::available() {
+    for instructions in Instructions::ALL {
         let got = shoot(camera, true, |shot| {
-            run_on(1, || render_on(unit, &voxels, Some(&bricks), camera, shot, &control)).unwrap();
+            run_on(1, || render_on(instructions.level(), &voxels, Some(&bricks), camera, shot, &control)).unwrap();
         });
-        assert!(got == plain, "{unit:?}");
+        assert!(got == plain, "{instructions:?}");
     }
     plain
 }

@@ -1,8 +1,9 @@
 //! Sixteen neighbouring rays that are sampled side by side.
 
-use super::gather::{Corner, Stretch, Unit};
+use super::gather::{Corner, Stretch, sweep};
 use super::number::Number;
 use super::rays::{Fixed3, Grid, Ray, Rays};
+use crate::cpu::Level;
 use crate::error::Result;
 
 /// Rays of a packet along each side of its square.
@@ -110,9 +111,9 @@ impl Packet {
 
     /// Takes the samples `from ..= to`, at most [`STEPS`], of every ray.
     #[inline(always)]
-    pub(super) fn take<T: Number>(&mut self, grid: &Grid<'_, T>, unit: Unit, from: i64, to: i64) {
-        match Corner::of(grid, unit, self.spread.over(from, to)) {
-            Some(corner) => self.take_together(grid, unit, corner, from, to),
+    pub(super) fn take<T: Number>(&mut self, grid: &Grid<'_, T>, level: Level, from: i64, to: i64) {
+        match Corner::of(grid, level, self.spread.over(from, to)) {
+            Some(corner) => self.take_together(grid, level, corner, from, to),
             None => (0..LANES).for_each(|lane| {
                 let (first, last) = (self.ends[0][lane].max(from), self.ends[1][lane].min(to));
                 (first..=last).for_each(|k| self.take_one(grid, lane, k));
@@ -138,13 +139,14 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn take_together<T: Number>(&mut self, grid: &Grid<'_, T>, unit: Unit, corner: Corner, from: i64, to: i64) {
+    fn take_together<T: Number>(&mut self, grid: &Grid<'_, T>, level: Level, corner: Corner, from: i64, to: i64) {
         let relative = |ends: &[i64; LANES]| ends.map(|k| k.saturating_sub(from).clamp(-1, STEPS) as i32);
         let steps = (to - from + 1) as i32;
         let [first, last] = [relative(&self.ends[0]), relative(&self.ends[1])];
         let stretch = Stretch { packet: self, corner, from, steps, first, last };
-        // SAFETY: the unit can read this grid, `Corner::of` says so; `first` and `last` keep to samples inside.
-        let swept = unsafe { unit.sweep(grid, &stretch) };
+        // SAFETY: `level` fits the grid, as `render_typed` saw to; the corner was made for these samples; `first` and
+        // `last` keep to samples inside.
+        let swept = unsafe { sweep(level, grid, &stretch) };
         for lane in 0..LANES {
             let mut best = self.best(lane);
             best.take(swept.value[lane], from + i64::from(swept.at[lane]));

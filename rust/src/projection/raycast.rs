@@ -7,14 +7,14 @@
 //! the oracle.
 
 use super::bricks::{BRICK_BITS, Bricks};
-use super::gather::Unit;
+use super::gather::fitting;
 use super::number::Number;
 use super::packet::{Best, LANES, Packet, SIDE, STEPS, Spread};
 use super::rays::{Camera, Grid, PLACES, Rays};
-use super::simd::{Kernel, dispatch};
-use crate::dispatch_pixel;
+use crate::cpu::{Level, Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::{try_filled, try_with_room};
+use crate::pixel::dispatch_pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
@@ -64,13 +64,12 @@ pub fn render(
     shot: Shot<'_>,
     control: &TaskControl,
 ) -> Result<()> {
-    let fastest = Unit::available().pop().unwrap_or(Unit::Scalar);
-    render_on(fastest, voxels, bricks, camera, shot, control)
+    render_on(Level::best(), voxels, bricks, camera, shot, control)
 }
 
 /// [`render`] with certain instructions.
 pub(super) fn render_on(
-    unit: Unit,
+    level: Level,
     voxels: &Voxels<'_>,
     bricks: Option<&Bricks>,
     camera: &Camera,
@@ -84,7 +83,7 @@ pub(super) fn render_on(
         let (got, expected) = (format!("{:?}", bricks.voxels()), format!("{:?}", voxels.size()));
         return Err(Error::Mismatch { what: "volume of the bricks", got, expected });
     }
-    dispatch_pixel!(voxels.pixel(), T => render_typed(&Grid::<T>::new(voxels)?, bricks, camera, shot, unit, control))
+    dispatch_pixel!(voxels.pixel(), T => render_typed(&Grid::<T>::new(voxels)?, bricks, camera, shot, level, control))
 }
 
 /// Renders the volume one sample after the other, skipping none: slow, and what [`render`] is tested against.
@@ -119,10 +118,10 @@ fn render_typed<T: Number>(
     bricks: Option<&Bricks>,
     camera: &Camera,
     shot: Shot<'_>,
-    unit: Unit,
+    level: Level,
     control: &TaskControl,
 ) -> Result<()> {
-    let unit = unit.fitting(grid);
+    let level = fitting(level, grid);
     let with_depths = !shot.depths.is_empty();
     let pixels = TILE * camera.size[0];
     let mut depths = shot.depths.chunks_mut(pixels);
@@ -130,8 +129,8 @@ fn render_typed<T: Number>(
     bands.extend(shot.values.chunks_mut(pixels).map(|values| (values, depths.next().unwrap_or_default())));
     bands.into_par_iter().enumerate().try_for_each(|(i, (values, depths))| {
         let (packets, rays) = (try_filled(PACKETS * PACKETS, Packet::default())?, Rays::new(camera));
-        let tile = Tile { grid, bricks, unit, with_depths, asks: Asks::default(), packets };
-        dispatch(Band { tile, rays, top: i * TILE, shot: Shot { values, depths }, control })
+        let tile = Tile { grid, bricks, level, with_depths, asks: Asks::default(), packets };
+        vectorize(Band { tile, rays, top: i * TILE, shot: Shot { values, depths }, control })
     })
 }
 
@@ -146,7 +145,7 @@ struct Band<'a, 'v, T> {
     control: &'a TaskControl,
 }
 
-impl<T: Number> Kernel for Band<'_, '_, T> {
+impl<T: Number> Vectorize for Band<'_, '_, T> {
     type Output = Result<()>;
     #[inline(always)]
     fn run(mut self) -> Result<()> {
@@ -179,7 +178,7 @@ impl<T> Band<'_, '_, T> {
 struct Tile<'a, 'v, T> {
     grid: &'a Grid<'v, T>,
     bricks: Option<&'a Bricks>,
-    unit: Unit,
+    level: Level,
     /// Whether the first of equal samples is asked for.
     with_depths: bool,
     asks: Asks,
@@ -328,7 +327,7 @@ impl<T: Number> Tile<'_, '_, T> {
                 return;
             }
         }
-        self.packets[i].take(self.grid, self.unit, from, to);
+        self.packets[i].take(self.grid, self.level, from, to);
     }
 
     /// Whether the bricks around some samples of a packet allow a better one.

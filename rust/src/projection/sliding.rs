@@ -9,11 +9,12 @@ use super::Extremum;
 use super::fold::{Max, Min, Order, first_number};
 use super::lines::{Axis, Lines, Run, Slab, Strided};
 use super::number::Number;
-use super::simd::{Kernel, dispatch};
+use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
-use crate::memory::try_filled;
+use crate::memory::{DisjointPart, DisjointWriter, try_filled};
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
+use ndarray::ArrayViewMut3;
 use rayon::prelude::*;
 use std::marker::PhantomData;
 
@@ -38,10 +39,7 @@ pub fn sliding_extremum<T: Number>(
         let got = format!("{width} on an axis of {n} voxels");
         return Err(Error::BadArgument { name: "thickness", got, allowed: "1 to the number of voxels along the axis" });
     }
-    if out.len() != voxels.size().voxels() {
-        let (got, expected) = (out.len().to_string(), voxels.size().voxels().to_string());
-        return Err(Error::Mismatch { what: "output voxels", got, expected });
-    }
+    Error::check_lengths("output voxels", out.len(), voxels.size().voxels())?;
     match which {
         Extremum::Max => slide::<T, Max>(voxels, axis, width, out, control),
         Extremum::Min => slide::<T, Min>(voxels, axis, width, out, control),
@@ -61,54 +59,31 @@ fn slide<T: Number, O: Order<T>>(
     let whole = Slab::whole(voxels, axis);
     let outputs: usize = whole.output_size(voxels).iter().product();
     let lines = Lines::separate(voxels, &whole, outputs)?;
-    let steps = output_steps(voxels, axis);
+    let [x, y, z] = voxels.size().array();
+    let array = ArrayViewMut3::from_shape((z, y, x), out)
+        .map_err(|error| Error::Internal(format!("the result has another shape: {error}")))?;
+    // Along the lines' pixels, rows and depth, as they are written.
+    let [row, pixel] = axis.others();
+    let writer = DisjointWriter::new(array).permuted([pixel as usize, row as usize, axis as usize]);
     let strip = (STRIP_BYTES / size_of::<T>() / width).clamp(16, lines.width.max(16)).min(lines.width);
     let strips = lines.width.div_ceil(strip);
-    let target = Target { base: out.as_mut_ptr(), steps };
     (0..lines.rows * strips).into_par_iter().try_for_each(|i| {
         control.check()?;
         let (row, pixel) = (i / strips, i % strips * strip);
         let pixels = strip.min(lines.width - pixel);
         let mut kept = try_filled((width + 1) * pixels, O::START)?;
-        dispatch(Strip { lines, target, row, pixel, pixels, width, kept: &mut kept, order: PhantomData::<O> });
+        // SAFETY: strips do not overlap.
+        let out = unsafe { writer.part([pixel, row, 0], [pixels, 1, lines.depth])? };
+        vectorize(Strip { lines, out, row, pixel, pixels, width, kept: &mut kept, order: PhantomData::<O> });
         Ok(())
     })
-}
-
-/// Elements between neighbours of the output along (depth, row, pixel).
-fn output_steps(voxels: &Voxels<'_>, axis: Axis) -> [usize; 3] {
-    let strides = voxels.size().strides();
-    let [row, pixel] = axis.others();
-    [strides[axis as usize], strides[row as usize], strides[pixel as usize]]
-}
-
-/// The output, of which each strip writes its own voxels.
-#[derive(Clone, Copy)]
-struct Target<T> {
-    base: *mut T,
-    steps: [usize; 3],
-}
-
-// SAFETY: strips write disjoint voxels of a slice that `slide` borrows mutably for as long as they run.
-unsafe impl<T: Send> Send for Target<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for Target<T> {}
-
-impl<T: Number> Target<T> {
-    /// # Safety
-    /// The indices must lie inside and no other strip may write this voxel.
-    #[inline(always)]
-    unsafe fn set(&self, depth: usize, row: usize, pixel: usize, value: T) {
-        let offset = depth * self.steps[0] + row * self.steps[1] + pixel * self.steps[2];
-        // SAFETY: the caller's promise.
-        unsafe { self.base.add(offset).write(value) };
-    }
 }
 
 /// Neighbouring lines of one output row, done together.
 struct Strip<'a, T: Number, O> {
     lines: Lines<'a, T>,
-    target: Target<T>,
+    /// Voxels of the output: along the pixels of the strip, one row, along the axis.
+    out: DisjointPart<'a, T>,
     row: usize,
     pixel: usize,
     pixels: usize,
@@ -118,7 +93,7 @@ struct Strip<'a, T: Number, O> {
     order: PhantomData<O>,
 }
 
-impl<T: Number, O: Order<T>> Kernel for Strip<'_, T, O> {
+impl<T: Number, O: Order<T>> Vectorize for Strip<'_, T, O> {
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
@@ -167,24 +142,34 @@ impl<T: Number, O: Order<T>> Strip<'_, T, O> {
         for q in 0..self.width.min(self.lines.depth - block) {
             let next = self.voxels_at(block + self.width + q);
             let (suffixes, prefix) = self.kept.split_at(self.width * n);
-            for (i, (s, p)) in suffixes[q * n..(q + 1) * n].iter().zip(prefix.iter()).enumerate() {
-                let best = O::better(*s, *p);
-                let value = if T::HAS_NAN && best == O::START { self.settle(block + q, i, best) } else { best };
-                // SAFETY: the voxel lies inside and belongs to this strip.
-                unsafe { self.target.set(block + q, self.row, self.pixel + i, value) };
-            }
+            let (suffixes, prefix) = (&suffixes[q * n..(q + 1) * n], &prefix[..n]);
+            let window = Window { lines: self.lines, before: self.before(), width: self.width, depth: block + q };
+            self.out.fill_row(0, block + q, n, |i| {
+                let best = O::better(suffixes[i], prefix[i]);
+                if T::HAS_NAN && best == O::START { window.settle::<O>(self.row, self.pixel + i, best) } else { best }
+            });
             // SAFETY: `voxels_at` gave a run of `n` voxels.
             unsafe { take::<T, O>(next, &mut self.kept[self.width * n..]) };
         }
     }
+}
 
-    /// The NaN rule for the window of voxel `depth`, which nothing beat.
+/// The window around voxel `depth` of a line.
+struct Window<'a, T> {
+    lines: Lines<'a, T>,
+    before: usize,
+    width: usize,
+    depth: usize,
+}
+
+impl<T: Number> Window<'_, T> {
+    /// The NaN rule, for a window in which nothing beat `best`.
     #[inline(always)]
-    fn settle(&self, depth: usize, i: usize, best: T) -> T {
-        let first = depth.saturating_sub(self.before());
-        let end = (depth + self.width - self.before()).min(self.lines.depth);
-        // SAFETY: the window was cut to the axis, the strip lies inside.
-        let found = unsafe { first_number(self.lines.along_from(first, self.row, self.pixel + i), end - first) };
+    fn settle<O: Order<T>>(&self, row: usize, pixel: usize, best: T) -> T {
+        let first = self.depth.saturating_sub(self.before);
+        let end = (self.depth + self.width - self.before).min(self.lines.depth);
+        // SAFETY: the window was cut to the axis, the line lies inside.
+        let found = unsafe { first_number(self.lines.along_from(first, row, pixel), end - first) };
         if found.is_none() { O::NOTHING } else { best }
     }
 }

@@ -8,9 +8,9 @@
 //! write to a read-only one) is validated by its author. Such a race can give a mixed picture; reads are raw, within
 //! bounds and of plain numbers, so it gives nothing worse.
 
-use crate::dispatch_pixel;
 use crate::error::Error;
 use crate::grid::Size3;
+use crate::pixel::dispatch_pixel;
 use crate::pixel::{Pixel, PixelType};
 use crate::voxels::Voxels;
 use numpy::npyffi::{PY_ARRAY_API, npy_intp};

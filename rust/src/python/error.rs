@@ -20,7 +20,7 @@ impl From<Error> for PyErr {
             Error::Frozen => ours("RequestError", text),
             Error::NoSuchStep { .. } => ours("TimeStepError", text),
             Error::Mismatch { .. } => PyValueError::new_err(text),
-            Error::Locked(_) | Error::LockTimeout(_) => ours("MemoryIsLockedError", text),
+            Error::Locked { .. } | Error::LockTimeout { .. } => ours("MemoryIsLockedError", text),
             Error::Cancelled => ours("Cancelled", text),
             Error::Internal(_) => ours("InternalError", text),
         }

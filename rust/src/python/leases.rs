@@ -33,7 +33,7 @@ pub(super) fn acquire(py: Python<'_>, ledger: &Arc<Ledger>, asking: Asking) -> P
     let mut wait = Wait::new(asking.patience)?;
     let request = asking.into_request();
     match ledger.acquire(request.clone(), |held| Err(refusal(held, Duration::ZERO))) {
-        Err(Error::LockTimeout(_)) if wait.allowed() > Duration::ZERO => {}
+        Err(Error::LockTimeout { .. }) if wait.allowed() > Duration::ZERO => {}
         outcome => return Ok(outcome?),
     }
     let outcome = py.enter_waiting(|| Ok(ledger.acquire(request, |held| wait.next_slice(held))))?;
@@ -87,6 +87,5 @@ impl Wait {
 }
 
 fn refusal(held: &Request, waited: Duration) -> Error {
-    let waited = if waited.is_zero() { String::new() } else { format!(", still after {} s", waited.as_secs_f64()) };
-    Error::LockTimeout(format!("another thread holds {held}{waited}"))
+    Error::LockTimeout { held: held.lock(), waited }
 }

@@ -3,10 +3,9 @@
 use super::arrays::{InputArray, OutputArray};
 use super::doorway::{CallOptions, EnterCore, Task};
 use super::levelset::{SpeedParameters, speed_map};
+use crate::cpu::Instructions;
 use crate::eikonal::fronts::{self, Collision};
-use crate::eikonal::march::{
-    Instructions, March, Summary, Tuning, fixed_point_defects as defects, gradient as gradient_of,
-};
+use crate::eikonal::march::{March, Summary, Tuning, fixed_point_defects as defects, gradient as gradient_of};
 use crate::eikonal::speed::Speed;
 use crate::eikonal::{Seed, StopRule, TargetMode, Time, heap};
 use crate::error::Result;
@@ -52,16 +51,7 @@ fn plant(seeds: Vec<Index3>, times: Option<Vec<f64>>) -> PyResult<Vec<Seed>> {
 
 /// The instructions of that name, the best ones without; for tests.
 pub(super) fn instructions_named(name: Option<&str>) -> PyResult<Instructions> {
-    match name {
-        None => Ok(Instructions::best()),
-        Some("baseline") => Ok(Instructions::Baseline),
-        Some("avx2") => Ok(Instructions::Avx2),
-        Some("avx512") => Ok(Instructions::Avx512),
-        Some(other) => {
-            let text = format!("instructions is {other:?}: allowed are \"baseline\", \"avx2\", \"avx512\"");
-            Err(PyValueError::new_err(text))
-        }
-    }
+    Ok(name.map_or(Ok(Instructions::best()), Instructions::from_name)?)
 }
 
 /// How a march is run; see [`Tuning`]. `instructions` and `shuffle` exist for tests.

@@ -16,6 +16,7 @@ mod regions;
 mod store;
 mod views;
 
+use crate::cpu::Instructions;
 use pyo3::prelude::*;
 
 /// Version of the package, from `Cargo.toml`.
@@ -30,7 +31,13 @@ fn default_threads() -> PyResult<usize> {
     Ok(crate::task::resolve_threads(None)?)
 }
 
-/// Vector extensions of this processor.
+/// Makes kernels use a set of vector instructions, or the fastest ones again: for tests and benches.
+#[pyfunction]
+fn force_instructions(name: Option<&str>) -> PyResult<()> {
+    Ok(Instructions::force(name.map(Instructions::from_name).transpose()?)?)
+}
+
+/// Vector extensions that kernels use on this processor.
 #[pyfunction]
 fn cpu_features() -> Vec<&'static str> {
     crate::cpu::features()
@@ -42,6 +49,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(version, m)?)?;
     m.add_function(wrap_pyfunction!(default_threads, m)?)?;
     m.add_function(wrap_pyfunction!(cpu_features, m)?)?;
+    m.add_function(wrap_pyfunction!(force_instructions, m)?)?;
     evolution::register(m)?;
     levelset::register(m)?;
     march::register(m)?;

@@ -2,9 +2,9 @@
 
 use super::arrays::{InputArray, OutputArray};
 use super::doorway::{CallOptions, EnterCore};
-use crate::dispatch_pixel;
 use crate::error::{Error, Result};
 use crate::pixel::Pixel;
+use crate::pixel::dispatch_pixel;
 use crate::projection::{self, Axis, Extremum, Number, Slab};
 use crate::task::TaskControl;
 use crate::voxels::Voxels;

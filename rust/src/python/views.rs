@@ -1,8 +1,8 @@
 //! NumPy arrays over the memory of a view, which their base object owns.
 
-use crate::dispatch_pixel;
 use crate::image::View;
 use crate::pixel::PixelType;
+use crate::pixel::dispatch_pixel;
 use numpy::PyArrayDescr;
 use numpy::npyffi::{self, NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, PY_ARRAY_API, npy_intp};
 use pyo3::exceptions::PyValueError;

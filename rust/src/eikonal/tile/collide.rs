@@ -6,11 +6,12 @@
 //! for. When it waits for none, nothing that the fronts could still find can change the result, and both marches end:
 //! exactly what the full marches would give, usually long before they have crossed the volume.
 
-use super::drive::{Driver, Instructions, Tuning};
+use super::drive::{Driver, Tuning};
 use super::product::{KeptTimes, Layout, Products, multiply};
 use super::shape::{Face, Mask, NONE, Shape, VOXELS, and, any, for_each, neighbours, or, place_in_tile, without};
 use super::slot::{Budget, UNTOUCHED, load};
 use super::window::Front;
+use crate::cpu::Instructions;
 use crate::eikonal::fronts::Collision;
 use crate::eikonal::speed::Speed;
 use crate::eikonal::team::Team;
@@ -134,7 +135,7 @@ impl Multiplier<'_> {
     /// Products of a tile with seeds at epsilon, and the voxels whose product is known.
     fn tile<H: Shape>(&self, fronts: &[Front<'_, f32, H>], tile: u32, scratch: &mut Scratch) -> Mask {
         match self.instructions {
-            Instructions::Baseline => multiply_tile(fronts, tile, self.spacing, scratch),
+            Instructions::Baseline | Instructions::Neon => multiply_tile(fronts, tile, self.spacing, scratch),
             // SAFETY: the driver checked that the machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => unsafe { multiply_avx2(fronts, tile, self.spacing, scratch) },

@@ -8,6 +8,7 @@ use super::shape::Shape;
 use super::slot::Slot;
 use super::visit::{Worker, visit_block};
 use super::window::Front;
+use crate::cpu::Instructions;
 use crate::eikonal::Time;
 use crate::eikonal::team::Team;
 use crate::error::Result;
@@ -25,42 +26,6 @@ pub(crate) trait Sink<T: Time, H: Shape>: Sync {
     /// # Safety
     /// The slot must be the caller's.
     unsafe fn retire(&self, front: &Front<'_, T, H>, id: usize, slot: *mut Slot<T, H>) -> Result<()>;
-}
-
-/// Which instructions the inner loops may use. The bits of the result are the same for all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Instructions {
-    /// What every machine of the architecture has.
-    Baseline,
-    /// AVX2 and BMI2.
-    Avx2,
-    /// AVX-512 F, BW, DQ, VL.
-    Avx512,
-}
-
-impl Instructions {
-    /// Those that this machine has and that are fastest.
-    pub fn best() -> Self {
-        [Self::Avx512, Self::Avx2].into_iter().find(|i| i.available()).unwrap_or(Self::Baseline)
-    }
-
-    /// Whether this machine has them.
-    pub fn available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        let (avx2, avx512) = {
-            use std::arch::is_x86_feature_detected as has;
-            let avx2 = has!("avx2") && has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt");
-            let wide = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
-            (avx2, avx2 && wide)
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        let (avx2, avx512) = (false, false);
-        match self {
-            Self::Baseline => true,
-            Self::Avx2 => avx2,
-            Self::Avx512 => avx512,
-        }
-    }
 }
 
 /// How a job is run. Nothing here changes the result.
@@ -219,7 +184,7 @@ impl<'t, T: Time, H: Shape> Driver<'t, T, H> {
     fn work<S: Sink<T, H>>(&self, phase: &Phase<'_, '_, T, H, S>, place: usize) {
         let mut worker = self.worker(place);
         match self.instructions {
-            Instructions::Baseline => claim::<T, H, S, Plain>(phase, &mut worker),
+            Instructions::Baseline | Instructions::Neon => claim::<T, H, S, Plain>(phase, &mut worker),
             // SAFETY: `new` checked that the machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => unsafe { claim_avx2(phase, &mut worker) },
