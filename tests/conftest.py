@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("MITK_RS_TEST_DATA is not set: no real CT and no published results to compare with")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def many_threads() -> Iterator[None]:
+    """A budget of 16 threads, whatever the machine has, so that ``threads=16`` gives as many."""
+    import mitk_rs as mitk
+
+    mitk.set_num_threads(16)
+    yield
+    mitk.set_num_threads(None)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mitk_rs._core import get_num_threads as get_num_threads
+    from mitk_rs._core import set_num_threads as set_num_threads
     from mitk_rs.errors import Cancelled as Cancelled
     from mitk_rs.errors import DicomSeriesWarning as DicomSeriesWarning
     from mitk_rs.errors import DisplayError as DisplayError
@@ -132,6 +134,7 @@ _EXPORTS = {
     "feature_image": "segmentation",
     "find_indexed_properties": "properties",
     "get_loaded_modules": "io.ioutil",
+    "get_num_threads": "_core",
     "initialize_level_set": "levelset",
     "make_pixel_type": "pixel_type",
     "mip": "projection",
@@ -141,6 +144,7 @@ _EXPORTS = {
     "property_from_dict": "properties",
     "render_mip": "projection",
     "render_spin": "projection",
+    "set_num_threads": "_core",
     "slide": "projection",
     "write_surface": "surface",
 }

@@ -176,7 +176,7 @@ def initialize_level_set(
     time_step
         Which frame of an image with several.
     threads
-        Number of threads; all that the process may use where ``None``. The result is the same for any number.
+        The most threads to use, as in :func:`mitk_rs.fast_marching`. The result is the same for any number.
     progress
         Called with the done fraction, at most ten times a second.
     cancel

@@ -152,7 +152,8 @@ def fast_marching(
     memory_limit
         The most bytes that the front's tiles may take beside input and output; no limit by default.
     threads
-        Number of threads; all available ones by default. The result does not depend on it.
+        The most threads to use; by default all that :func:`mitk_rs.get_num_threads` allows the process. Fewer are
+        used while other computations are at work. The result does not depend on it.
     progress
         Called with the fraction done, at most ten times a second; raising in it stops the march.
     cancel

@@ -197,9 +197,9 @@ pub enum Error {
         /// How long was waited.
         waited: Duration,
     },
-    /// The system starts no thread.
-    #[error("could not start a thread ({0}): end other work, or raise the limits of threads and memory")]
-    NoThreads(String),
+    /// The process was forked by a callback, and this is the child.
+    #[error("this process was forked while computing: the computation goes on in its parent, start it anew here")]
+    Forked,
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -20,5 +20,6 @@ pub mod regions;
 mod simd;
 pub mod task;
 pub mod voxels;
+pub mod workers;
 
 pub use error::{Error, Result};

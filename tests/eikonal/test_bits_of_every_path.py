@@ -14,6 +14,8 @@ import mitk_rs as mitk
 from mitk_rs import _core
 from mitk_rs.testing import fixed_point_defects, indices, shapes, spacings, speed_volume, speeds
 
+pytestmark = pytest.mark.usefixtures("many_threads")
+
 KINDS = ("constant", "smooth", "noise", "blocks", "binary")
 PATHS: list[dict[str, Any]] = [
     *({"instructions": name} for name in ("baseline", "avx2", "avx512")),

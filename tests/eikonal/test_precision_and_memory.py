@@ -28,6 +28,7 @@ def test_double_precision_equals_simpleitk(kind: Any) -> None:
     np.testing.assert_allclose(ours.arrival_time, theirs, rtol=1e-11)
 
 
+@pytest.mark.usefixtures("many_threads")
 def test_double_precision_is_the_same_for_any_number_of_threads() -> None:
     speed = speed_volume("noise", (50, 40, 45), seed=3)
     results = {

@@ -19,6 +19,8 @@ import pytest
 import mitk_rs as mitk
 from mitk_rs.testing import speed_volume
 
+pytestmark = pytest.mark.usefixtures("many_threads")
+
 THREADS = (1, 2, 3, 7, 16)
 # Without memory of its own: one number that looks like a volume, large enough to march in for a second and more.
 HUGE = np.broadcast_to(np.float32(1), (300, 300, 300))

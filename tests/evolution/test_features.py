@@ -141,6 +141,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.usefixtures("many_threads")
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_threads_and_instructions_do_not_change_a_bit(options: Any) -> None:
     scan = noise((23, 37, 41), seed=9)

@@ -32,6 +32,7 @@ def negative(image):
         ("fastmarching", {"lower_threshold": 700, "sources": [SOURCE], "targets": [NEAR, FURTHER]}),
     ],
 )
+@pytest.mark.usefixtures("many_threads")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_vmtks_reference_files_in_every_bit(aorta, test_data, method, request_, threads):
     made = mitk.initialize_level_set(aorta, method=method, compat="vmtk", threads=threads, **request_)

@@ -8,6 +8,8 @@ from hypothesis.extra import numpy as hnp
 
 import mitk_rs as mitk
 
+pytestmark = pytest.mark.usefixtures("many_threads")
+
 TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
 KINDS = ["max", "min", "mean", "sum", "std", "argmax", "argmin"]
 NUMPY_AXIS = {"x": -1, "y": -2, "z": -3}

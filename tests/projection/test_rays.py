@@ -16,6 +16,8 @@ from mitk_rs.projection.camera import aim
 from mitk_rs.projection.render import Volume, _kept
 from mitk_rs.projection.views import Camera, turning
 
+pytestmark = pytest.mark.usefixtures("many_threads")
+
 ANGLES = [(0, 0), (90, 0), (180, 0), (-90, 0), (0, 90), (0, -90)]
 
 

@@ -42,7 +42,7 @@ def run(args: Namespace) -> None:
         "mitk_rs": _core.version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "threads": _core.default_threads(),
+        "threads": _core.get_num_threads(),
         "cpu_features": _core.cpu_features(),
         "optional": {name: _version(name) for name in _OPTIONAL},
         "checks": checks,

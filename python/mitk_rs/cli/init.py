@@ -269,7 +269,7 @@ def _json(args: Namespace, source: str, report: dict[str, Any]) -> dict[str, Any
         "input": source,
         "level_set": args.olevelsetsfile or None,
         "surface": args.osurfacefile or None,
-        "threads": args.threads or _core.default_threads(),
+        "threads": args.threads or _core.get_num_threads(),
         **report,
     }
 

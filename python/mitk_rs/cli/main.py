@@ -102,6 +102,11 @@ def _dispatch(words: list[str]) -> None:
         raise UsageError(f"unknown command {words[0]}{nearest(words[0], COMMANDS)}")
     options = commands[words[0]].parse_args(words[1:])
     options.words = words[1:]
+    if getattr(options, "threads", None) is not None:
+        from mitk_rs._core import set_num_threads
+
+        # As many as were asked for, even if the process may not run as many at once.
+        set_num_threads(options.threads)
     options.run(options)
     return None
 

@@ -9,7 +9,7 @@
 
 use crate::error::{Error, Result};
 use crate::memory::{HUGE_PAGE, HugeMap};
-use crate::task::{resolve_threads, run_on};
+use crate::workers::run;
 use rayon::prelude::*;
 use std::alloc::{Layout as Block, alloc_zeroed, dealloc};
 use std::any::Any;
@@ -17,6 +17,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Every buffer starts at a multiple of this: a cache line, and enough for any vector unit.
 const ALIGNMENT: usize = 64;
@@ -220,21 +221,22 @@ impl Source {
 /// As many bytes as there are in `to` must be readable at `from`, and not overlap with it.
 unsafe fn fill_from(from: NonNull<u8>, to: &mut [u8]) -> Result<()> {
     let (source, bytes) = (Source(from), to.len());
-    let threads = if bytes < PARALLEL_FROM { 1 } else { resolve_threads(None)?.min(MOST_COPIERS) };
-    let chunk = bytes.div_ceil(threads).next_multiple_of(HUGE_PAGE).max(HUGE_PAGE);
-    // SAFETY: the caller's promise; chunks are disjoint and together the whole.
-    let copy = |(n, part): (usize, &mut [u8])| unsafe { source.copy_to(n * chunk, part) };
-    if threads > 1 {
-        let together = run_on(threads, || {
-            to.par_chunks_mut(chunk).enumerate().for_each(copy);
-            Ok(())
-        });
-        if !matches!(together, Err(Error::NoThreads(_))) {
-            return together;
-        }
+    if bytes < PARALLEL_FROM {
+        // SAFETY: the caller's promise.
+        unsafe { source.copy_to(0, to) };
+        return Ok(());
     }
-    to.chunks_mut(chunk).enumerate().for_each(copy);
-    Ok(())
+    run(
+        Some(MOST_COPIERS),
+        Duration::MAX,
+        || (),
+        || {
+            let chunk = bytes.div_ceil(rayon::current_num_threads()).next_multiple_of(HUGE_PAGE);
+            // SAFETY: the caller's promise; chunks are disjoint and together the whole.
+            to.par_chunks_mut(chunk).enumerate().for_each(|(n, part)| unsafe { source.copy_to(n * chunk, part) });
+            Ok(())
+        },
+    )
 }
 
 /// An image's share in a buffer.

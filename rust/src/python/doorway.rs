@@ -1,12 +1,13 @@
 //! The one doorway from Python into the core.
 //!
-//! [`EnterCore::enter_core`] detaches from the interpreter, runs the work in a pool of our own, and meanwhile
-//! looks every 50 ms for Ctrl-C, a cancel object and a deadline, and calls the progress callback at most ten
-//! times a second. A panic becomes `InternalError`, a core error its Python exception.
+//! [`EnterCore::enter_core`] detaches from the interpreter, runs the work on threads of the budget ([`workers`]), and
+//! meanwhile looks every 50 ms for Ctrl-C, a cancel object and a deadline, and calls the progress callback at most ten times
+//! a second. A panic becomes `InternalError`, a core error its Python exception.
 
 use super::error::ours;
 use crate::error::{Error, Result};
-use crate::task::{PoolLease, TaskControl, catch_panic, resolve_threads};
+use crate::task::{TaskControl, catch_panic};
+use crate::workers;
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
 /// How a call is run: the keyword arguments that every long function takes.
 #[derive(Default)]
 pub(super) struct CallOptions<'py> {
-    /// Number of workers; all available ones where `None`.
+    /// The most threads to use; all of the budget where `None`.
     pub(super) threads: Option<usize>,
     /// Called with the fraction done.
     pub(super) progress: Option<Bound<'py, PyAny>>,
@@ -52,13 +53,10 @@ impl EnterCore for Python<'_> {
         options: &CallOptions<'_>,
         work: impl FnOnce(Task<'_>) -> Result<T> + Send,
     ) -> PyResult<T> {
-        let threads = resolve_threads(options.threads)?;
         let control = TaskControl::default();
         let mut watch = Watch::new(options, &control)?;
-        let result = self.detach(|| {
-            let lease = PoolLease::of(threads)?;
-            lease.run(|| work(Task { control: &control }), POLL, || watch.poll())
-        });
+        let threads = options.threads;
+        let result = self.detach(|| workers::run(threads, POLL, || watch.poll(), || work(Task { control: &control })));
         watch.finish(self, result)
     }
 
@@ -73,6 +71,7 @@ struct Watch<'a> {
     cancel: Option<Py<PyAny>>,
     control: &'a TaskControl,
     deadline: Option<Instant>,
+    last_look: Instant,
     last_progress: Instant,
     /// The exception that made us cancel.
     raised: Option<PyErr>,
@@ -92,15 +91,18 @@ impl<'a> Watch<'a> {
             cancel: options.cancel.clone().map(Bound::unbind),
             control,
             deadline: timeout.and_then(|t| now.checked_add(t)),
+            last_look: now,
             last_progress: now,
             raised: None,
         })
     }
 
+    /// Called at any time, by a thread that waits or one that computes: looks only now and then.
     fn poll(&mut self) {
-        if self.control.is_cancelled() {
+        if self.last_look.elapsed() < POLL || self.control.is_cancelled() {
             return;
         }
+        self.last_look = Instant::now();
         if let Err(stop) = Python::attach(|py| self.look(py)) {
             self.raised = Some(stop);
             self.control.cancel();

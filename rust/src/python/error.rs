@@ -16,7 +16,7 @@ impl From<Error> for PyErr {
             | Error::BadSpeed { .. }
             | Error::BadVoxel { .. }
             | Error::BadArgument { .. } => ours("RequestError", text),
-            Error::Empty | Error::NoThreads(_) => ours("Exception", text),
+            Error::Empty | Error::Forked => ours("Exception", text),
             Error::Frozen => ours("RequestError", text),
             Error::NoSuchStep { .. } => ours("TimeStepError", text),
             Error::Mismatch { .. } => PyValueError::new_err(text),

@@ -17,6 +17,7 @@ mod store;
 mod views;
 
 use crate::cpu::Instructions;
+use crate::workers;
 use pyo3::prelude::*;
 
 /// Version of the package, from `Cargo.toml`.
@@ -25,10 +26,57 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// Number of threads used where the caller names none.
+/// Set how many threads of this process compute at once.
+///
+/// All computations share this budget. One that starts while others are at work gets what they have left, at least the
+/// thread that calls it; results do not depend on it. Computations at work keep the threads that they have.
+///
+/// Parameters
+/// ----------
+/// n
+///     1 to 1024; ``None`` for the default: the environment variable ``MITK_RS_NUM_THREADS`` where it is set, otherwise as
+///     many as the process may run at once (its affinity and the quota of its container count). A child process made by
+///     ``fork`` has the budget of its parent.
+///
+/// Raises
+/// ------
+/// RequestError
+///     Any other number.
+///
+/// See Also
+/// --------
+/// get_num_threads
+///
+/// Examples
+/// --------
+/// >>> import mitk_rs as mitk
+/// >>> mitk.set_num_threads(3)
+/// >>> mitk.get_num_threads()
+/// 3
+/// >>> mitk.set_num_threads(None)
 #[pyfunction]
-fn default_threads() -> PyResult<usize> {
-    Ok(crate::task::resolve_threads(None)?)
+fn set_num_threads(n: Option<usize>) -> PyResult<()> {
+    Ok(workers::set_num_threads(n)?)
+}
+
+/// How many threads of this process may compute at once.
+///
+/// Returns
+/// -------
+/// int
+///     What :func:`set_num_threads` has set, or the default.
+///
+/// Raises
+/// ------
+/// RequestError
+///     The environment variable ``MITK_RS_NUM_THREADS`` is not a whole number from 1 to 1024.
+///
+/// See Also
+/// --------
+/// set_num_threads
+#[pyfunction]
+fn get_num_threads() -> PyResult<usize> {
+    Ok(workers::num_threads()?)
 }
 
 /// Makes kernels use a set of vector instructions, or the fastest ones again: for tests and benches.
@@ -47,7 +95,8 @@ fn cpu_features() -> Vec<&'static str> {
 #[pymodule(gil_used = false)]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(version, m)?)?;
-    m.add_function(wrap_pyfunction!(default_threads, m)?)?;
+    m.add_function(wrap_pyfunction!(set_num_threads, m)?)?;
+    m.add_function(wrap_pyfunction!(get_num_threads, m)?)?;
     m.add_function(wrap_pyfunction!(cpu_features, m)?)?;
     m.add_function(wrap_pyfunction!(force_instructions, m)?)?;
     evolution::register(m)?;
