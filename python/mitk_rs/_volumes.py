@@ -123,7 +123,7 @@ class Volume:
         """A result of this shape as what the source was: the array, or an image that takes over its memory."""
         if self._step is None:
             return array
-        return type(self._source)(array, *self._place(), None, components=components)
+        return self._source._like(array, *self._place(), components=components)
 
     def _place(self) -> tuple[Triple, Triple, ArrayLike]:
         image, step = self._source, self._step

@@ -434,3 +434,24 @@ def test_a_loaded_image_shares_its_voxels_with_snapshots(image, tmp_path):
     loaded = mitk.Image(tmp_path / "image.nrrd")
     assert np.shares_memory(loaded.snapshot().array, loaded.array)
     loaded[:] = 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        (0, np.zeros(7), ValueError),
+        ((99, 0, 0), 1, IndexError),
+        ("x", 1, IndexError),
+        (0, "text", ValueError),
+        (0, object(), TypeError),
+    ],
+)
+def test_an_assignment_that_fails_leaves_no_lock(key, value, error):
+    image = mitk.Image(np.zeros((2, 3, 4), np.int16))
+    with pytest.raises(error) as caught:
+        image[key] = value
+    # As in a notebook, where the last exception lives on with its frames.
+    assert caught.tb is not None
+    assert image._leases() == 0
+    image[1, 2, 3] = 5
+    assert image.array.sum() == 5

@@ -113,10 +113,35 @@ class Image(Protocols, Display, Conversions):
     @classmethod
     def _taking_over(cls, array: Array, *, components: bool = False) -> Self:
         """The image of a contiguous array that nobody else will ever write: for readers of files."""
-        made = cls.__new__(cls)
+        made = cls._bare()
         plain, sizes, count = arguments.array(array, components=components)
         made._adopt_private(np.ascontiguousarray(plain), sizes, count)
         made._times = fresh_time_geometry(sizes)
+        return made
+
+    @classmethod
+    def _bare(cls) -> Self:
+        """An empty image of the class, without a call of a constructor that a subclass may have."""
+        return Image.__new__(cls)
+
+    def _like(
+        self,
+        array: Array,
+        spacing: Any = None,
+        origin: Any = None,
+        direction: ArrayLike | None = None,
+        *,
+        components: bool = False,
+    ) -> Self:
+        """A result of this image: of the same class, with other voxels, whose memory is taken over where possible.
+
+        The constructor is not called, because a subclass may have one of its own; what a subclass stores is kept.
+        """
+        made = self._bare()
+        plain, sizes, count = arguments.array(array, components=components)
+        made._set_array(plain, sizes, count, copy=None)
+        made._times = fresh_time_geometry(sizes, spacing, origin, direction)
+        made.__dict__.update(self._foreign_state())
         return made
 
     @property

@@ -6,7 +6,7 @@ import copy
 import operator
 import pickle
 from collections.abc import Sequence
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -26,6 +26,11 @@ _OWN_STATE = frozenset({"_bound_times", "_uid", "_property_lock", "_owned", "_pr
 class Protocols(PropertyOwner, Spatial, Voxels):
     """Part of ``Image``: protocols of Python and NumPy."""
 
+    if TYPE_CHECKING:
+        # Defined by Image.
+        @classmethod
+        def _bare(cls) -> Self: ...
+
     # Iterating over voxels one by one is never what is wanted; without this, Python would try __getitem__.
     __iter__ = None
 
@@ -37,8 +42,8 @@ class Protocols(PropertyOwner, Spatial, Voxels):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Write voxels by array indices ``([t, ][z, ]y, x[, component])``, under a write accessor."""
-        voxels = self.as_numpy(use_accessor=True, writeable=True)
-        voxels[key] = value
+        with self.write() as voxels:
+            voxels[key] = value
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - NumPy's
         """Read-only view of all voxels; a copy where a conversion or ``copy=True`` asks for one."""
@@ -105,7 +110,7 @@ class Protocols(PropertyOwner, Spatial, Voxels):
         return made
 
     def _twin(self, fill: Any) -> Self:
-        made = type(self).__new__(type(self))
+        made = self._bare()
         if self.ndim:
             lease = self.as_numpy(use_accessor=True, writeable=False)
             fill(made, self)
@@ -174,7 +179,7 @@ class Protocols(PropertyOwner, Spatial, Voxels):
 
     def _cropped_voxels(self, box: list[slice]) -> Self:
         components = self.components > 1
-        made = type(self).__new__(type(self))
+        made = self._bare()
         voxels = self.as_numpy(use_accessor=True, writeable=False)
         part = voxels[(..., *reversed(box), *([slice(None)] if components else []))]
         sizes = list(part.shape[::-1][components:])
@@ -226,7 +231,7 @@ def _unpickled(cls: Any, state: dict[str, Any], steps: Sequence[Any]) -> Any:
             f"the pickled image has format {number}, this version of mitk_rs knows {PICKLE_FORMAT}: "
             "update mitk_rs, or exchange a file instead"
         )
-    image = cls.__new__(cls)
+    image = cls._bare()
     if state["layout"] is not None:
         image._initialize(*state["layout"])
         if len(steps) != image.get_dimension(3):

@@ -315,12 +315,11 @@ class _Task:
         if not self._is_image:
             return array
         geometry = self._source.get_geometry(self._step or 0)
-        image = type(self._source)(
+        image = self._source._like(
             np.ascontiguousarray(array),
             geometry.spacing,
             geometry.origin,
             geometry.direction,
-            None,
             components=self._components,
         )
         if not one_step and len(self._steps()) > 1:

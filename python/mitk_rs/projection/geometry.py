@@ -43,7 +43,7 @@ def place_projection(array: Array, source: Image, steps: list[int], axis: int, s
     places = [_plane(source.get_geometry(step), axis, *slab) for step in steps]
     components = source.components > 1
     spacing, origin, direction = places[0]
-    image = type(source)(array, spacing, origin, direction, None, components=components)
+    image = source._like(array, spacing, origin, direction, components=components)
     if len(steps) > 1:
         image.time_geometry = _moved(image, source, places)
     return image

@@ -131,8 +131,8 @@ def view_picture(
 def _silhouette(level_set: Any, camera: Camera) -> Array:
     """Pixels whose rays pass through the inside of a level set."""
     inside = np.clip(-np.asarray(level_set.as_numpy(writeable=False), np.float32), -1, 1)
-    same_place = type(level_set)(
-        inside, level_set.get_spacing(), level_set.get_origin(), level_set.get_direction(), None
+    same_place = level_set._like(
+        inside, level_set.get_spacing(), level_set.get_origin(), level_set.get_direction()
     )
     values, _ = camera.cast(Volume(same_place, None))
     return np.nan_to_num(values, nan=-1.0) > 0
@@ -154,4 +154,4 @@ def view_image(image: Any, camera: Camera, *, depth: bool = False, time_step: in
     size = check_size(camera.size)
     corner = volume.scene.centre() - mm * ((size[0] - 1) / 2 * view.right + (size[1] - 1) / 2 * view.down)
     direction = np.column_stack([view.right, view.down, view.forward])
-    return type(image)(values if depths is None else depths, (mm, mm, 1.0), corner, direction, None)
+    return image._like(values if depths is None else depths, (mm, mm, 1.0), corner, direction)
