@@ -255,8 +255,8 @@ def test_the_other_commands(run, tube, line, status, beginning):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("crop tube.mha y.mha --index 0 20 0 1 0 1", "x 0..20 is no range within 0..19"),
-        ("crop tube.mha y.mha --index 5 4 0 1 0 1", "x 5..4 is no range within 0..19"),
+        ("crop tube.mha y.mha --index 0 20 0 1 0 1", "x range 0..20 is outside the image (0..19)"),
+        ("crop tube.mha y.mha --index 5 4 0 1 0 1", "x range 5..4 is crossed: the first index is above the last"),
         ("crop tube.mha y.mha --box 100 200 0 1 0 1",
          "--box 100 200 0 1 0 1 holds no voxel of the image, which spans x -3..6.5, y 2..11.5, z 7..26"),
         ("crop tube.mha y.mha --box 1 0 0 1 0 1", "--box: the lower bound 1 is above the upper bound 0 along x"),

@@ -98,7 +98,7 @@ def test_info_as_text(succeed, oblique):
         "pixel type:  int16\n"
         "components:  1\n"
         "time steps:  1\n"
-        "memory:      0.0 MB\n"
+        "memory:      1.73 kB\n"
     )
 
 
@@ -121,6 +121,29 @@ def test_convert_keeps_voxels_and_geometry(succeed, oblique, voxels):
     assert voxels("y.nrrd").dtype == np.float32
     assert (voxels("y.nrrd") == voxels("oblique.mha")).all()
     assert geometry(oblique.parent / "y.nrrd") == pytest.approx(geometry(oblique), abs=1e-9)
+
+
+LINES = [
+    "convert study.nrrd y.nrrd",
+    "convert study.nrrd y.nrrd --pixel-type float32",
+    "convert study.nrrd y.nrrd --time-step 1",
+    "convert study.nrrd y.mha --time-step 1 --pixel-type uint8 --round",
+    "crop study.nrrd y.nrrd --index 1 2 0 2 0 1",
+    "crop study.nrrd y.mha --box 0 2 0 2 0 1",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_patient_and_study_survive(succeed, tmp_path, line):
+    study = mitk.Image(np.arange(240, dtype=np.int16).reshape(2, 4, 5, 6))
+    study.set_property("DICOM.0010.0010", "Doe^Jane")
+    study.set_property("modality", "CT")
+    study.set_property("weight", 1.5)
+    study.save(tmp_path / "study.nrrd")
+    succeed(line)
+    converted = mitk.Image(tmp_path / line.split()[2])
+    kept = {name: converted.get_property(name) for name in ("DICOM.0010.0010", "modality", "weight")}
+    assert kept == {name: study.get_property(name) for name in kept}
 
 
 def test_convert_rounds_only_when_asked(succeed, tmp_path, voxels):

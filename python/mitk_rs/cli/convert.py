@@ -67,19 +67,15 @@ def run(args: Namespace) -> None:
 
 
 def frame(image: Image, time_step: int) -> Image:
-    """One time step as an image of its own."""
-    from mitk_rs.image import Image
-
+    """One time step as an image of its own, with the properties of the whole."""
     place = image.get_spacing(time_step), image.get_origin(time_step), image.get_direction(time_step)
     voxels = image.as_numpy(writeable=False, time_step=time_step)
-    return Image(voxels, *place, components=image.components > 1)
+    return image._like(voxels.copy(), *place, components=image.components > 1, properties=True)
 
 
 def cast(image: Image, pixel_type: str, *, rounded: bool) -> Image:
     """The image with another pixel type; every value must survive unless ``rounded``."""
     import numpy as np
-
-    from mitk_rs.image import Image
 
     kind = np.dtype(pixel_type)
     voxels = image.as_numpy(writeable=False)
@@ -90,6 +86,6 @@ def cast(image: Image, pixel_type: str, *, rounded: bool) -> Image:
         made = voxels.astype(kind)
     if not rounded and not np.array_equal(made.astype(voxels.dtype), voxels, equal_nan=voxels.dtype.kind == "f"):
         raise RequestError(f"{pixel_type} cannot hold every value of the image; --round rounds and clips them")
-    converted = Image(made, components=image.components > 1)
+    converted = image._like(made, components=image.components > 1, properties=True)
     converted.time_geometry = image.time_geometry
     return converted

@@ -94,27 +94,18 @@ def _span(image: Image) -> str:
 
 
 def crop(image: Image, bounds: list[int]) -> Image:
-    """The voxels from first to last index along x, y and z (both included), with the origin moved along.
+    """The voxels from first to last index along x, y and z (both included), as :meth:`mitk_rs.Image.crop` cuts them.
 
     Raises
     ------
     RequestError
         Bounds outside the image or crossed.
     """
-    import copy
-
-    from mitk_rs.image import Image
-
     for axis, count in enumerate(_size(image)):
         first, last = bounds[2 * axis], bounds[2 * axis + 1]
-        if not 0 <= first <= last < count:
-            raise RequestError(f"{'xyz'[axis]} {first}..{last} is no range within 0..{count - 1}")
-    i0, i1, j0, j1, k0, k1 = bounds
-    box = [slice(k0, k1 + 1), slice(j0, j1 + 1), slice(i0, i1 + 1)][3 - min(3, image.ndim) :]
-    voxels = image.as_numpy(writeable=False)
-    whole = [slice(None)] * (image.ndim - len(box))
-    part = Image(voxels[(*whole, *box)], components=image.components > 1)
-    part.time_geometry = copy.deepcopy(image.time_geometry)
-    for step in range(image.time_steps):
-        part.set_origin(image.index_to_world([i0, j0, k0], step), step)
-    return part
+        if first > last:
+            raise RequestError(f"{'xyz'[axis]} range {first}..{last} is crossed: the first index is above the last")
+        if first < 0 or last >= count:
+            raise RequestError(f"{'xyz'[axis]} range {first}..{last} is outside the image (0..{count - 1})")
+    dimension = min(3, image.ndim)
+    return image.crop(bounds[: 2 * dimension : 2], [last + 1 for last in bounds[1 : 2 * dimension : 2]])

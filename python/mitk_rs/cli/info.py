@@ -80,6 +80,8 @@ def _statistics(path: str) -> dict[str, float]:
 
 
 def _text(facts: dict[str, Any]) -> str:
+    from mitk_rs.image.display import memory_text
+
     rows = [
         ("file", facts["file"]),
         ("reader", facts["reader"]),
@@ -90,7 +92,7 @@ def _text(facts: dict[str, Any]) -> str:
         ("pixel type", facts["pixel_type"]),
         ("components", facts["components"]),
         ("time steps", facts["time_steps"]),
-        ("memory", f"{facts['memory_bytes'] / 1e6:.1f} MB"),
+        ("memory", memory_text(facts["memory_bytes"])),
     ]
     rows += [(name.replace("_", " "), f"{value:g}") for name, value in facts.get("statistics", {}).items()]
     return "".join(f"{name + ':':<12} {value}\n" for name, value in rows)

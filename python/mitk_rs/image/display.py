@@ -65,7 +65,7 @@ def description(image: Display) -> dict[str, str]:
         "spacing": f"spacing {_numbers(image.spacing, _BY)} mm",
         "origin": f"origin ({_numbers(image.origin, ', ')}) mm",
         "direction": f"direction {orientation(image.direction)}",
-        "memory": _memory(image.nbytes),
+        "memory": memory_text(image.nbytes),
         "state": "snapshot" if image.is_snapshot else "loaded",
     }
 
@@ -74,7 +74,14 @@ def _numbers(values: tuple[float, ...], separator: str) -> str:
     return separator.join(f"{value:.6g}" for value in values)
 
 
-def _memory(count: int) -> str:
+def memory_text(count: int) -> str:
+    """A number of bytes in the unit that suits it.
+
+    Examples
+    --------
+    >>> memory_text(120), memory_text(4_195_668)
+    ('120 B', '4.2 MB')
+    """
     amount, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if amount < 1000:

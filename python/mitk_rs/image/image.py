@@ -132,16 +132,20 @@ class Image(Protocols, Display, Conversions):
         direction: ArrayLike | None = None,
         *,
         components: bool = False,
+        properties: bool = False,
     ) -> Self:
         """A result of this image: of the same class, with other voxels, whose memory is taken over where possible.
 
-        The constructor is not called, because a subclass may have one of its own; what a subclass stores is kept.
+        The constructor is not called, because a subclass may have one of its own; what a subclass stores is kept, and
+        with ``properties`` what the image says of patient and study, too.
         """
         made = self._bare()
         plain, sizes, count = arguments.array(array, components=components)
         made._set_array(plain, sizes, count, copy=None)
         made._times = fresh_time_geometry(sizes, spacing, origin, direction)
         made.__dict__.update(self._foreign_state())
+        if properties:
+            made._copy_properties_from(self)
         return made
 
     @property

@@ -131,9 +131,7 @@ def view_picture(
 def _silhouette(level_set: Any, camera: Camera) -> Array:
     """Pixels whose rays pass through the inside of a level set."""
     inside = np.clip(-np.asarray(level_set.as_numpy(writeable=False), np.float32), -1, 1)
-    same_place = level_set._like(
-        inside, level_set.get_spacing(), level_set.get_origin(), level_set.get_direction()
-    )
+    same_place = level_set._like(inside, level_set.get_spacing(), level_set.get_origin(), level_set.get_direction())
     values, _ = camera.cast(Volume(same_place, None))
     return np.nan_to_num(values, nan=-1.0) > 0
 
