@@ -258,6 +258,14 @@ def test_crop_keeps_the_place_in_the_world(image):
     assert (colour.shape, colour.origin) == ((3, 2, 3), (1, 2, 0))
 
 
+def test_crop_reads_under_an_accessor(image):
+    with image.write() as voxels:
+        voxels[...] = 1
+        with pytest.raises(mitk.MemoryIsLockedError):
+            image.crop((0, 0, 0), (1, 1, 1))
+    assert image.crop((0, 0, 0), (1, 1, 1)).array.item(0) == 1
+
+
 @pytest.mark.parametrize(
     ("lower", "upper"), [((0, 0, 0), (7, 1, 1)), ((-1, 0, 0), (1, 1, 1)), ((2, 0, 0), (2, 1, 1)), ((0, 0), (1, 1))]
 )

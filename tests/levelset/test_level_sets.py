@@ -309,6 +309,23 @@ def test_shear_is_refused_for_fronts_only():
     assert mitk.initialize_level_set(sheared, method="threshold", lower_threshold=50).report.inside > 0
 
 
+@pytest.mark.parametrize(
+    ("direction", "factor"),
+    [
+        (np.eye(3), 1.0),
+        (np.diag([-1.0, 1.0, 1.0]), 1.0),
+        ([[1, 0.6, 0], [0, 0.8, 0], [0, 0, 1]], 0.8),
+        ([[0.6, 0, 0], [0.8, 1, 0], [0, 0, -1]], 0.6),
+    ],
+)
+def test_the_volume_is_that_of_the_voxels_however_their_axes_stand(direction, factor):
+    """Sheared voxels are parallelepipeds: their volume is the determinant, not the product of the spacings."""
+    image = mitk.Image(vessel().array, spacing=(0.5, 2.0, 3.0), direction=direction)
+    report = mitk.initialize_level_set(image, method="threshold", lower_threshold=50).report
+    assert report.inside > 0
+    assert report.volume_ml == pytest.approx(report.inside * 3.0 * factor / 1000, rel=1e-12)
+
+
 def test_unused_arguments_are_told(caplog):
     made = mitk.initialize_level_set(vessel(), method="threshold", lower_threshold=50, sources=[START])
     assert made.report.warnings == ["method threshold does not use sources and targets"]

@@ -101,6 +101,18 @@ def test_the_surface_is_closed_and_has_no_slivers_without_area():
     assert all(count == edges.get(edge[::-1]) for edge, count in edges.items())
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_voxels_exactly_at_the_level_make_no_triangle_without_area_and_no_point_twice(seed):
+    """Where a voxel has the value of the surface, the cells around it put points on top of each other."""
+    voxels = np.random.default_rng(seed).integers(-1, 2, (6, 7, 8)).astype(np.float32)
+    surface = mitk.extract_surface(mitk.Image(voxels))
+    a, b, c = triangles_of(surface).transpose(1, 0, 2)
+    assert np.linalg.norm(np.cross(b - a, c - a), axis=1).min() > 1e-6
+    points = vtk_to_numpy(surface.GetPoints().GetData())
+    assert len(np.unique(points, axis=0)) == len(points)
+    assert surface.GetNumberOfCells() == surface.GetNumberOfPolys()
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float64"])
 def test_any_pixel_type_and_level(dtype):
     voxels = np.zeros((5, 6, 7), dtype)
