@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
+import math
 import multiprocessing
 import signal
 import subprocess
@@ -91,57 +91,65 @@ def test_marches_from_several_threads_neither_deadlock_nor_mix() -> None:
     assert wrong == []
 
 
-def seconds_to_cancel(march: Callable[[threading.Event], object]) -> float:
-    """From setting the event to the end of the march."""
-    event, pressed = threading.Event(), []
+class Button:
+    """A cancel event that is set at the third look, and how much processor time had been used by then."""
 
-    def press() -> None:
-        pressed.append(time.monotonic())
-        event.set()
+    def __init__(self) -> None:
+        self.looks = 0
+        self.pressed = math.inf
 
-    timer = threading.Timer(0.15, press)
-    timer.start()
+    def is_set(self) -> bool:
+        self.looks += 1
+        if self.looks == 3:
+            self.pressed = time.process_time()
+        return self.looks >= 3
+
+
+def work_after_cancel(march: Callable[[Button], object]) -> float:
+    """Seconds of processor time from pressing the button to the end of the march.
+
+    Other processes on the machine make the clock run on, but not this.
+    """
+    button = Button()
     with pytest.raises(mitk.Cancelled, match="cancelled"):
-        march(event)
-    end = time.monotonic()
-    timer.join()
-    return end - pressed[0]
+        march(button)
+    return time.process_time() - button.pressed
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_cancel_ends_a_march_within_200_ms(threads: int) -> None:
-    def march(event: threading.Event) -> object:
-        return mitk.fast_marching(HUGE, seeds=[(150, 150, 150)], threads=threads, cancel=event)
+def test_cancel_ends_a_march_within_200_ms_of_work(threads: int) -> None:
+    def march(button: Button) -> object:
+        return mitk.fast_marching(HUGE, seeds=[(150, 150, 150)], threads=threads, cancel=button)
 
-    # The best of three: other processes on the machine may hold up any single one.
-    assert min(seconds_to_cancel(march) for _ in range(3)) < 0.2
+    assert work_after_cancel(march) < 0.2 * threads
 
 
-def test_cancel_ends_colliding_fronts_within_200_ms() -> None:
-    def collide(event: threading.Event) -> object:
+def test_cancel_ends_colliding_fronts_within_200_ms_of_work() -> None:
+    def collide(button: Button) -> object:
         ends: dict[str, Any] = {"seeds1": [(0, 0, 0)], "seeds2": [(299, 299, 299)]}
-        return mitk.colliding_fronts(HUGE, **ends, threads=1, cancel=event)
+        return mitk.colliding_fronts(HUGE, **ends, threads=1, cancel=button)
 
-    assert min(seconds_to_cancel(collide) for _ in range(3)) < 0.2
+    assert work_after_cancel(collide) < 0.2
 
 
 def test_timeout_ends_a_march() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(TimeoutError, match="timeout"):
         mitk.fast_marching(HUGE, seeds=[(150, 150, 150)], threads=1, timeout=0.1)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 0.1 + 0.2
 
 
 def test_progress_rises_to_one_at_most_ten_times_a_second() -> None:
-    told: list[tuple[float, float]] = []
+    fractions: list[float] = []
     speed = speed_volume("smooth", (150, 150, 150))
-    mitk.fast_marching(speed, seeds=[(0, 0, 0)], threads=1, progress=lambda done: told.append((time.monotonic(), done)))
-    fractions = [fraction for _, fraction in told]
+    start = time.monotonic()
+    mitk.fast_marching(speed, seeds=[(0, 0, 0)], threads=1, progress=fractions.append)
+    elapsed = time.monotonic() - start
     assert fractions == sorted(fractions)
     assert fractions[0] >= 0
     assert fractions[-1] == 1.0
-    times = [moment for moment, _ in told[:-1]]
-    assert all(later - earlier > 0.09 for earlier, later in itertools.pairwise(times))
+    # One more for the beginning and one for the end.
+    assert len(fractions) <= 10 * elapsed + 2
 
 
 def test_an_exception_in_progress_stops_the_march() -> None:
@@ -153,34 +161,27 @@ def test_an_exception_in_progress_stops_the_march() -> None:
 
 
 MARCH_UNTIL_INTERRUPTED = """
-import time
+import signal, time
 import numpy as np
 import mitk_rs as mitk
 speed = np.broadcast_to(np.float32(1), (300, 300, 300))
 mitk.fast_marching(np.ones((9, 9, 9)), seeds=[(1, 1, 1)])
-print("ready", flush=True)
+# The signal comes after so much processor time, not after so much time on the clock.
+signal.signal(signal.SIGPROF, signal.default_int_handler)
+start = time.process_time()
+signal.setitimer(signal.ITIMER_PROF, 0.15)
 try:
     mitk.fast_marching(speed, seeds=[(150, 150, 150)], threads=1)
 except KeyboardInterrupt:
-    print(time.monotonic(), flush=True)
+    print(time.process_time() - start - 0.15)
 """
 
 
-def seconds_to_interrupt() -> float:
-    with subprocess.Popen([sys.executable, "-c", MARCH_UNTIL_INTERRUPTED], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(0.15)
-        pressed = time.monotonic()
-        child.send_signal(signal.SIGINT)
-        ended = child.stdout.readline()
-        assert child.wait(PATIENCE) == 0
-    return float(ended) - pressed
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process on Windows")
-def test_ctrl_c_ends_a_march_within_200_ms() -> None:
-    assert min(seconds_to_interrupt() for _ in range(3)) < 0.2
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that count processor time")
+def test_ctrl_c_ends_a_march_within_200_ms_of_work() -> None:
+    command = [sys.executable, "-c", MARCH_UNTIL_INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert float(done.stdout) < 0.2
 
 
 def march_in_child(answers: Any) -> None:

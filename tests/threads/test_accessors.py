@@ -38,12 +38,11 @@ def test_same_thread_is_granted_or_told_at_once(image, held, wanted):
     if (held, wanted) == ("read", "read"):
         assert np.shares_memory(OPENERS[wanted](image), first)
         return
-    began = time.monotonic()
+    # A thread that waited for itself would wait for ever.
     with pytest.raises(
         mitk.MemoryIsLockedError, match=f"this thread already holds a {held} accessor on the whole image"
     ):
         OPENERS[wanted](image)
-    assert time.monotonic() - began < 1
     del first
     OPENERS[wanted](image)
 
@@ -210,16 +209,15 @@ def test_timeout_and_no_wait(image, crew):
     began = time.monotonic()
     with pytest.raises(mitk.MemoryIsLockedError, match=r"another thread holds a write accessor.*still after 0\.2 s"):
         read(image, timeout=0.2)
-    assert 0.2 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.2
+    # Who waited here would wait until the other thread is done, which it is only when told so below.
     for refused in (
         lambda: read(image, block=False),
         lambda: write(image, timeout=0),
         image.read(block=False).__enter__,
     ):
-        began = time.monotonic()
         with pytest.raises(mitk.MemoryIsLockedError):
             refused()
-        assert time.monotonic() - began < 0.2
     done.set()
     crew.join()
     assert image._leases() == 0
@@ -439,8 +437,7 @@ except KeyboardInterrupt:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "waiting\n"
         time.sleep(0.3)
-        sent = time.monotonic()
         child.send_signal(signal.SIGINT)
+        # Without the signal the wait would succeed after a minute, and nothing would be printed.
         assert child.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - sent < 2
     assert child.returncode == 0
