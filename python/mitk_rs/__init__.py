@@ -6,6 +6,7 @@ used: importing the package loads neither NumPy nor VTK nor SimpleITK.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import logging
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mitk_rs.errors import MemoryLimitError as MemoryLimitError
     from mitk_rs.errors import PropertyNotOwnedError as PropertyNotOwnedError
     from mitk_rs.errors import RequestError as RequestError
+    from mitk_rs.errors import TimeoutError as TimeoutError  # noqa: A004
     from mitk_rs.errors import TimeStepError as TimeStepError
     from mitk_rs.errors import UsageError as UsageError
     from mitk_rs.geometry import BaseGeometry as BaseGeometry
@@ -124,6 +126,7 @@ _EXPORTS = {
     "TemporoSpatialStringProperty": "properties",
     "TimeGeometry": "time_geometry",
     "TimeStepError": "errors",
+    "TimeoutError": "errors",
     "UsageError": "errors",
     "Vector2D": "points",
     "Vector3D": "points",
@@ -170,7 +173,8 @@ _MODULES = frozenset(
     }
 )
 
-__all__ = list(_EXPORTS)
+# Without the names of Python's own exceptions: a star import must not replace those.
+__all__ = [name for name in _EXPORTS if not hasattr(builtins, name)]
 
 logging.getLogger("mitk_rs").addHandler(logging.NullHandler())
 

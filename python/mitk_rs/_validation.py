@@ -1,10 +1,20 @@
-"""Check arguments: one wording for each mistake."""
+"""Check arguments: one wording for each mistake.
+
+An argument of a wrong type is a ``TypeError`` that names the function, the argument and both types; a value that is not
+allowed is a ``RequestError``.
+"""
 
 from __future__ import annotations
 
 import math
+import operator
+import reprlib
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs.errors import RequestError
 
@@ -40,14 +50,14 @@ def number(value: float | None, name: str) -> float | None:
     """A number, infinite ones included, or nothing."""
     if value is None:
         return None
-    if math.isnan(value):
+    if math.isnan(real_number(value, name)):
         raise RequestError(f"{name} is nan: it must be a number")
     return float(value)
 
 
 def finite(value: float, name: str) -> float:
     """A finite number."""
-    if not math.isfinite(value):
+    if not math.isfinite(real_number(value, name)):
         raise RequestError(f"{name} is {value}: it must be finite")
     return float(value)
 
@@ -56,7 +66,7 @@ def positive(value: float | None, name: str, *, zero: bool = False) -> float | N
     """A finite number above 0 (or 0 where ``zero``), or nothing."""
     if value is None:
         return None
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    if not math.isfinite(real_number(value, name)) or value < 0 or (value == 0 and not zero):
         raise RequestError(f"{name} is {value}: it must be finite and {'>= 0' if zero else '> 0'}")
     return float(value)
 
@@ -69,6 +79,81 @@ def not_negative(value: float, name: str) -> float:
 
 def one_of(value: _Value, name: str, allowed: Sequence[_Value]) -> _Value:
     """One of the values that are allowed."""
-    if value not in allowed:
+    # An array would be compared element by element.
+    if not isinstance(value, str | int | None) or value not in allowed:
         raise RequestError(f"{name} is {value!r}: it must be one of {', '.join(map(repr, allowed))}")
     return value
+
+
+def flag(value: bool, name: str) -> bool:  # noqa: FBT001
+    """True or False; also 0, 1 and NumPy's booleans."""
+    check_kind(value, (bool, int, np.bool_), name, "True or False")
+    return bool(value)
+
+
+def public_function() -> str:
+    """The function or class of this package that the user called."""
+    frame, name = sys._getframe(1), ""
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("mitk_rs."):
+        name = frame.f_code.co_qualname
+        frame = frame.f_back  # type: ignore[assignment]
+    return name.removesuffix(".__init__")
+
+
+def wrong_type(what: str, expected: str, value: object) -> TypeError:
+    """The error for an argument of a wrong type: ``raise wrong_type("level_set", "an Image", value)``."""
+    return TypeError(f"{public_function()}: {what} must be {expected}, got {_described(value)}")
+
+
+def _described(value: object) -> str:
+    kind = type(value)
+    if kind.__module__ == "builtins":
+        return f"{kind.__name__} {reprlib.repr(value)}" if isinstance(value, str | int | float) else kind.__name__
+    # Classes called Image are many.
+    return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+
+
+def check_kind(value: Any, kinds: type | tuple[type, ...], what: str, expected: str) -> None:
+    """Refuse what is no instance of one of these classes.
+
+    Raises
+    ------
+    TypeError
+        Naming the function that the user called, the argument, and both types.
+    """
+    if not isinstance(value, kinds):
+        raise wrong_type(what, expected, value)
+
+
+def text(value: Any, what: str) -> str:
+    """Text; ``TypeError`` for anything else."""
+    check_kind(value, str, what, "text")
+    return str(value)
+
+
+def real_number(value: Any, what: str) -> float:
+    """A number as float; ``TypeError`` for text and anything that is no single number."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise wrong_type(what, "a number", value) from None
+
+
+def whole_number(value: Any, what: str) -> int:
+    """An int; ``TypeError`` for anything that is no whole number."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise wrong_type(what, "a whole number", value) from None
+
+
+def numbers(value: Any, what: str) -> NDArray[np.float64]:
+    """Numbers as an array of float64; ``TypeError`` for anything else, ragged lists included."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise wrong_type(what, "numbers", value) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mitk_rs._validation import numbers, whole_number, wrong_type
 from mitk_rs.errors import GeometryError, RequestError, TimeStepError
 from mitk_rs.image.accessors import place
 
@@ -50,7 +50,7 @@ class Volume:
             self._step = self._check_image(source, name, time_step)
             self.shape = source.shape[-3:] if source.ndim > 2 else source.shape
         else:
-            raise TypeError(f"{name} must be an Image or a numpy array, got {type(source).__name__}")
+            raise wrong_type(name, "an Image or a numpy array", source)
         self.spacing = self._spacing(spacing)
 
     @staticmethod
@@ -73,7 +73,7 @@ class Volume:
             if steps > 1:
                 raise RequestError(f"{name} has {steps} time steps: choose one with time_step=")
             return 0
-        step = operator.index(time_step)
+        step = whole_number(time_step, "time_step")
         if not 0 <= step < steps:
             raise TimeStepError(f"time step {step} does not exist: {name} has {steps}")
         return step
@@ -81,7 +81,7 @@ class Volume:
     def _spacing(self, spacing: Any) -> Triple:
         if spacing is None:
             return (1.0, 1.0, 1.0) if not self.is_image else self._source.get_spacing(self._step)
-        values = np.asarray(spacing, np.float64)
+        values = numbers(spacing, "spacing")
         if values.shape == (2,) and len(self.shape) == 2:
             values = np.append(values, 1.0)
         if values.shape != (3,):

@@ -23,6 +23,7 @@ __all__ = [
     "PropertyNotOwnedError",
     "RequestError",
     "TimeStepError",
+    "TimeoutError",
     "UsageError",
 ]
 
@@ -71,7 +72,11 @@ class MemoryLimitError(Exception, MemoryError):
     """The work would need more memory than the caller allowed."""
 
 
-class PropertyNotOwnedError(AttributeError):
+class TimeoutError(Exception, builtins.TimeoutError):
+    """The time that ``timeout=`` allowed has passed."""
+
+
+class PropertyNotOwnedError(Exception, AttributeError):
     """A provided property was written or removed through an object that does not own it."""
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from mitk_rs import _core
 from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
-from mitk_rs._validation import finite, number, one_of, positive
+from mitk_rs._validation import finite, flag, number, one_of, positive
 from mitk_rs._volumes import Volume, indices
 from mitk_rs.errors import RequestError
 
@@ -219,7 +219,7 @@ def initialize_level_set(
         "lower": number(lower_threshold, "lower_threshold"),
         "upper": number(upper_threshold, "upper_threshold"),
         "isosurface": finite(isosurface, "isosurface"),
-        "negate": bool(negate),
+        "negate": flag(negate, "negate"),
         "combine": one_of(combine, "combine", ("minimum", "sum")),
         "compat": one_of(compat, "compat", (None, "vmtk")) == "vmtk",
         "far_value": positive(far_value, "far_value"),
@@ -258,7 +258,7 @@ def _points(value: Indices, name: str, volume: Volume) -> list[Index]:
 
 def _check(method: str, parameters: dict[str, Any], volume: Volume) -> None:
     """What can be wrong before a voxel is read."""
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise RequestError(f"method is {method!r}: it must be one of {', '.join(METHODS)}")
     lower, upper = parameters["lower"], parameters["upper"]
     if method in _WITH_THRESHOLDS and lower is not None and upper is not None and lower > upper:

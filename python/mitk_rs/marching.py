@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
+from mitk_rs._validation import real_number
 from mitk_rs._volumes import Volume, indices
 from mitk_rs.errors import RequestError
 
@@ -303,12 +304,12 @@ def colliding_fronts(
 def _seed_times(times: Iterable[float] | None, seeds: int) -> list[float] | None:
     if times is None:
         return None
-    given = [float(t) for t in times]
+    given = [real_number(t, "seed_times") for t in times]
     if len(given) != seeds:
         raise RequestError(f"seed_times has {len(given)} entries, there are {seeds} seeds: one for each is needed")
-    for number, time in enumerate(given):
+    for position, time in enumerate(given):
         if not math.isfinite(time):
-            raise RequestError(f"seed_times[{number}] is {time}: every time must be finite")
+            raise RequestError(f"seed_times[{position}] is {time}: every time must be finite")
     return given
 
 

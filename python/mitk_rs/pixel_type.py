@@ -7,6 +7,7 @@ from typing import Any, Self, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike
 
+from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
 
 __all__ = ["PixelType", "make_pixel_type"]
@@ -116,7 +117,7 @@ def make_pixel_type(dtype: DTypeLike | PixelType, components: SupportsIndex = 1)
     TypeError
         No dtype at all, or a number of components that is no whole number.
     """
-    count = components.__index__()
+    count = whole_number(components, "components")
     if count < 1:
         raise RequestError(f"components must be at least 1, got {count}")
     if isinstance(dtype, PixelType):

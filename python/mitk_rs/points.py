@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mitk_rs._validation import real_number
+
 __all__ = ["Color", "Point2D", "Point3D", "Vector2D", "Vector3D"]
 
 
@@ -57,9 +59,7 @@ class _Coordinates:
 
     def __setitem__(self, index: SupportsIndex, value: SupportsFloat) -> None:
         position = self._position(index)
-        if isinstance(value, str | bytes):
-            raise TypeError(f"{type(self).__name__} holds numbers, got {value!r}")
-        self._values[position] = self._rounded(value)
+        self._values[position] = self._rounded(real_number(value, f"an element of a {type(self).__name__}"))
 
     def __len__(self) -> int:
         return self._size

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from mitk_rs import _core
-from mitk_rs._validation import RunOptions, check_names, finite, not_negative, one_of
+from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, one_of
 from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
 
@@ -140,7 +140,7 @@ def feature_image(
     feature: _Feature = {
         "type": one_of(type, "type", FEATURE_TYPES),
         "sigma": not_negative(sigma, "sigma"),
-        "sigmoid": bool(sigmoid),
+        "sigmoid": flag(sigmoid, "sigmoid"),
         "sigmoid_range": _range(sigmoid_range),
         "upwind_factor": finite(upwind_factor, "upwind_factor"),
         "radius": _radius(radius),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mitk_rs._validation import real_number, text, wrong_type
 from mitk_rs._volumes import Volume
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError, RequestError
@@ -65,7 +66,7 @@ def extract_surface(level_set: Image, level: float = 0.0, *, time_step: int | No
     >>> [round(value, 3) for value in extract_surface(ball).GetBounds()]
     [1.0, 7.0, 1.0, 7.0, 2.0, 14.0]
     """
-    if not math.isfinite(level):
+    if not math.isfinite(real_number(level, "level")):
         raise RequestError(f"level is {level}: it must be a finite number")
     volume = Volume(level_set, "image", time_step=time_step)
     surface = volume.read(lambda frame: _cut(_checked(frame), float(level)))
@@ -171,7 +172,9 @@ def write_surface(
     >>> file.stat().st_size
     4884
     """
-    suffix = (suffix or Path(path).suffix).lower()
+    if not hasattr(surface, "GetNumberOfPoints"):
+        raise wrong_type("surface", "a vtkPolyData", surface)
+    suffix = (text(suffix, "suffix") or Path(path).suffix).lower()
     if suffix not in SURFACE_SUFFIXES:
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
     if surface.GetNumberOfPoints() == 0:

@@ -19,6 +19,7 @@ from typing import Any, Protocol, Self, SupportsFloat, SupportsIndex, cast
 
 import numpy as np
 
+from mitk_rs._validation import check_kind, real_number
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry, Geometry3D, SlicedGeometry3D
 
@@ -58,7 +59,7 @@ def _moment(value: SupportsFloat, what: str = "time point") -> float:
     """Check a moment in ms."""
     if isinstance(value, str | bytes):
         raise TypeError(f"{what} must be a number of ms, got {value!r}")
-    point = float(value)
+    point = real_number(value, what)
     if not math.isfinite(point):
         raise RequestError(f"{what} must be a finite number of ms, got {point}")
     return point
@@ -490,7 +491,7 @@ class TimeGeometry:
 
     def is_valid_time_point(self, time_point: SupportsFloat) -> bool:
         """Whether the moment lies between the bounds, the upper one excluded."""
-        return self._steps.grid.covers(float(time_point))
+        return self._steps.grid.covers(real_number(time_point, "time_point"))
 
     @property
     def geometries(self) -> Sequence[BaseGeometry]:
@@ -517,7 +518,7 @@ class TimeGeometry:
 
     def get_geometry_for_time_point(self, time_point: SupportsFloat) -> BaseGeometry | None:
         """The live geometry of the step a moment belongs to, ``None`` outside the bounds."""
-        steps, point = self._steps, float(time_point)
+        steps, point = self._steps, real_number(time_point, "time_point")
         return steps.geometries[steps.grid.step_of(point)] if steps.grid.covers(point) else None
 
     def set_geometry_for_time_step(self, geometry: BaseGeometry, time_step: SupportsIndex) -> None:
@@ -568,6 +569,9 @@ class TimeGeometry:
         TimeStepError
             The number of steps differs.
         """
+        if not isinstance(image_geometries, StepGeometries):
+            for geometry in image_geometries:
+                _checked_geometry(geometry)
         steps = self._steps
         if len(steps.geometries) != len(image_geometries):
             raise TimeStepError(
@@ -607,6 +611,7 @@ class TimeGeometry:
 
     def is_close(self, other: TimeGeometry, eps: float = 1e-6) -> bool:
         """Whether steps, bounds and geometries agree within ``eps`` (ms and mm), whatever the classes."""
+        check_kind(other, TimeGeometry, "other", "a TimeGeometry")
         mine, theirs = self._steps, other._steps
         return _grids_are_close(mine.grid, theirs.grid, eps) and mine.geometries.agree(
             theirs.geometries, lambda one, another: one.is_close(another, eps)
@@ -673,7 +678,9 @@ class ProportionalTimeGeometry(TimeGeometry):
         geometry: BaseGeometry | None = None,
     ) -> None:
         count = whole_step(steps, "number of time steps")
-        grid = ProportionalGrid(float(first_time_point), float(step_duration), count)
+        grid = ProportionalGrid(
+            real_number(first_time_point, "first_time_point"), real_number(step_duration, "step_duration"), count
+        )
         self._start(grid, StepGeometries.alike(geometry, count))
 
     @classmethod
@@ -720,7 +727,7 @@ class ProportionalTimeGeometry(TimeGeometry):
     @first_time_point.setter
     def first_time_point(self, value: SupportsFloat) -> None:
         with self._lock:
-            self._regrid(replace(self._grid, first=float(value)))
+            self._regrid(replace(self._grid, first=real_number(value, "first_time_point")))
 
     @property
     def step_duration(self) -> float:
@@ -730,7 +737,7 @@ class ProportionalTimeGeometry(TimeGeometry):
     @step_duration.setter
     def step_duration(self, value: SupportsFloat) -> None:
         with self._lock:
-            self._regrid(replace(self._grid, duration=float(value)))
+            self._regrid(replace(self._grid, duration=real_number(value, "step_duration")))
 
     def _regrid(self, grid: ProportionalGrid) -> None:
         self._change(grid, self._steps.geometries)

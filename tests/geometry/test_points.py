@@ -118,7 +118,7 @@ def test_copies_are_independent(kind):
         (lambda: mitk.Point3D()[3], IndexError, r"Point3D has elements 0 to 2, got 3"),
         (lambda: mitk.Color()[-1], IndexError, r"Color has elements 0 to 2, got -1"),
         (lambda: mitk.Point3D(1, 2), TypeError, "Point3D takes no coordinates or 3, got 2"),
-        (lambda: mitk.Point2D("1", "2"), TypeError, "Point2D holds numbers, got '1'"),
+        (lambda: mitk.Point2D("1", "2"), TypeError, "an element of a Point2D must be a number, got str '1'"),
         (lambda: mitk.Point2D(1j, 2), TypeError, "complex"),
         (lambda: mitk.Point2D()["x"], TypeError, "integer"),
     ],

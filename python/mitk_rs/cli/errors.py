@@ -37,6 +37,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (errors.GeometryError, ExitCode.REQUEST),
     (errors.TimeStepError, ExitCode.REQUEST),
     (errors.MemoryLimitError, ExitCode.REQUEST),
+    (errors.TimeoutError, ExitCode.REQUEST),
     (errors.DisplayError, ExitCode.DISPLAY),
 )
 

@@ -83,7 +83,7 @@ def affine(value: ArrayLike, space: str) -> FloatArray:
 
 def check_space(space: str) -> None:
     """Whether affine matrices are known in it."""
-    if space not in ("LPS", "RAS"):
+    if not isinstance(space, str) or space not in ("LPS", "RAS"):
         raise RequestError(f'space must be "LPS" or "RAS", got {space!r}')
 
 

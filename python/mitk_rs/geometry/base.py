@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mitk_rs._validation import check_kind, real_number
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.geometry import arguments
 from mitk_rs.geometry.arguments import FloatArray
@@ -124,7 +125,8 @@ class BaseGeometry:
 
     def is_close(self, other: BaseGeometry, eps: float = 1e-6) -> bool:
         """Whether spacing, direction, origin and bounds differ by at most ``eps`` (absolute)."""
-        return self._frame.is_close(other._frame, eps)
+        check_kind(other, BaseGeometry, "other", "a BaseGeometry")
+        return self._frame.is_close(other._frame, real_number(eps, "eps"))
 
     def __repr__(self) -> str:
         frame = self._frame
@@ -195,6 +197,7 @@ class BaseGeometry:
 
     @image_geometry.setter
     def image_geometry(self, value: bool) -> None:
+        check_kind(value, (bool, int, np.bool_), "image_geometry", "True or False")
         self._change(image_geometry=bool(value))
 
     @property
@@ -222,6 +225,7 @@ class BaseGeometry:
 
     def initialize_geometry(self, geometry: BaseGeometry) -> None:
         """Take over everything from ``geometry``."""
+        check_kind(geometry, BaseGeometry, "geometry", "a BaseGeometry")
         self._set(geometry._frame)
 
     def set_identity(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
 from mitk_rs.geometry.arguments import FloatArray, coordinates
 from mitk_rs.geometry.base import BaseGeometry
@@ -121,7 +122,10 @@ class SlicedGeometry3D(BaseGeometry):
         >>> SlicedGeometry3D.for_image((4, 3, 2), spacing=(0.8, 0.8, 1.5)).bounds
         [0.0, 4.0, 0.0, 3.0, 0.0, 2.0]
         """
-        x, y, z = (*(operator.index(size) for size in dimensions), 1)[:3]
+        sizes = [whole_number(size, "dimensions") for size in dimensions]
+        if len(sizes) < 2:
+            raise RequestError(f"dimensions must be two or more whole numbers (x, y, z), got {sizes}")
+        x, y, z = (*sizes, 1)[:3]
         bounds = (0, x, 0, y, 0, z)
         return cls(spacing=spacing, origin=origin, direction=direction, bounds=bounds, image_geometry=True)
 

@@ -9,6 +9,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mitk_rs._validation import check_kind
 from mitk_rs.errors import RequestError
 from mitk_rs.pixel_type import PixelType, component_type
 
@@ -67,11 +68,13 @@ def array(value: Any, *, components: bool) -> tuple[Array, list[int], int]:
         raise TypeError(f"expected a numpy array, got {type(value).__name__}; Image.from_any converts others")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError("a masked array would lose its mask: use array.filled(value)")
+    check_kind(components, (bool, int, np.bool_), "components", "True or False")
+    components = bool(components)
     plain = np.asarray(value)
     spatial = plain.ndim - components
     if not 2 <= spatial <= 4:
         extra = " and the axis of components" if components else ""
-        raise ValueError(f"the array must have 2 to 4 dimensions{extra}, got shape {plain.shape}")
+        raise RequestError(f"the array must have 2 to 4 dimensions{extra}, got shape {plain.shape}")
     if 0 in plain.shape:
         raise RequestError(f"the array has an axis of length 0: shape {plain.shape}")
     supported = component_type(plain.dtype)

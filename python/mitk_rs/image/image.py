@@ -9,6 +9,7 @@ from typing import Any, Self, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from mitk_rs.errors import RequestError
 from mitk_rs.image import arguments
 from mitk_rs.image.arguments import Array
 from mitk_rs.image.display import Display
@@ -91,7 +92,7 @@ class Image(Protocols, Display, Conversions):
 
     def _set_array(self, array: Array, sizes: list[int], components: int, *, copy: bool | None) -> None:
         if copy is False:
-            raise ValueError("copy=False is not supported: use copy=None to share the array's memory where possible")
+            raise RequestError("copy=False is not supported: use copy=None to share the array's memory where possible")
         contiguous = array.flags.c_contiguous and array.flags.aligned
         if contiguous and copy is None:
             self._adopt(array, sizes, components)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs._vtk import vtk
+from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import step_of
 from mitk_rs.io.convert import image_of
@@ -35,7 +36,7 @@ def to_image(data: Any, *, copy: bool | None = None) -> Image:
     if shared is not None:
         return image_of(record.with_array(shared.reshape(record.shape)), shared=True)
     if copy is False:
-        raise ValueError("copy=False, but VTK keeps these voxels in a way that cannot be shared: use copy=None")
+        raise RequestError("copy=False, but VTK keeps these voxels in a way that cannot be shared: use copy=None")
     return image_of(record.with_array(record.array.copy()))
 
 

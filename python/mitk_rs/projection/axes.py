@@ -108,7 +108,7 @@ def project(
     """
     task = _Task(image, time_step=time_step, components=components)
     number = axis_number(axis)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise RequestError(f"kind is {kind!r}: allowed are {', '.join(KINDS)}")
     slab_ = slab_range(slab, task.count(number))
     options = Options(threads, progress, cancel, timeout)
@@ -158,7 +158,7 @@ def project_all(
     """
     options = Options(threads, progress, cancel, timeout)
     task = _Task(image, time_step=time_step, components=components)
-    if kind not in ("max", "min") or not task.is_scalar_volume:
+    if not isinstance(kind, str) or kind not in ("max", "min") or not task.is_scalar_volume:
         kept = {"time_step": time_step, "components": components, **options.keywords()}
         return tuple(project(image, axis=axis, kind=kind, **kept) for axis in "xyz")
     return task.run_all(lambda volume: _core.project_all_axes(volume, kind, **options.keywords()))

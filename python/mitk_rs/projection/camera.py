@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import numbers
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.layout import Array
 from mitk_rs.projection.orientation import letter
@@ -76,7 +77,7 @@ def gaze(direction: Sequence[float], up: Sequence[float] | None = None, roll: fl
 
 
 def _unit(name: str, value: Any) -> Array:
-    vector = np.asarray(value, np.float64)
+    vector = numbers(value, name)
     if vector.shape != (3,) or not np.isfinite(vector).all() or not vector.any():
         raise RequestError(f"{name} is {value!r}: expected three finite numbers (x, y, z), not all 0")
     unit: Array = vector / np.linalg.norm(vector)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import check_kind, numbers, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.projection.axes import project
 from mitk_rs.projection.camera import Gaze
@@ -173,7 +174,8 @@ def axis_picture(
     >>> axis_picture(scan, axis="y").pixels.shape
     (20, 30)
     """
-    shades = shades or Shades()
+    shades = Shades() if shades is None else shades
+    check_kind(shades, Shades, "shades", "a Shades")
     shades.check()
     fixed = None if size is None else check_size(size)
     number = axis_number(axis, names=AXES[:3])
@@ -225,6 +227,8 @@ def check_grid(image: Any, overlay: Any, time_step: int) -> None:
     GeometryError
         Another size, spacing, origin or direction.
     """
+    if not hasattr(overlay, "get_geometry"):
+        raise wrong_type("overlay", "an Image", overlay)
     shape = _volume_shape(image)
     if tuple(overlay.shape) != tuple(shape):
         raise GeometryError(f"the overlay has the shape {tuple(overlay.shape)}, the image {tuple(shape)} (z, y, x)")
@@ -267,7 +271,7 @@ def check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
     RequestError
         Not triples of finite numbers, or outside.
     """
-    given = np.asarray(list(seeds), np.float64)
+    given = numbers(list(seeds), "seeds")
     if given.size and (given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all()):
         raise RequestError("seeds must be (x, y, z) triples of finite numbers, such as [(71, 213, 16)]")
     given = given.reshape(-1, 3)
@@ -281,6 +285,8 @@ def check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
 
 def _volume_shape(image: Any) -> tuple[int, ...]:
     """Voxels along z, y and x; of a 2-D image one slice."""
+    if not hasattr(image, "get_geometry"):
+        raise wrong_type("image", "an Image", image)
     shape: tuple[int, ...] = image.shape if image.components == 1 else image.shape[:-1]
     return (1, *shape) if len(shape) == 2 else shape[-3:]
 

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mitk_rs import _core
+from mitk_rs._validation import check_kind, real_number, whole_number
 from mitk_rs._volumes import read
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.projection.axes import Options, Progress
@@ -164,7 +165,7 @@ def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any
     >>> len(list(mitk.render_spin(np.ones((4, 5, 6)), frames=8, size=16)))
     8
     """
-    if not 1 <= frames <= 3600:
+    if not 1 <= whole_number(frames, "frames") <= 3600:
         raise RequestError(f"frames is {frames}: allowed are 1 to 3600")
     angles = [azimuth + 360.0 * i / frames for i in range(frames)]
     if options.get("mm") is None:
@@ -213,7 +214,7 @@ def _common_window(looks: list[Array], percentiles: tuple[float, float] | None) 
 
 
 def _ends(values: Array, percentiles: tuple[float, float] | None) -> tuple[float, float]:
-    return robust_range(values, percentiles=percentiles) if percentiles else robust_range(values)
+    return robust_range(values, percentiles=percentiles) if percentiles is not None else robust_range(values)
 
 
 def shaded(
@@ -226,12 +227,16 @@ def shaded(
 ) -> Array:
     """Values as grey, or as they are."""
     missed = np.isnan(values)
+    background = None if background is None else real_number(background, "background")
     if kind == "float32":
         if background is not None:
             values[missed] = background
         return values
     low, high = window_range(window, level) if window is not None and window > 0 else _ends(values, percentiles)
     grey = to_grey(values, low, high, kind)
+    limit = np.iinfo(grey.dtype).max
+    if background is not None and not 0 <= background <= limit:
+        raise RequestError(f"background is {background:g}: allowed are 0 to {limit}")
     grey[missed] = 0 if background is None else background
     return grey
 
@@ -255,7 +260,7 @@ def view_angle_of(perspective: float) -> float | None:
     """The view angle in degrees that ``perspective`` means, ``None`` for parallel rays."""
     if perspective is False:
         return None
-    angle = 30.0 if perspective is True else float(perspective)
+    angle = 30.0 if perspective is True else real_number(perspective, "perspective")
     if not 0.1 <= angle <= 170:
         raise RequestError(f"perspective is {angle}: expected a view angle of 0.1 to 170 degrees")
     return angle
@@ -283,7 +288,7 @@ class Volume:
             raise RequestError("the image is empty")
         if time_step is None and steps > 1:
             raise RequestError(f"the image has {steps} time steps: choose one with time_step= or --time-step")
-        step = 0 if time_step is None else time_step.__index__()
+        step = 0 if time_step is None else whole_number(time_step, "time_step")
         if not 0 <= step < steps:
             raise TimeStepError(f"time step {step} does not exist: the image has {steps}")
         return step
@@ -357,6 +362,7 @@ class Volume:
             _positive("mm", mm)
         distance = self.scene.spacing() / 2 if sample_distance is None else sample_distance
         _positive("sample_distance", distance)
+        check_kind(skip, (bool, int), "skip", "True or False")
         camera, _, start = rays_of(
             self.scene, view, size=size, sample_distance=distance, view_angle=view_angle, zoom=zoom, mm=mm
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.axes import project_all
 from mitk_rs.projection.layout import Array
@@ -85,18 +86,19 @@ def montage(
     >>> mitk.montage(scan, height=100).shape[2]
     3
     """
-    if not 16 <= height <= MAX_SIZE // 8:
+    if not 16 <= whole_number(height, "height") <= MAX_SIZE // 8:
         raise RequestError(f"height is {height}: allowed are 16 to {MAX_SIZE // 8} pixels")
+    step = 0 if time_step is None else whole_number(time_step, "time_step")
     shades = Shades(window, level, percentiles, colormap)
     shades.check()
     marks = check_seeds(seeds, image)
-    views = [view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), a) for a in range(3)]
+    views = [view_along(image.get_direction(step), image.get_spacing(step), a) for a in range(3)]
     values = [only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
     shades = _shared(shades, values)
     mm = max(_extent(v, view)[1] for v, view in zip(values, views, strict=True)) / height
     pictures = [_scaled(v, view, shades, mm) for v, view in zip(values, views, strict=True)]
     if overlay is not None:
-        check_grid(image, overlay, time_step or 0)
+        check_grid(image, overlay, step)
         inside = _projections(overlay, "min", None, threads)
         pictures = [outlined(p, v.apply(f)) for p, v, f in zip(pictures, views, inside, strict=True)]
     if len(marks):

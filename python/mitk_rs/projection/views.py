@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import check_kind
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.axes import Options
 from mitk_rs.projection.camera import Gaze, aim, gaze, rays_of
@@ -112,7 +113,9 @@ def view_picture(
     GeometryError
         An overlay on another grid.
     """
-    shades = shades or Shades()
+    shades = Shades() if shades is None else shades
+    check_kind(shades, Shades, "shades", "a Shades")
+    check_kind(camera, Camera, "camera", "a Camera")
     shades.check()
     volume = Volume(image, time_step)
     marks = check_seeds(seeds, image)
@@ -144,6 +147,7 @@ def view_image(image: Any, camera: Camera, *, depth: bool = False, time_step: in
     RequestError
         A picture in perspective, whose pixels have no fixed place.
     """
+    check_kind(camera, Camera, "camera", "a Camera")
     if view_angle_of(camera.perspective) is not None:
         raise RequestError("a picture in perspective has no geometry: write .npy, .png or .tif")
     volume = Volume(image, time_step)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._validation import numbers
 from mitk_rs.errors import RequestError
 
 __all__ = ["COLORMAPS", "apply_colormap", "robust_range", "to_grey", "window_range"]
@@ -38,7 +39,10 @@ def robust_range(values: Array, *, percentiles: tuple[float, float] = ROBUST_PER
     RequestError
         Percentiles outside 0 to 100 or in the wrong order.
     """
-    low, high = percentiles
+    ends = numbers(percentiles, "percentiles")
+    if ends.shape != (2,):
+        raise RequestError(f"percentiles are {percentiles!r}: two numbers are needed")
+    low, high = map(float, ends)
     if not 0 <= low < high <= 100:
         raise RequestError(f"percentiles are {low:g} and {high:g}: allowed are 0 <= low < high <= 100")
     finite = values[np.isfinite(values)]

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Self, SupportsIndex, overload
 
+from mitk_rs._validation import text
 from mitk_rs.errors import RequestError
 from mitk_rs.properties.dicom_names import TAG_NAMES
 from mitk_rs.properties.paths import Node, NodeKind, Path
@@ -94,6 +95,7 @@ class DICOMTagPath(Path[DICOMTag]):
         RequestError
             A part is no tag.
         """
+        text(tag_string, "tag_string")
         parts = tag_string.split(".") if tag_string else []
         return cls._of([_ANY if part == "*" else _node(part) for part in parts])
 
@@ -106,6 +108,7 @@ class DICOMTagPath(Path[DICOMTag]):
         RequestError
             The name does not start with ``DICOM`` or goes on with something that is no tag.
         """
+        text(property_name, "property_name")
         head, _, rest = property_name.partition(".")
         nodes = []
         while head == "DICOM" and rest:

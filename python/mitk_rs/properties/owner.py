@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from mitk_rs._validation import check_kind
 from mitk_rs.errors import PropertyNotOwnedError, RequestError
 from mitk_rs.properties.values import BaseProperty, property_from_dict, wrapped
 
@@ -149,6 +150,7 @@ class PropertyList(PropertyOwner):
         RequestError
             A property has an unknown class or lacks an entry.
         """
+        check_kind(d, Mapping, "d", "a dictionary")
         created = cls()
         for name, content in d.items():
             created.set_property(name, property_from_dict(content))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar
 
+from mitk_rs._validation import check_kind, text, wrong_type
 from mitk_rs.errors import RequestError
 
 __all__ = ["PropertyKeyPath", "find_indexed_properties"]
@@ -145,6 +146,7 @@ class PropertyKeyPath(Path[str]):
         RequestError
             An element is empty, or brackets do not follow an element.
         """
+        text(property_name, "property_name")
         path = cls()
         for part in property_name.split(".") if property_name else ():
             path = path / part
@@ -212,6 +214,9 @@ def find_indexed_properties(provider: _Keyed, path: PropertyKeyPath) -> dict[int
     >>> find_indexed_properties(notes, PropertyKeyPath("notes")["*"] / "text")
     {7: 'notes.[7].text'}
     """
+    check_kind(path, PropertyKeyPath, "path", "a PropertyKeyPath")
+    if not hasattr(provider, "property_keys"):
+        raise wrong_type("provider", "an image or another owner of properties", provider)
     wildcards = sum(node.kind is NodeKind.ANY_SELECTION for node in path._nodes)
     if wildcards != 1:
         raise RequestError(f"the path must have exactly one [*] wildcard, got {wildcards} in {str(path)!r}")

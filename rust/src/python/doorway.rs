@@ -8,7 +8,6 @@ use super::error::ours;
 use crate::error::{Error, Result};
 use crate::task::{TaskControl, catch_panic};
 use crate::workers;
-use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -112,7 +111,7 @@ impl<'a> Watch<'a> {
     fn look(&mut self, py: Python<'_>) -> PyResult<()> {
         py.check_signals()?;
         if self.deadline.is_some_and(|d| Instant::now() >= d) {
-            return Err(PyTimeoutError::new_err("the time allowed by timeout= has passed"));
+            return Err(ours("TimeoutError", "the time allowed by timeout= has passed".into()));
         }
         if let Some(cancel) = &self.cancel
             && cancel.bind(py).call_method0("is_set")?.is_truthy()?

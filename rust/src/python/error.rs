@@ -2,7 +2,7 @@
 //! decides what it is in Python. The classes live in `mitk_rs/errors.py`, because several derive from two bases.
 
 use crate::error::Error;
-use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 impl From<Error> for PyErr {
@@ -19,7 +19,7 @@ impl From<Error> for PyErr {
             Error::Empty | Error::Forked => ours("Exception", text),
             Error::Frozen => ours("RequestError", text),
             Error::NoSuchStep { .. } => ours("TimeStepError", text),
-            Error::Mismatch { .. } => PyValueError::new_err(text),
+            Error::Mismatch { .. } => ours("RequestError", text),
             Error::Locked { .. } | Error::LockTimeout { .. } => ours("MemoryIsLockedError", text),
             Error::Cancelled => ours("Cancelled", text),
             Error::Internal(_) => ours("InternalError", text),

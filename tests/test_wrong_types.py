@@ -1,0 +1,117 @@
+"""Arguments of a wrong type are a TypeError that names the function; every other refusal is one of our exceptions."""
+
+import builtins
+import inspect
+import io
+import json
+
+import numpy as np
+import pytest
+import SimpleITK
+
+import mitk_rs as mitk
+from mitk_rs import errors
+
+
+def image():
+    return mitk.Image(np.linspace(1, 2, 120, dtype=np.float32).reshape(4, 5, 6))
+
+
+SURFACE = mitk.extract_surface(image(), 1.5)
+CALLS = {
+    "BaseGeometry.is_close": lambda wrong: image().get_geometry().is_close(wrong),
+    "BaseGeometry.initialize_geometry": lambda wrong: image().get_geometry().initialize_geometry(wrong),
+    "SlicedGeometry3D.for_image": lambda wrong: mitk.SlicedGeometry3D.for_image([4, 5, wrong]),
+    "TimeGeometry.is_close": lambda wrong: image().time_geometry.is_close(wrong),
+    "PropertyList.from_dict": mitk.PropertyList.from_dict,
+    "DICOMTagPath.from_string": mitk.DICOMTagPath.from_string,
+    "DICOMTagPath.from_property_name": mitk.DICOMTagPath.from_property_name,
+    "PropertyKeyPath.from_string": mitk.PropertyKeyPath.from_string,
+    "find_indexed_properties": lambda wrong: mitk.find_indexed_properties(wrong, mitk.PropertyKeyPath("a")["*"]),
+    "make_pixel_type": lambda wrong: mitk.make_pixel_type("uint8", wrong),
+    "extract_surface": mitk.extract_surface,
+    "write_surface": lambda wrong: mitk.write_surface(wrong, "x.stl"),
+    "fast_marching": lambda wrong: mitk.fast_marching(wrong, seeds=[(0, 0, 0)]),
+    "colliding_fronts": lambda wrong: mitk.colliding_fronts(wrong, seeds1=[(0, 0, 0)], seeds2=[(1, 1, 1)]),
+    "initialize_level_set": lambda wrong: mitk.initialize_level_set(wrong, method="threshold", lower_threshold=1),
+    "montage": mitk.montage,
+}
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5.5, object(), SimpleITK.Image(3, 3, 3, SimpleITK.sitkUInt8)], ids=lambda v: type(v).__name__
+)
+@pytest.mark.parametrize("name", CALLS)
+def test_the_message_names_the_function_and_what_came(name, wrong):
+    with pytest.raises(TypeError) as caught:
+        CALLS[name](wrong)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 200
+    expected = name.partition(".")[2] or name
+    assert expected in message.partition(":")[0].rpartition(".")[2]
+    assert "SimpleITK.Image" in message or not isinstance(wrong, SimpleITK.Image)
+
+
+GOOD = {
+    "image": image, "speed": image, "level_set": image, "seeds": lambda: [(1, 1, 1)], "targets": lambda: [(2, 2, 2)],
+    "seeds1": lambda: [(1, 1, 1)], "seeds2": lambda: [(3, 3, 3)], "lower": lambda: (0, 0, 0),
+    "method": lambda: "threshold", "axis": lambda: "z", "thickness": lambda: 2, "surface": lambda: SURFACE,
+    "array": lambda: np.zeros((3, 3)), "dtype": lambda: "uint8", "frames": lambda: 2,
+}  # fmt: skip
+WRONG = [None, 5, -1.5, "text", b"x", object(), [], {}, np.zeros(3), np.array(["a"]), io.StringIO()]
+FUNCTIONS = [
+    name
+    for name in mitk.__all__
+    if inspect.isroutine(getattr(mitk, name)) and name not in ("property_from_dict", "get_loaded_modules")
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_argument_of_a_public_function_raises_anything_else(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    function = getattr(mitk, name)
+    parameters = inspect.signature(function).parameters.values()
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        for wrong in WRONG:
+            given = {
+                p.name: GOOD.get(p.name, int)() for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD
+            }
+            given[parameter.name] = wrong
+            try:
+                function(**given)
+            except (TypeError, mitk.Exception):
+                pass
+            except Exception as error:
+                pytest.fail(f"{name}({parameter.name}={wrong!r}): {type(error).__name__}: {error}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_class_is_caught_by_one_clause(name):
+    kind = getattr(errors, name)
+    assert issubclass(kind, mitk.Exception) or issubclass(kind, Warning)
+    assert kind.__module__ == "mitk_rs"
+
+
+def test_a_timeout_is_both_a_builtin_timeout_and_ours():
+    with pytest.raises(mitk.TimeoutError, match="timeout") as caught:
+        mitk.fast_marching(np.ones((200, 200, 200)), seeds=[(100, 100, 100)], threads=1, timeout=0.01)
+    assert isinstance(caught.value, builtins.TimeoutError)
+    assert isinstance(caught.value, mitk.Exception)
+
+
+def test_a_star_import_leaves_the_names_of_python_alone():
+    names = {}
+    exec("from mitk_rs import *", names)
+    assert not {name for name in names if hasattr(builtins, name) and not name.startswith("__")}
+    assert names["Image"] is mitk.Image
+
+
+def test_messages_are_json_safe():
+    with pytest.raises(TypeError) as caught:
+        mitk.montage(np.zeros((500, 500)).astype(object))
+    assert len(json.dumps(str(caught.value))) < 200
