@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint lint-rust lint-python test-rust test-python bench loom valgrind docs wheel lock clean help
+.PHONY: demo test lint lint-rust lint-python test-rust test-python bench loom valgrind soak mutants audit docs wheel \
+	lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -27,6 +28,9 @@ help:
 	@echo "make bench   compare with ITK, SimpleITK, VTK, NumPy, scikit-fmm, eikonalfm   (BENCH='--quick')"
 	@echo "make loom    the ledger of accessors in every order of threads"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
+	@echo "make soak    the tests of docs/reliability.md with its numbers: a quarter of an hour"
+	@echo "make mutants which changes to the code the tests do not notice; hours   (MUTANTS=python, store or marches)"
+	@echo "make audit   known vulnerabilities, licences and origin of crates and Python packages; needs the internet"
 	@echo "make docs    API pages into target/docs"
 	@echo "make wheel   abi3 wheel into dist/, installed and tried in a fresh environment"
 	@echo "make lock    resolve the newest Python packages into requirements/"
@@ -43,9 +47,9 @@ help:
 		&& "$(PYTHON)" -m pip --quiet --python "$(PY)" install pip; }
 	@touch $@
 
-.make/run .make/test .make/docs .make/bench: .make/%: requirements/%.txt .make/venv
+.make/run .make/test .make/docs .make/bench .make/audit: .make/%: requirements/%.txt .make/venv
 	@echo "installing requirements/$*.txt"
-	@$(PIP) --requirement requirements/$*.txt
+	@$(PIP) --require-hashes --requirement requirements/$*.txt
 	@touch $@
 
 .make/build: $(RUST_SOURCES) pyproject.toml .make/run
@@ -88,6 +92,19 @@ loom: .make/venv
 valgrind: .make/build
 	tests/valgrind/run.sh $(PY)
 
+# The numbers of docs/reliability.md; SOAK=minute does a tenth of them.
+soak: .make/build .make/test
+	MITK_RS_SOAK=$(or $(SOAK),full) $(PY) -m pytest tests/reliability -q -s
+
+# cargo-mutants is a program, not a package: cargo install cargo-mutants --locked
+mutants: .make/build .make/test .make/audit
+	$(PY) tools/mutants.py $(or $(MUTANTS),python)
+
+# cargo-deny likewise: cargo install cargo-deny --locked
+audit: .make/audit
+	cargo deny check
+	for group in run test docs bench; do $(PY) -m pip_audit --requirement requirements/$$group.txt --disable-pip; done
+
 bench: .make/build .make/test .make/bench
 	cargo bench --locked --no-default-features
 	$(PY) benches/peers.py $(BENCH)
@@ -102,7 +119,7 @@ wheel: .make/run
 	maturin build --release --locked --quiet --out dist
 	bash tools/try_wheel.sh dist/*.whl
 
-lock: .make/venv
+lock: .make/audit
 	$(PY) tools/lock.py
 
 clean:

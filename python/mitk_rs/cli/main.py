@@ -25,10 +25,12 @@ install-vmtk-names; mitk-rs pype --help lists the scripts."""
 
 def program() -> int:
     """The command itself: :func:`main` in a process of its own, which signals end at once."""
-    from mitk_rs.cli.signals import end_on_signals
+    from mitk_rs.cli.signals import end_on_signals, ignore_signals
 
     end_on_signals()
-    return main()
+    status = main()
+    ignore_signals()
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:

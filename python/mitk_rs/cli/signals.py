@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-__all__ = ["at_the_end", "end_on_signals"]
+__all__ = ["at_the_end", "end_on_signals", "ignore_signals"]
 
 # SIGHUP does not exist on Windows.
 _ENDING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
@@ -35,6 +35,13 @@ def end_on_signals() -> None:
         os.register_at_fork(after_in_child=_default_signals)
     # Not a threading.Thread: it is no thread of the program, and threading.active_count() does not count it.
     _thread.start_new_thread(_wait, (reading,))
+
+
+def ignore_signals() -> None:
+    """The work is done and the status known: a signal while the interpreter is taken down changes neither."""
+    for number in _ENDING:
+        if signal.getsignal(number) is _noted:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def at_the_end(action: Callable[[], object]) -> None:
