@@ -1,0 +1,124 @@
+"""Change the code in small ways and list the changes that no test notices.
+
+    python tools/mutants.py python|store|marches [PART ...]
+
+`python` changes, one at a time, comparisons, operators, constants and statements of the modules in the table below, in
+a copy of the package, and runs the tests that belong to them until one fails. `store` and `marches` do the same to the
+core with cargo-mutants. The exit status is 1 where a change survives.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Module, its tests, and those of them that are too slow or have nothing to do with it.
+PARTS = {
+    "atomic": ("io/atomic.py", ["tests/io/test_sets_of_files.py", "tests/io/test_writes_are_whole.py"], "not kill"),
+    "levelset": ("levelset.py", ["tests/levelset/test_level_sets.py"], ""),
+    "surface": ("surface.py", ["tests/levelset/test_surfaces.py"], ""),
+    "words": ("vmtk/words.py", ["tests/vmtk/test_words.py", "tests/vmtk/test_pype.py"], ""),
+    "piping": ("vmtk/piping.py", ["tests/vmtk/test_pype.py"], ""),
+}
+CORE = {
+    "store": ["rust/src/image/*.rs", "rust/src/levelset.rs", "rust/src/regions.rs"],
+    "marches": ["rust/src/eikonal/**/*.rs"],
+}
+COMPARISONS = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.And: ast.Or, ast.Or: ast.And}
+
+
+def mutants(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
+    """Line, description and tree of each change."""
+    for number, node in enumerate(ast.walk(tree)):
+        for description, change in changes(node):
+            changed = copy.deepcopy(tree)
+            twin = next(other for index, other in enumerate(ast.walk(changed)) if index == number)
+            change(twin)
+            line = getattr(node, "lineno", 0)
+            yield line, f"{description}: {ast.unparse(node).splitlines()[0][:90]}", ast.fix_missing_locations(changed)
+
+
+def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
+    """What can be changed about a node."""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
+        other = COMPARISONS[type(node.ops[0])]
+        yield f"{type(node.ops[0]).__name__} -> {other.__name__}", lambda twin: twin.ops.__setitem__(0, other())
+    if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in OPERATORS:
+        other = OPERATORS[type(node.op)]
+        yield f"{type(node.op).__name__} -> {other.__name__}", lambda twin: setattr(twin, "op", other())
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield "opposite", lambda twin: setattr(twin, "value", not twin.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        yield "one more", lambda twin: setattr(twin, "value", twin.value + 1)
+    if isinstance(node, ast.FunctionDef | ast.If | ast.For | ast.With | ast.Try):
+        for index, statement in enumerate(node.body):
+            if is_call(statement) or isinstance(statement, ast.Assign | ast.AugAssign | ast.Raise):
+                shown = ast.unparse(statement).splitlines()[0][:60]
+                yield f"without {shown!r}", lambda twin, i=index: twin.body.__setitem__(i, ast.Pass())
+
+
+def is_call(statement: ast.stmt) -> bool:
+    """Whether a statement only calls something: not a docstring."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+
+
+def run_python(names: list[str]) -> int:
+    survivors = 0
+    for name in names:
+        module, tests, keyword = PARTS[name]
+        source = ast.parse((ROOT / "python" / "mitk_rs" / module).read_text())
+        found = list(mutants(source))
+        notice = functools.partial(is_noticed, module=module, tests=tests, keyword=keyword)
+        with ThreadPoolExecutor(2) as pool:
+            killed = list(pool.map(notice, [tree for _, _, tree in found]))
+        left = [mutant for mutant, dead in zip(found, killed, strict=True) if not dead]
+        print(f"{module}: {len(found)} changes, {len(left)} not noticed", flush=True)
+        for line, description, _ in sorted(left, key=lambda mutant: mutant[0]):
+            print(f"    {module}:{line}: {description}")
+        survivors += len(left)
+    return int(survivors > 0)
+
+
+def is_noticed(tree: ast.Module, *, module: str, tests: list[str], keyword: str) -> bool:
+    """Whether a test fails with this change."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "mitk_rs"
+        shutil.copytree(ROOT / "python" / "mitk_rs", package, ignore=shutil.ignore_patterns("__pycache__"))
+        (package / module).write_text(ast.unparse(tree))
+        environment = {**os.environ, "PYTHONPATH": folder, "HYPOTHESIS_MAX_EXAMPLES": "20"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        command += ["-k", keyword] if keyword else []
+        try:
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            return True
+        return done.returncode != 0
+
+
+def main(words: list[str]) -> int:
+    kind, *parts = words or ["python"]
+    if kind == "python":
+        return run_python(parts or list(PARTS))
+    if kind not in CORE:
+        print(__doc__, file=sys.stderr)
+        return 2
+    files = [option for pattern in CORE[kind] for option in ("--file", pattern)]
+    return subprocess.run(["cargo", "mutants", *files, *parts], cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
