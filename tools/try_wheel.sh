@@ -7,7 +7,11 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 "${VIRTUAL_ENV:+$VIRTUAL_ENV/bin/}python3" -m venv fresh
-fresh/bin/python -m pip install --quiet --disable-pip-version-check --constraint "$requirements" "$wheel"
+fresh/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements"
+fresh/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$wheel"
+for part in licenses/THIRD_PARTY_NOTICES.txt sboms/mitk_rs.cyclonedx.json; do
+    test -s fresh/lib/python3*/site-packages/mitk_rs-*.dist-info/"$part"
+done
 fresh/bin/mitk-rs --version
 fresh/bin/python - <<'PY'
 import mitk_rs as mitk

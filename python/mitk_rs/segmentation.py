@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from mitk_rs import _core
-from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, one_of
+from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of
 from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
 
@@ -155,7 +155,10 @@ def feature_image(
 def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:
     if value is None:
         return None
-    low, high = (float(end) for end in value)
+    ends = numbers(value, "sigmoid_range")
+    if ends.shape != (2,):
+        raise RequestError(f"sigmoid_range is {value!r}: two finite numbers are needed, the lower one first")
+    low, high = map(float, ends)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise RequestError(f"sigmoid_range is {value}: two finite numbers are needed, the lower one first")
     return low, high

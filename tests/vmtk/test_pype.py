@@ -189,3 +189,17 @@ def test_own_scripts_may_make_attributes_as_they_like() -> None:
 def test_printerror_raises_without_the_word_error() -> None:
     with pytest.raises(RequestError, match=r"^no Image\.$"):
         Source().PrintError("Error: no Image.")
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("@reader", "invalid option piping @reader; write @.option, @script.option or @script-ID.option"),
+        ("@a.b.c", "invalid option piping @a.b.c; write @.option"),
+        ("@nobody.o", "invalid option piping @nobody.o; scripts before this one: none"),
+    ],
+)
+def test_a_bad_reference_is_told_with_what_would_do(reference: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        pypes.PypeRun(f"vmtkimagewriter --nolog -i {reference} -ofile x.vti")
+    assert message in str(caught.value)

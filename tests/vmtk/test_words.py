@@ -101,3 +101,31 @@ def test_no_word_is_lost(words: list[str]) -> None:
     found = read_options(words, is_number=lambda _: False)
     kept = sum(1 + len(option.values) for option in found.options.values()) + len(found.flags) + len(found.strays)
     assert kept == len(words) or found.repeated
+
+
+@pytest.mark.parametrize("word", ["{a", "a}"])
+def test_half_a_brace_is_an_ordinary_word(word: str) -> None:
+    assert split_text(word, {"a": 1}) == [word]
+
+
+def test_a_name_without_a_substitution_is_told_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match=r"\{b\} is not among the keyword arguments \(none\)"):
+        split_text("{b}", {})
+    with pytest.raises(UsageError, match=r"\(a, c\)"):
+        split_text("{b}", {"a": 1, "c": 2})
+
+
+def test_an_empty_part_is_told_by_its_number() -> None:
+    with pytest.raises(UsageError, match="in part 2 of the pype"):
+        split_segments(["a", "--pipe", "--pipe", "b"])
+
+
+def test_a_script_name_is_text() -> None:
+    with pytest.raises(UsageError, match="a script name is text, got int"):
+        split_segments([5])
+
+
+@pytest.mark.parametrize(("word", "starts"), [("-a", True), ("-a5", True), ("-5a", False), ("-é", False), ("-", True)])
+def test_a_dash_and_a_letter_start_an_option(word: str, starts: bool) -> None:
+    found = read_options(["-i", word], is_number=lambda _: False)
+    assert (word[1:] in found.options) is starts
