@@ -177,6 +177,12 @@ def unreachable(job: Job, target: Index) -> str:
     """Why a front does not come to ``target``, as far as one can tell from its voxel."""
     text = f"target {target} cannot be reached from source {', '.join(map(str, job.sources))}"
     value = intensity(job, target)
+    low, high = float(job.voxels.min()), float(job.voxels.max())
+    if within(job, low) and within(job, high):
+        return (
+            f"{text}: no voxel lies outside the thresholds, so the smallest value {low:g} gets speed 0; "
+            "give thresholds that leave it outside"
+        )
     if within(job, value):
         return f"{text} through voxels within the thresholds"
     return f"{text}: its value {value:g} lies outside the thresholds"

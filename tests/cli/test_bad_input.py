@@ -112,13 +112,13 @@ def test_requests_that_do_not_fit_the_image(tube, folder, monkeypatch, capsys):
     for line, message in REQUESTS:
         status = main(["init", "tube.mha", *line.split(), "-o", "y.mha"])
         out, err = capsys.readouterr()
-        assert (status, out, err) == (ExitCode.REQUEST, "", f"mitk-rs init: error: {message}\n")
+        assert (status, out, err) == (ExitCode.REQUEST, "", f"mitk-rs init: error: tube.mha: {message}\n")
     assert sorted(folder.iterdir()) == before
 
 
 def test_a_seed_outside_as_the_program(fail, tube):
     text = "source (100, 2, 3) lies outside the image: allowed x 0..19, y 0..19, z 0..19"
-    fail(4, f"mitk-rs init: error: {text}", "init tube.mha --method seeds --source 100 2 3 -o y.mha")
+    fail(4, f"mitk-rs init: error: tube.mha: {text}", "init tube.mha --method seeds --source 100 2 3 -o y.mha")
 
 
 def save(array, name, **options):
@@ -144,11 +144,11 @@ FILES = [
     ("folder", 3, "cannot read folder"),
     ("truncated.mha", 3, "cannot read truncated.mha: "),
     ("text.mha", 3, "cannot read text.mha: "),
-    ("complex.mha", 4, "image must have one component a voxel, got 2"),
-    ("vector.mha", 4, "image must have one component a voxel, got 2"),
+    ("complex.mha", 4, "complex.mha: image must have one component a voxel, got 2"),
+    ("vector.mha", 4, "vector.mha: image must have one component a voxel, got 2"),
     ("series.mha", 4, "series.mha has 3 time steps: choose one with --time-step 0..2"),
     ("series.mha --time-step 3", 4, "--time-step 3 does not exist: series.mha has 0..2"),
-    ("nan.mha", 4, "voxel (3, 2, 1) is NaN: the image must be finite"),
+    ("nan.mha", 4, "nan.mha: voxel (3, 2, 1) is NaN: the image must be finite"),
 ]
 
 
@@ -269,4 +269,6 @@ def test_the_other_commands(run, tube, line, status, beginning):
 )  # fmt: skip
 def test_requests_of_the_other_commands(fail, tube, line, message):
     save(np.full((2, 3, 4), 0.5, np.float32), tube.parent / "float.mha")
-    fail(4, f"mitk-rs {line.split()[0]}: error: {message}", line)
+    command, name = line.split()[:2]
+    about = message if name in message else f"{name}: {message}"
+    fail(4, f"mitk-rs {command}: error: {about}", line)

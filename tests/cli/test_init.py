@@ -113,7 +113,7 @@ def test_negative_numbers_are_values_and_emptiness_is_told(run, tube, voxels):
 
 def test_fail_empty(fail, tube):
     line = "init tube.mha --method threshold --lower -inf --upper -1 -o y.mha --fail-empty --quiet"
-    fail(4, "mitk-rs init: error: the level set is empty: no voxel is inside", line)
+    fail(4, "mitk-rs init: error: tube.mha: the level set is empty: no voxel is inside", line)
 
 
 def test_physical_points_mean_the_nearest_voxel(succeed, tube, voxels):

@@ -94,6 +94,20 @@ def test_targets_further_than_vmtks_offset_are_reached_all_the_same():
     assert vmtk.report.warnings == ["target (299, 1, 0) was not reached within 100 of the first"]
 
 
+@pytest.mark.parametrize(
+    ("voxels", "limits"),
+    [
+        (np.full((4, 5, 6), 3, np.int16), {"lower_threshold": 1}),
+        (np.arange(120).reshape(4, 5, 6) // 60 + 1, {"lower_threshold": 1, "upper_threshold": 2}),
+    ],
+)
+def test_a_target_behind_the_smallest_value_is_told_why(voxels, limits):
+    """Where every voxel is within the thresholds, the speed is scaled from the smallest value, which gets 0."""
+    for method in ("fastmarching", "collidingfronts"):
+        with pytest.raises(mitk.RequestError, match=r"no voxel lies outside the thresholds, so the smallest value"):
+            mitk.initialize_level_set(voxels, method=method, sources=[(1, 1, 3)], targets=[(2, 2, 0)], **limits)
+
+
 def test_the_outside_is_positive_and_finite():
     made = march().level_set.array
     outside = vessel().array == 0

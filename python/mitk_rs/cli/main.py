@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from mitk_rs.cli.parser import CommandParser
+    from mitk_rs.errors import Exception as MitkError
 
 __all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
@@ -92,7 +95,7 @@ def _name(words: list[str]) -> str:
 
 def _dispatch(words: list[str]) -> None:
     from mitk_rs.cli.words import nearest
-    from mitk_rs.errors import UsageError
+    from mitk_rs.errors import GeometryError, MemoryLimitError, RequestError, TimeStepError, UsageError
 
     parser, commands = build_parsers()
     if not words or words[0] not in commands:
@@ -109,8 +112,17 @@ def _dispatch(words: list[str]) -> None:
 
         # As many as were asked for, even if the process may not run as many at once.
         set_num_threads(options.threads)
-    options.run(options)
+    try:
+        options.run(options)
+    except (RequestError, GeometryError, TimeStepError, MemoryLimitError) as error:
+        raise _about(options, error) from error
     return None
+
+
+def _about(options: Namespace, error: MitkError) -> MitkError:
+    """The error with the name of the input, which a loop over many files needs to be found again."""
+    name = options.input or getattr(options, "ifile", None) or getattr(options, "i", None)
+    return error if name is None or name in str(error) else type(error)(f"{name}: {error}")
 
 
 def build_parsers() -> tuple[CommandParser, dict[str, CommandParser]]:
