@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mitk_rs.cli.members import INIT, METHODS, MIP, parse_bool, parse_float, parse_int
+from mitk_rs.vmtk.options import INIT, METHODS, MIP, parse_bool, parse_float, parse_int
 
 
 def options(rows):

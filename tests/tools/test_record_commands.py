@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mitk_rs.cli.main import COMMANDS
-from mitk_rs.vmtk.registry import COMMANDS as VMTK_COMMANDS
+from mitk_rs.vmtk import COMMANDS as VMTK_COMMANDS
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "record_commands.py"
 

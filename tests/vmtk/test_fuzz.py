@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from mitk_rs.cli.errors import ExitCode
 from mitk_rs.cli.vmtk_names import run
-from mitk_rs.vmtk.registry import SCRIPTS, make_script
+from mitk_rs.vmtk import SCRIPTS, make_script
 
 LINES = int(os.environ.get("MITK_RS_FUZZ_LINES", "2000"))
 SECONDS = 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mitk_rs.vmtk.registry import SCRIPTS, make_script
+from mitk_rs.vmtk import SCRIPTS, make_script
 
 PUBLISHED = Path(__file__).with_name("published")
 NAMES = sorted(path.stem for path in PUBLISHED.glob("*.html"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mitk_rs.errors import UsageError
-from mitk_rs.vmtk.member import from_row, pypeMember
+from mitk_rs.vmtk.options import from_row, pypeMember
 
 
 def member(kind: str, length: int = 1, value_range: str = "") -> pypeMember:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from mitk_rs import vmtk as registry
 from mitk_rs.errors import RequestError, UsageError
-from mitk_rs.vmtk import pypes, registry
+from mitk_rs.vmtk import pypes
 
 
 class Source(pypes.pypeScript):

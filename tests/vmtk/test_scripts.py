@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,26 @@ import SimpleITK
 
 import mitk_rs
 from mitk_rs.errors import RequestError
-from mitk_rs.vmtk import pypes, vmtkscripts
-from mitk_rs.vmtk.frames import frame_of
+from mitk_rs.vmtk import SCRIPTS, pypes, vmtkscripts
+from mitk_rs.vmtk.conversion import frame_of
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_each_script_has_a_module_of_its_name(name: str) -> None:
+    module = importlib.import_module(f"mitk_rs.vmtk.{name}")
+    made = getattr(module, SCRIPTS[name][1])
+    assert made is getattr(vmtkscripts, made.__name__)
+    assert made().ScriptName == name
+
+
+def test_vmtkscripts_holds_every_class() -> None:
+    held = {name for name in vmtkscripts.__dict__ if name.startswith("vmtk")}
+    assert held == set(vmtkscripts.__all__) == {made for _, made in SCRIPTS.values()}
+
+
+def test_no_other_module_can_be_imported() -> None:
+    with pytest.raises(ModuleNotFoundError, match="vmtkcenterlines"):
+        importlib.import_module("mitk_rs.vmtk.vmtkcenterlines")
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import IMAGE_SUFFIXES, check_inputs, check_outputs
-from mitk_rs.cli.members import parse_float, parse_int
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common
 from mitk_rs.errors import RequestError
+from mitk_rs.vmtk.options import parse_float, parse_int
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image

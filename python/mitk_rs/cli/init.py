@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
-from mitk_rs.cli.members import INIT, Member, parse_bool, parse_float
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, converter, integer, number, one_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.vmtk.options import INIT, Member, parse_bool, parse_float
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _is_vmtk(words: list[str]) -> bool:
     """Whether the first word is one of the commands with VMTK's grammar; see :mod:`mitk_rs.cli.vmtk_names`."""
-    from mitk_rs.vmtk.registry import COMMANDS as VMTK_COMMANDS
+    from mitk_rs.vmtk import COMMANDS as VMTK_COMMANDS
 
     return bool(words) and words[0] in VMTK_COMMANDS
 

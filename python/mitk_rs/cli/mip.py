@@ -7,11 +7,11 @@ from argparse import ArgumentTypeError, Namespace
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import check_inputs, check_outputs
-from mitk_rs.cli.members import parse_float, parse_int
 from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import UsageError
+from mitk_rs.vmtk.options import parse_float, parse_int
 
 __all__ = ["add_parser", "run"]
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from mitk_rs.cli.members import parse_float, parse_int
 from mitk_rs.cli.words import join_numbers, nearest, refuse_unknown, split_numbers
 from mitk_rs.errors import UsageError
+from mitk_rs.vmtk.options import parse_float, parse_int
 
 __all__ = ["CommandParser", "Numbers", "OneOf", "Subparsers", "add_common", "converter", "integer", "number", "one_of"]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.errors import ExitCode, report
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, UsageError
-from mitk_rs.vmtk.registry import SCRIPTS
+from mitk_rs.vmtk import SCRIPTS
 
 if TYPE_CHECKING:
     from mitk_rs.vmtk.pype import Pype
@@ -48,7 +48,7 @@ _MARK = "launcher made by mitk-rs install-vmtk-names"
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one of :data:`mitk_rs.vmtk.registry.COMMANDS` with its words and return the exit status."""
+    """Run one of :data:`mitk_rs.vmtk.COMMANDS` with its words and return the exit status."""
     if "--version" in words:
         from mitk_rs import __version__
 
@@ -100,7 +100,7 @@ def _pype(words: list[str]) -> int:
 
 
 def _run_file(words: list[str]) -> int:
-    from mitk_rs.vmtk.pype import read_lines
+    from mitk_rs.vmtk.grammar import read_lines
 
     position = words.index("--file")
     if position + 1 >= len(words):
@@ -140,7 +140,7 @@ def _run_pype(words: list[str]) -> int:
 
 
 def _execute(pype: Pype, words: list[str], *, quiet: bool) -> None:
-    from mitk_rs.vmtk.words import split_text
+    from mitk_rs.vmtk.grammar import split_text
 
     pype.Arguments = [part for word in words for part in (split_text(word) if _is_line(word, words) else [word])]
     pype.LogOn = int(not quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitk_rs.vmtk.member import pypeMember
+from mitk_rs.vmtk.options import pypeMember
 from mitk_rs.vmtk.pype import Pype, PypeRun, pypeMain
 from mitk_rs.vmtk.script import pypeScript
 

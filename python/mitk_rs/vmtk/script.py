@@ -1,24 +1,159 @@
 """The base class of all scripts, with VMTK's attribute and method names.
 
-A script is constructed without arguments, gets its inputs as attributes (or from the words of a pype line),
-is executed, and keeps its outputs as attributes. Members declare what the line, the help and the pipes know of it.
+A script is constructed without arguments, gets its inputs as attributes (or from the words of a pype), is executed,
+and keeps its outputs as attributes. Its members declare what the words, the help and the pipes know of it. The log
+and prompts go to its output stream, answers come from its input stream, notes and warnings go to the logger
+``mitk_rs.vmtk``.
 """
 
 from __future__ import annotations
 
 import difflib
+import html
+import logging
+import sys
+import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mitk_rs.cli.members import MemberTable
-from mitk_rs.errors import UsageError
-from mitk_rs.vmtk.member import BUILTIN_TYPES, from_row, from_table, pypeMember
-from mitk_rs.vmtk.talking import Talking
-from mitk_rs.vmtk.usage import html_usage, text_usage
-from mitk_rs.vmtk.words import HELP_FLAGS, Option, Words, read_options
+from mitk_rs.errors import DisplayError, RequestError, UsageError
+from mitk_rs.vmtk.grammar import HELP_FLAGS, Option, Words, read_options
+from mitk_rs.vmtk.options import BUILTIN_TYPES, MemberTable, from_row, from_table, pypeMember
 
-__all__ = ["UnknownAttributeWarning", "pypeScript"]
+__all__ = ["Talking", "UnknownAttributeWarning", "html_usage", "pypeScript", "text_usage"]
+
+# Text in and out
+
+_logger = logging.getLogger("mitk_rs.vmtk")
+
+
+class Talking:
+    """The part of a script that reads and writes text."""
+
+    def __init__(self) -> None:
+        self.ScriptName = ""
+        self.InputStream: Any = sys.stdin
+        self.OutputStream: Any = sys.stdout
+        self.LogOn = 1
+        self.Progress = 0.0
+
+    def PrintLog(self, logMessage: str, indent: int = 0) -> None:
+        """Write a line to the log (standard output), unless ``LogOn`` is 0."""
+        if self.LogOn:
+            self.OutputStream.write("    " * indent + logMessage + "\n")
+
+    def PrintWarning(self, message: str) -> None:
+        """Send a warning to the logger ``mitk_rs.vmtk``; commands show it on standard error."""
+        _logger.warning("%s: warning: %s", self.ScriptName, message)
+
+    def PrintNote(self, message: str) -> None:
+        """Send a note to the logger ``mitk_rs.vmtk``; commands show it on standard error."""
+        _logger.info("%s: note: %s", self.ScriptName, message)
+
+    def PrintError(self, errorMessage: str) -> None:
+        """Raise :class:`mitk_rs.errors.RequestError`, which is a ``RuntimeError`` as VMTK's callers expect."""
+        raise RequestError(errorMessage.removeprefix("Error: "))
+
+    def OutputText(self, text: str) -> None:
+        """Write text without an end of line to standard output."""
+        self.OutputStream.write(text)
+
+    def InputInfo(self, prompt: str = "") -> None:
+        """Show a message where the user is asked, too."""
+        self.OutputText(prompt)
+        show = getattr(self.InputStream, "prompt", None)
+        if show is not None:
+            show(prompt, info=True)
+
+    def InputText(self, prompt: str = "", validator: Callable[[str], Any] | None = None) -> str:
+        """Ask until ``validator`` accepts the answer.
+
+        Raises
+        ------
+        DisplayError
+            The input ended; VMTK would ask for ever.
+        """
+        while True:
+            self.InputInfo(prompt)
+            line = self.InputStream.readline()
+            if not line:
+                raise DisplayError(f"no answer to {prompt.strip()!r}: the input has ended")
+            text = str(line).rstrip("\n")
+            if validator is None or validator(text):
+                return text
+
+    def OutputProgress(self, progress: float, percentStep: int) -> None:
+        """Show progress in steps of ``percentStep`` percent."""
+        if int(100 * progress) // percentStep == int(100 * self.Progress) // percentStep:
+            return
+        self.Progress = progress
+        self.InputInfo(f"\rProgress: {int(100 * progress)}%")
+
+    def EndProgress(self) -> None:
+        """End the line of the progress display."""
+        self.OutputText("\n")
+
+
+# Help
+
+_HEADERS = ("Argument", "Variable", "Type", "Length", "Range", "Default", "Description")
+
+
+def text_usage(script: pypeScript) -> str:
+    """Name, description, and one paragraph an option, wrapped at 70 columns."""
+    doc = script.ScriptDoc or script.Summary
+    head = f"{script.ScriptName} : {doc}" if doc else script.ScriptName
+    parts = [textwrap.fill(head, subsequent_indent=" ")]
+    parts += _section("Input arguments:", script.InputMembers)
+    parts += _section("Output arguments:", script.OutputMembers)
+    if script.ExtensionMembers:
+        parts += _section("Additions of mitk_rs:", script.ExtensionMembers)
+    return "\n".join(parts) + "\n"
+
+
+def _section(title: str, members: list[pypeMember]) -> list[str]:
+    return [f"  {title}", *(_filled(_paragraph(member)) for member in members)]
+
+
+def _filled(paragraph: str) -> str:
+    return textwrap.fill(paragraph, initial_indent="   ", subsequent_indent="     ")
+
+
+def _paragraph(member: pypeMember) -> str:
+    text = f"-{member.OptionName} {member.MemberName}"
+    if member.MemberLength:
+        text += f" ({member.MemberType},{member.MemberLength})"
+        if member.is_builtin:
+            text += f" {member.GetRangeRepresentation()}" if member.MemberRange else ""
+            text += f"; default={member.Default}" if member.Default != "" else ""
+    return f"{text}: {member.MemberDoc}" if member.MemberDoc else text
+
+
+def html_usage(script: pypeScript) -> str:
+    """The page of VMTK's web documentation: a heading, the description, one table each of inputs and outputs."""
+    parts = [f"<h1>{script.ScriptName}</h1>\n"]
+    if script.ScriptDoc:
+        parts.append(f"<h2>Description</h2>\n{script.ScriptDoc}\n")
+    parts.append(_table("Input arguments", script.InputMembers))
+    parts.append(_table("Output arguments", script.OutputMembers))
+    return "".join(parts) + "\n"
+
+
+def _table(title: str, members: list[pypeMember]) -> str:
+    header = "".join(f"<th>{name}</th>" for name in _HEADERS)
+    rows = "".join(f"<tr>{_cells(member)}\n</tr>\n" for member in members)
+    return f'<h3>{title}</h3>\n<table class="vmtkscripts">\n<tr>\n{header}\n</tr>\n{rows}</table>\n'
+
+
+def _cells(member: pypeMember) -> str:
+    texts = [member.OptionName, member.MemberName, member.MemberType, str(member.MemberLength)]
+    texts += [member.MemberRange, str(member.Default)] if member.is_builtin else ["", ""]
+    texts.append(member.MemberDoc)
+    return "".join(f"<td>{html.escape(text, quote=False)}</td>" for text in texts)
+
+
+# The base class
 
 
 class UnknownAttributeWarning(UserWarning):
@@ -285,7 +420,7 @@ class pypeScript(Talking, metaclass=_SealedType):
         return writers
 
     def _helper(self, member: pypeMember) -> Any:
-        from mitk_rs.vmtk.registry import make_script
+        from mitk_rs.vmtk import make_script
 
         helper = make_script(member.MemberIO)
         helper.LogOn = self.LogOn

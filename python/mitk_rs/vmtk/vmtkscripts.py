@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from mitk_rs.vmtk.scripts.image_files import vmtkImageReader, vmtkImageWriter
+from mitk_rs.vmtk.scripts.images import vmtkImageCompare, vmtkImageToNumpy, vmtkImageVOISelector, vmtkNumpyToImage
+from mitk_rs.vmtk.scripts.initialization import vmtkImageInitialization
+from mitk_rs.vmtk.scripts.mip import vmtkImageMIPViewer
+from mitk_rs.vmtk.scripts.surfaces import vmtkMarchingCubes, vmtkSurfaceReader, vmtkSurfaceWriter
+from mitk_rs.vmtk.scripts.viewers import vmtkImageSeeder, vmtkImageViewer, vmtkRenderer, vmtkSurfaceViewer
 
-from mitk_rs.vmtk.registry import SCRIPTS, script_class
-
-__all__ = sorted(SCRIPTS.values())
-
-_NAMES = {attribute: name for name, attribute in SCRIPTS.items()}
-
-
-def __getattr__(attribute: str) -> Any:
-    if attribute in _NAMES:
-        return script_class(_NAMES[attribute])
-    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "vmtkImageCompare",
+    "vmtkImageInitialization",
+    "vmtkImageMIPViewer",
+    "vmtkImageReader",
+    "vmtkImageSeeder",
+    "vmtkImageToNumpy",
+    "vmtkImageVOISelector",
+    "vmtkImageViewer",
+    "vmtkImageWriter",
+    "vmtkMarchingCubes",
+    "vmtkNumpyToImage",
+    "vmtkRenderer",
+    "vmtkSurfaceReader",
+    "vmtkSurfaceViewer",
+    "vmtkSurfaceWriter",
+]

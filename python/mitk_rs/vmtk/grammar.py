@@ -18,7 +18,7 @@ from typing import Any
 
 from mitk_rs.errors import UsageError
 
-__all__ = ["HELP_FLAGS", "Option", "Segment", "Words", "read_options", "split_segments", "split_text"]
+__all__ = ["HELP_FLAGS", "Option", "Segment", "Words", "read_lines", "read_options", "split_segments", "split_text"]
 
 HELP_FLAGS = ("--help", "--doc", "--html", "--dokuwiki", "--pmwiki")
 _PLACEHOLDERS = ("FILE", "BROWSER")
@@ -88,6 +88,13 @@ def _substitute(word: str, substitutions: Mapping[str, Any]) -> Any:
     if word[1:-1] not in substitutions:
         raise UsageError(f"{word} is not among the keyword arguments ({', '.join(substitutions) or 'none'})")
     return substitutions[word[1:-1]]
+
+
+def read_lines(text: str) -> list[str]:
+    """The pypes of a file: one a line, ``#`` lines and blank ones skipped, a trailing backslash joins lines."""
+    joined = text.replace("\\\r\n", " ").replace("\\\n", " ")
+    lines = (line.strip() for line in joined.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def split_segments(words: Sequence[Any]) -> list[Segment]:

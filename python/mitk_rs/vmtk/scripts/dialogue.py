@@ -1,7 +1,8 @@
-"""Which front end leads the dialogue of ``vmtkimageinitialization``, and what it computes with.
+"""The dialogue of ``vmtkimageinitialization``: in a window, on a terminal, or from a file of answers.
 
-A script file replays; else a renderer that was passed in, or a display, gives a window; else a terminal asks in
-lines; else the run is headless if the line has what its method needs, and ends with the line to type if it has not.
+A file of answers is replayed; else a renderer that was passed in, or a display, gives a window; else a terminal asks in
+lines; else the run is headless if the options have what the method needs, and ends with the command to type if not.
+Those without a window get pictures: projections of the image with seeds and result.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs.errors import DisplayError, RequestError
+from mitk_rs.io.atomic import atomic_output
 from mitk_rs.viewer.dialogue import Branch, Dialogue
 from mitk_rs.viewer.display import has_display
 from mitk_rs.viewer.lines import replay, run_terminal
-from mitk_rs.vmtk import points
-from mitk_rs.vmtk.flavours import as_image, give_back
-from mitk_rs.vmtk.previews import write_preview
+from mitk_rs.vmtk.conversion import as_image, give_back
+from mitk_rs.vmtk.scripts.initialization import triples, vmtkImageInitialization
 
-if TYPE_CHECKING:
-    from mitk_rs.vmtk.vmtkimageinitialization import vmtkImageInitialization
-
-__all__ = ["ask_seeds", "converse", "display_surface"]
+__all__ = ["ask_seeds", "converse", "display_surface", "preview", "write_preview"]
 
 
 def converse(script: vmtkImageInitialization, image: Any) -> bool:
@@ -115,8 +116,8 @@ def _defaults(script: vmtkImageInitialization) -> Branch:
         lower=script.LowerThreshold,
         upper=script.UpperThreshold,
         isovalue=script.IsoSurfaceValue or None,
-        sources=tuple(points.triples(script.SourcePoints)),
-        targets=tuple(points.triples(script.TargetPoints)),
+        sources=tuple(triples(script.SourcePoints)),
+        targets=tuple(triples(script.TargetPoints)),
     )
 
 
@@ -174,7 +175,7 @@ def _window(script: vmtkImageInitialization, image: Any, dialogue: Dialogue) -> 
 def _ensure_renderer(script: Any) -> bool:
     """Open a window unless one was passed in; whether it is the script's own."""
     if script.vmtkRenderer is None:
-        from mitk_rs.vmtk.vmtkrenderer import vmtkRenderer
+        from mitk_rs.vmtk.scripts.viewers import vmtkRenderer
 
         script.vmtkRenderer = vmtkRenderer()
         script.vmtkRenderer.WindowSize = [1200, 900]
@@ -215,7 +216,7 @@ def _surface_in(level_set: Any) -> Any:
 def display_surface(script: vmtkImageInitialization, level_set: Any, value: float) -> None:
     """Show the surface of a level set, half transparent, until ``q``."""
     from mitk_rs.surface import extract_surface
-    from mitk_rs.vmtk.vmtksurfaceviewer import vmtkSurfaceViewer
+    from mitk_rs.vmtk.scripts.viewers import vmtkSurfaceViewer
 
     viewer = vmtkSurfaceViewer()
     viewer.Surface = extract_surface(as_image(_upright(level_set)), level=value)
@@ -227,7 +228,7 @@ def display_surface(script: vmtkImageInitialization, level_set: Any, value: floa
 
 def ask_seeds(script: vmtkImageInitialization, question: str, count: int) -> Any:
     """Let the user place ``count`` seeds (0: any number) and give their positions as ``vtkPolyData``."""
-    from mitk_rs.vmtk.vmtkimageseeder import vmtkImageSeeder
+    from mitk_rs.vmtk.scripts.viewers import vmtkImageSeeder
 
     while True:
         seeder = vmtkImageSeeder()
@@ -239,3 +240,95 @@ def ask_seeds(script: vmtkImageInitialization, question: str, count: int) -> Any
         if count in (0, script.NumSeedsSelected):
             return seeder.Seeds
         script.InputInfo(f"Exactly {count} seeds are needed.\n")
+
+
+# Pictures of the state of a dialogue
+
+_RED = (255, 40, 40)
+_ORANGE = (255, 150, 60)
+_GAP = 6
+_SMALLEST = 256
+
+Picture = NDArray[np.uint8]
+
+
+def write_preview(image: Any, dialogue: Dialogue, path: Path) -> None:
+    """Write a PNG: the maximum of the image along z, y and x side by side, seeds red, result orange.
+
+    Raises
+    ------
+    FileWriteError
+        It cannot be written.
+    """
+    from PIL import Image as PillowImage
+
+    with atomic_output(path) as temporary:
+        PillowImage.fromarray(preview(image, dialogue)).save(temporary, format="PNG")
+
+
+def preview(image: Any, dialogue: Dialogue) -> Picture:
+    """The picture as ``(y, x, 3)`` of uint8."""
+    voxels = np.asarray(as_image(image).as_numpy(time_step=0), dtype=np.float32)
+    result = dialogue.result if dialogue.result is not None else dialogue.merged
+    inside = None if result is None else np.asarray(as_image(result).as_numpy(time_step=0)) < 0
+    start = np.array(image.GetExtent()[::2])
+    seeds = np.array(dialogue.seeds, dtype=int).reshape(-1, 3) - start
+    panels = [_panel(voxels, inside, seeds, image.GetSpacing(), axis) for axis in (2, 1, 0)]
+    return _beside(panels)
+
+
+def _panel(
+    voxels: NDArray[np.float32], inside: NDArray[np.bool_] | None, seeds: NDArray[Any], spacing: Any, axis: int
+) -> Picture:
+    along = 2 - axis
+    colours = _grey(voxels.max(axis=along))
+    if inside is not None:
+        colours[_outline(np.asarray(inside.any(axis=along)))] = _ORANGE
+    across, down = [other for other in range(3) if other != axis]
+    picture, step = _resized(colours, spacing[across], spacing[down])
+    for seed in seeds:
+        _mark(picture, (seed[across] + 0.5) * step[0], (seed[down] + 0.5) * step[1])
+    # Feet towards the bottom where the vertical axis is z, as in the viewers of the field.
+    return picture[::-1] if down == 2 else picture
+
+
+def _grey(values: NDArray[np.float32]) -> Picture:
+    low, high = float(values.min()), float(values.max())
+    scaled = np.clip((values - low) / ((high - low) or 1.0), 0, 1) * 255
+    return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of a mask that have a neighbour outside of it."""
+    padded = np.pad(mask, 1)
+    kept = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return np.asarray(mask & ~kept)
+
+
+def _resized(colours: Picture, width: float, height: float) -> tuple[Picture, tuple[float, float]]:
+    """Square pixels, and at least ``_SMALLEST`` of them on the longer side; with the factors of both axes."""
+    longest = max(colours.shape[1] * width, colours.shape[0] * height)
+    scale = max(_SMALLEST, max(colours.shape[:2])) / longest
+    columns = max(1, round(colours.shape[1] * width * scale))
+    rows = max(1, round(colours.shape[0] * height * scale))
+    picked_rows = np.arange(rows) * colours.shape[0] // rows
+    picked_columns = np.arange(columns) * colours.shape[1] // columns
+    factors = (columns / colours.shape[1], rows / colours.shape[0])
+    return colours[picked_rows][:, picked_columns].copy(), factors
+
+
+def _mark(picture: Picture, x: float, y: float) -> None:
+    rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    radius = max(2.0, max(picture.shape[:2]) / 100)
+    picture[(rows - y) ** 2 + (columns - x) ** 2 <= radius**2] = _RED
+
+
+def _beside(panels: list[Picture]) -> Picture:
+    height = max(panel.shape[0] for panel in panels)
+    width = sum(panel.shape[1] for panel in panels) + _GAP * (len(panels) - 1)
+    sheet = np.full((height, width, 3), 32, np.uint8)
+    left = 0
+    for panel in panels:
+        sheet[: panel.shape[0], left : left + panel.shape[1]] = panel
+        left += panel.shape[1] + _GAP
+    return sheet

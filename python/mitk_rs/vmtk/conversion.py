@@ -1,0 +1,388 @@
+"""The images that scripts take and give back, where their voxels are, and their files.
+
+Scripts work on ``vtkImageData`` in VMTK's frame; :func:`as_working` makes it of any accepted image and
+:func:`give_back` returns a result as the kind of image that came in. VTK's images are used as they are; our own,
+SimpleITK's and NumPy's share or copy their voxels once and keep their physical geometry. An array is ``(z, y, x)`` with
+spacing 1 and origin 0; ``(array, spacing)`` and ``(array, spacing, origin)`` say more, in ``(x, y, z)`` order and mm.
+
+VMTK reads files of ITK's formats with x and y of the origin negated and the direction dropped, so in its memory
+voxel ``(i, j, k)`` is at ``(-ox + i sx, -oy + j sy, oz + k sz)``. Files of VTK's formats keep their frame. Scripts
+work in that frame, as programs written for VMTK expect. What was dropped is kept beside the voxels (and beside
+surfaces made of them) as a *frame*: ``physical = anchor + direction (point - memory)``, in LPS millimetres.
+
+Files of VTK's formats keep their extent and all their arrays; all others are read and written through
+:mod:`mitk_rs.io`, with their geometry in full. Two geometry modes say what a file gets:
+
+``physical``
+    the world positions of the input, whatever the formats;
+``vmtk``
+    what VMTK would write, so that VMTK reads it back to its own frame.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs._vtk import vtk
+from mitk_rs.errors import RequestError
+from mitk_rs.io.atomic import atomic_output, atomic_outputs, full_suffix
+
+__all__ = [
+    "Frame",
+    "Placement",
+    "as_image",
+    "as_working",
+    "attach",
+    "detach",
+    "frame_of",
+    "fresh_like",
+    "give_back",
+    "is_vtk_format",
+    "placement",
+    "read_image",
+    "resolved_geometry",
+    "select_array",
+    "to_vmtk_frame",
+    "write_image",
+]
+
+# Frames
+
+_ARRAY = "mitk_rs.frame"
+_LPI = np.diag([-1.0, -1.0, 1.0])
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The way from memory to the world: ``physical = anchor + direction (point - memory)``."""
+
+    memory: Matrix
+    anchor: Matrix
+    direction: Matrix
+
+    def physical(self, point: Any) -> Matrix:
+        """The world position of a point in memory."""
+        return np.asarray(self.anchor + self.direction @ (np.asarray(point, dtype=float) - self.memory))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether both frames are the same."""
+        return bool(np.array_equal(self.direction, np.eye(3)) and np.array_equal(self.memory, self.anchor))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a grid's first voxel is and how its axes point."""
+
+    origin: Matrix
+    direction: Matrix
+
+
+def frame_of(dataset: Any) -> Frame | None:
+    """The frame kept with a ``vtkDataSet``; ``None`` where memory is the world."""
+    array = dataset.GetFieldData().GetArray(_ARRAY)
+    if array is None or array.GetNumberOfTuples() != 15:
+        return None
+    values = np.array([array.GetValue(position) for position in range(15)])
+    return Frame(values[:3], values[3:6], values[6:].reshape(3, 3))
+
+
+def attach(dataset: Any, frame: Frame | None) -> None:
+    """Keep a frame with a data set, or take the old one away."""
+    dataset.GetFieldData().RemoveArray(_ARRAY)
+    if frame is None:
+        return
+    array = vtk("vtkCommonCore").vtkDoubleArray()
+    array.SetName(_ARRAY)
+    for value in (*frame.memory, *frame.anchor, *frame.direction.ravel()):
+        array.InsertNextValue(float(value))
+    dataset.GetFieldData().AddArray(array)
+
+
+def detach(dataset: Any) -> Any:
+    """A shallow copy without the frame, as files should have it."""
+    bare = dataset.NewInstance()
+    bare.ShallowCopy(dataset)
+    bare.GetFieldData().RemoveArray(_ARRAY)
+    return bare
+
+
+def to_vmtk_frame(image: Any) -> Any:
+    """Put a ``vtkImageData`` with physical geometry into VMTK's frame, in place, and keep the physical one."""
+    origin = np.array(image.GetOrigin())
+    memory = origin * (-1.0, -1.0, 1.0)
+    frame = Frame(memory, origin, direction_of(image))
+    image.SetOrigin(*memory)
+    image.SetDirectionMatrix(*np.eye(3).ravel())
+    attach(image, frame)
+    return image
+
+
+def direction_of(image: Any) -> Matrix:
+    """The direction matrix that VTK keeps with an image."""
+    matrix = image.GetDirectionMatrix()
+    return np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+
+
+def first_point(image: Any) -> Matrix:
+    """Where the first voxel of the extent is, in memory."""
+    start = np.array(image.GetExtent()[::2]) * image.GetSpacing()
+    return np.asarray(image.GetOrigin() + direction_of(image) @ start)
+
+
+def placement(image: Any, geometry: str, *, itk_format: bool) -> Placement:
+    """Origin (of the first voxel) and direction that a file has to get.
+
+    Parameters
+    ----------
+    image
+        A ``vtkImageData`` in memory.
+    geometry
+        ``physical`` or ``vmtk``.
+    itk_format
+        Whether the file is of a format that VMTK writes through ITK.
+    """
+    origin, direction = first_point(image), direction_of(image)
+    if geometry == "physical":
+        frame = frame_of(image)
+        if frame is None:
+            return Placement(origin, direction)
+        return Placement(frame.physical(origin), frame.direction @ direction)
+    if not itk_format:
+        return Placement(origin, direction)
+    return Placement(origin * (-1.0, -1.0, 1.0), _LPI @ direction)
+
+
+def differ(dataset: Any) -> bool:
+    """Whether memory and world are different for this data set."""
+    frame = frame_of(dataset)
+    return frame is not None and not frame.is_identity
+
+
+# Kinds of image
+
+
+def as_working(image: Any) -> Any:
+    """Any accepted image as ``vtkImageData`` in VMTK's frame.
+
+    Raises
+    ------
+    RequestError
+        Of another type, or more than three-dimensional.
+    """
+    if _is_vtk(image):
+        return image
+    return to_vmtk_frame(_to_vtk(_as_ours(image)))
+
+
+def _is_vtk(image: Any) -> bool:
+    return callable(getattr(image, "IsA", None)) and bool(image.IsA("vtkImageData"))
+
+
+def _is_simpleitk(image: Any) -> bool:
+    module = sys.modules.get("SimpleITK")
+    return module is not None and isinstance(image, module.Image)
+
+
+def _as_ours(image: Any) -> Any:
+    from mitk_rs.image import Image
+
+    if isinstance(image, Image):
+        return image
+    if _is_simpleitk(image):
+        return _from_simpleitk(image)
+    if isinstance(image, np.ndarray):
+        return Image(image)
+    if isinstance(image, tuple) and len(image) in (2, 3) and isinstance(image[0], np.ndarray):
+        return Image(image[0], **dict(zip(("spacing", "origin"), image[1:], strict=False)))
+    raise RequestError(
+        f"an image of type {type(image).__name__} is not understood; "
+        "allowed: vtkImageData, mitk_rs.Image, SimpleITK.Image, NumPy array, (array, spacing[, origin])"
+    )
+
+
+def _from_simpleitk(image: Any) -> Any:
+    from mitk_rs.io.convert import image_of
+    from mitk_rs.io.simpleitk import sitk_to_record
+
+    return image_of(sitk_to_record(image))
+
+
+def _to_simpleitk(image: Any) -> Any:
+    from mitk_rs.io.convert import record_of
+    from mitk_rs.io.simpleitk import record_to_sitk
+
+    return record_to_sitk(record_of(image))
+
+
+def _to_vtk(image: Any) -> Any:
+    from mitk_rs.io.convert import record_of
+    from mitk_rs.io.vtk import record_to_image_data
+
+    if image.time_steps > 1:
+        raise RequestError(f"the image has {image.time_steps} time steps; scripts take one")
+    return record_to_image_data(record_of(image))
+
+
+def as_image(image: Any, place: Placement | None = None) -> Any:
+    """A ``vtkImageData`` as :class:`mitk_rs.Image` that shares its voxels, in memory's frame or at ``place``."""
+    from mitk_rs.io.convert import image_of
+    from mitk_rs.io.vtk import image_data_to_record
+
+    ours = image_of(image_data_to_record(image))
+    if place is not None:
+        ours.origin = tuple(place.origin)
+        ours.direction = place.direction
+    return ours
+
+
+def fresh_like(image: Any, values: Any) -> Any:
+    """A ``vtkImageData`` with the grid and frame of ``image`` and the voxels of our image ``values``."""
+    made = _to_vtk(values)
+    made.SetExtent(image.GetExtent())
+    made.SetOrigin(image.GetOrigin())
+    made.SetSpacing(image.GetSpacing())
+    made.SetDirectionMatrix(image.GetDirectionMatrix())
+    attach(made, frame_of(image))
+    return made
+
+
+def give_back(made: Any, like: Any) -> Any:
+    """``made`` (``vtkImageData``) in the flavour of ``like``, with its physical geometry."""
+    if _is_vtk(like):
+        return made
+    ours = as_image(made, placement(made, "physical", itk_format=True))
+    if _is_simpleitk(like):
+        return _to_simpleitk(ours)
+    if isinstance(like, np.ndarray):
+        return ours.as_numpy(time_step=0)
+    if isinstance(like, tuple):
+        return (ours.as_numpy(time_step=0), *like[1:])
+    return ours
+
+
+def select_array(image: Any, name: str) -> Any:
+    """The image with the point array ``name`` active; the image itself for an empty name.
+
+    Raises
+    ------
+    RequestError
+        There is no such array; the message lists those that are.
+    """
+    data = image.GetPointData()
+    names = [data.GetArrayName(position) or "ImageScalars" for position in range(data.GetNumberOfArrays())]
+    if not name or (len(names) == 1 and name == "ImageScalars" and name not in names):
+        return image
+    if name not in names:
+        raise RequestError(f"-array {name}: no such array; the image has {', '.join(names) or 'none'}")
+    if names.index(name) == 0 and data.GetArrayName(0) is None:
+        return image
+    copy = image.NewInstance()
+    copy.ShallowCopy(image)
+    copy.GetPointData().SetActiveScalars(name)
+    return copy
+
+
+# Files
+
+_VTK_SUFFIXES = (".vti", ".vtkxml", ".vtk")
+
+
+def is_vtk_format(name: str) -> bool:
+    """Whether a file name is one of VTK's own image formats."""
+    return full_suffix(name).lower() in _VTK_SUFFIXES
+
+
+def read_image(name: str) -> Any:
+    """Read a file (or a folder with a DICOM series) as ``vtkImageData``.
+
+    Raises
+    ------
+    FileMissingError, FileError
+        It is missing, damaged, or in no known format.
+    """
+    if is_vtk_format(name):
+        from mitk_rs.io import checks
+        from mitk_rs.io.vtk import read_image_data
+
+        return read_image_data(checks.check_path(name))
+    from mitk_rs.io import read_image as read
+
+    return as_working(read(name))
+
+
+def resolved_geometry(geometry: str, *, itk_format: bool) -> str:
+    """The mode of a file: what was asked for, or the default of its format."""
+    return geometry or ("physical" if itk_format else "vmtk")
+
+
+def write_image(image: Any, name: str, geometry: str, suffix: str = "") -> None:
+    """Write a ``vtkImageData``.
+
+    Parameters
+    ----------
+    image
+        In VMTK's frame.
+    name
+        The file.
+    geometry
+        ``physical``, ``vmtk`` or empty for the default of the format.
+    suffix
+        Write in the format of this ending whatever the name ends with.
+
+    Raises
+    ------
+    FileWriteError
+        It cannot be written, or its format cannot hold the image.
+    """
+    itk_format = not is_vtk_format(f"image{suffix}" if suffix else name)
+    place = placement(image, resolved_geometry(geometry, itk_format=itk_format), itk_format=itk_format)
+    if suffix and full_suffix(name).lower() != suffix:
+        with atomic_output(name) as temporary:
+            other = temporary.with_name(temporary.name + suffix)
+            with atomic_outputs(apart=True):
+                _write(image, str(other), place, itk_format=itk_format)
+            other.replace(temporary)
+    else:
+        _write(image, name, place, itk_format=itk_format)
+
+
+def _write(image: Any, name: str, place: Placement, *, itk_format: bool) -> None:
+    if itk_format:
+        from mitk_rs.io import write_image as write
+
+        write(as_image(image, place), name)
+        return
+    from mitk_rs.io.vtk import write_image_data
+
+    write_image_data(_placed(image, place), name)
+
+
+def _placed(image: Any, place: Placement) -> Any:
+    """A shallow copy without its frame, whose first voxel is at ``place``; the extent stays."""
+    copy = detach(image)
+    start = np.array(image.GetExtent()[::2]) * image.GetSpacing()
+    copy.SetOrigin(*(place.origin - place.direction @ start))
+    copy.SetDirectionMatrix(*place.direction.ravel())
+    return copy
+
+
+def geometry_note(image: Any, name: str, geometry: str) -> str:
+    """What to tell when the chosen mode is a default and the other one would give another file; else empty."""
+    if geometry:
+        return ""
+    if is_vtk_format(name):
+        frame = frame_of(image)
+        if frame is None or frame.is_identity:
+            return ""
+        return f"{name} is in VMTK's frame; -geometry physical writes the world positions of the input"
+    if frame_of(image) is not None or not np.any(image.GetOrigin()[:2]):
+        return ""
+    return f"{name} keeps the positions of the input; -geometry vmtk writes what VMTK reads back to its own frame"

@@ -1,0 +1,506 @@
+"""Scripts that show something in a window, and ``vmtkrenderer``, the window that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mitk_rs._vtk import vtk
+from mitk_rs.errors import RequestError
+from mitk_rs.viewer.display import require_display
+from mitk_rs.viewer.planes import ImagePlanes
+from mitk_rs.viewer.shapes import SeedMarkers
+from mitk_rs.viewer.window import ViewerWindow
+from mitk_rs.vmtk.conversion import as_working, attach, frame_of, select_array
+from mitk_rs.vmtk.options import geometry_member
+from mitk_rs.vmtk.script import pypeScript
+
+__all__ = [
+    "MAPS",
+    "ViewingScript",
+    "lookup_table",
+    "vmtkImageSeeder",
+    "vmtkImageViewer",
+    "vmtkRenderer",
+    "vmtkSurfaceViewer",
+]
+
+
+class ViewingScript(pypeScript):
+    """Base of scripts that show something in a window."""
+
+    Image: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vmtkRenderer: Any = None
+        self.OwnRenderer = 0
+        self.Display = 1
+
+    def open_window(self) -> Any:
+        """The window of the renderer, a new one if none was passed in.
+
+        Raises
+        ------
+        DisplayError
+            It is going to be shown, and there is no display.
+        """
+        if self.Display:
+            require_display("the window")
+        if self.vmtkRenderer is None:
+            self.vmtkRenderer = vmtkRenderer()
+            self.OwnRenderer = 1
+        self.vmtkRenderer.RegisterScript(self)
+        return self.vmtkRenderer.Window
+
+    def release_window(self) -> None:
+        """Close the window if it is the script's own, so that the script can be executed again."""
+        if self.OwnRenderer:
+            self.vmtkRenderer.Deallocate()
+            self.vmtkRenderer = None
+            self.OwnRenderer = 0
+
+    def working_image(self, array: str = "") -> Any:
+        """The input as ``vtkImageData`` with the wanted array active."""
+        if self.Image is None:
+            self.PrintError("Error: no Image.")
+        return select_array(as_working(self.Image), array)
+
+
+class vmtkRenderer(pypeScript):
+    """A window that scripts share (VMTK's ``vmtkRenderer``).
+
+    Attributes
+    ----------
+    Window
+        The :class:`mitk_rs.viewer.window.ViewerWindow`, after :meth:`Initialize`.
+    Renderer, RenderWindow, RenderWindowInteractor
+        Its VTK objects.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vmtkRenderer = self
+        self.Window: ViewerWindow | None = None
+        self.Renderer: Any = None
+        self.RenderWindow: Any = None
+        self.RenderWindowInteractor: Any = None
+        self.WindowSize = [1200, 900]
+        self.WindowPosition = [0, 0]
+        self.Background = [0.1, 0.1, 0.2]
+        self.Annotations = 1
+        self.PointSmoothing = 1
+        self.LineSmoothing = 1
+        self.PolygonSmoothing = 0
+        self.ScreenshotMagnification = 4
+        self.SetScriptName("vmtkrenderer")
+        self.SetScriptDoc("open a window that the viewers behind it share")
+        self.SetInputMembers(
+            [
+                ["WindowSize", "size", "int", 2, "", "width and height of the window"],
+                ["WindowPosition", "position", "int", 2, "", "position of the window on the screen"],
+                ["Annotations", "annotations", "bool", 1, "", "toggle texts on image slices"],
+                ["PointSmoothing", "pointsmoothing", "bool", 1, "", "toggle smooth points"],
+                ["LineSmoothing", "linesmoothing", "bool", 1, "", "toggle smooth lines"],
+                ["PolygonSmoothing", "polygonsmoothing", "bool", 1, "", "toggle smooth polygons"],
+                ["Background", "background", "float", 3, "", "red, green and blue of the background, 0 to 1"],
+                ["ScreenshotMagnification", "magnification", "int", 1, "(1,)", "enlargement of screenshots"],
+            ]
+        )
+        self.SetOutputMembers([["vmtkRenderer", "o", "vmtkRenderer", 1, "", "the renderer"]])
+
+    def Initialize(self) -> None:
+        """Open the window, unless it is open; off screen where there is no display.
+
+        Raises
+        ------
+        DisplayError
+            There is no display, and neither EGL nor OSMesa to draw without one.
+        """
+        if self.Window is not None:
+            return
+        self.Window = ViewerWindow(
+            size=(self.WindowSize[0], self.WindowSize[1]),
+            background=(self.Background[0], self.Background[1], self.Background[2]),
+            magnification=self.ScreenshotMagnification,
+        )
+        self.Renderer = self.Window.renderer
+        self.RenderWindow = self.Window.window
+        self.RenderWindowInteractor = self.Window.interactor
+        self._apply_window_options()
+
+    def _apply_window_options(self) -> None:
+        if any(self.WindowPosition):
+            self.RenderWindow.SetPosition(*self.WindowPosition)
+        self.RenderWindow.SetPointSmoothing(self.PointSmoothing)
+        self.RenderWindow.SetLineSmoothing(self.LineSmoothing)
+        self.RenderWindow.SetPolygonSmoothing(self.PolygonSmoothing)
+
+    def AddKeyBinding(
+        self, key: str, text: str, callback: Callable[[Any], object] | None = None, group: str | None = None
+    ) -> None:
+        """Let a key call something, with this renderer's interactor as its argument."""
+        self.Initialize()
+        assert self.Window is not None
+        bound = None if callback is None else lambda: callback(self.RenderWindowInteractor)
+        self.Window.bind(key, text, bound)
+
+    def RemoveKeyBinding(self, key: str) -> None:
+        """Forget a key."""
+        if self.Window is not None:
+            self.Window.unbind(key)
+
+    def RegisterScript(self, script: pypeScript) -> None:
+        """Make sure that the window is open for a script that is going to use it."""
+        self.Initialize()
+
+    def Render(self, interactive: int = 1) -> None:
+        """Draw; with ``interactive`` take events until ``q``."""
+        self.Initialize()
+        assert self.Window is not None
+        if interactive:
+            self.Window.run()
+        else:
+            self.Window.render()
+
+    def Execute(self) -> None:
+        """Open the window."""
+        self.Initialize()
+
+    def Deallocate(self) -> None:
+        """Close the window; the script can be initialized again."""
+        if self.Window is not None:
+            self.Window.close()
+        self.Window = self.Renderer = self.RenderWindow = self.RenderWindowInteractor = None
+
+
+# Images
+
+
+class vmtkImageViewer(ViewingScript):
+    """Show an image (VMTK's ``vmtkImageViewer``). ``Display`` 0 opens no window unless a renderer is passed in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.Image: Any = None
+        self.ArrayName = ""
+        self.WindowLevel = [0.0, 0.0]
+        self.Margins = 0
+        self.TextureInterpolation = 1
+        self.ContinuousCursor = 0
+        self.PlaneWidgetX: Any = None
+        self.PlaneWidgetY: Any = None
+        self.PlaneWidgetZ: Any = None
+        self.Geometry = ""
+        self.SetScriptName("vmtkimageviewer")
+        self.SetScriptDoc("show a 3D image as three orthogonal slices")
+        self.SetInputMembers(
+            [
+                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
+                ["ArrayName", "array", "str", 1, "", "name of the array to show"],
+                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
+                ["WindowLevel", "windowlevel", "float", 2, "", "window and level; window 0 is the full range"],
+                ["Display", "display", "bool", 1, "", "toggle rendering"],
+                ["Margins", "margins", "bool", 1, "", "toggle margins that tilt the slices"],
+                ["TextureInterpolation", "textureinterpolation", "bool", 1, "", "toggle interpolation on the slices"],
+                ["ContinuousCursor", "continuouscursor", "bool", 1, "", "toggle a cursor between voxels"],
+            ]
+        )
+        self.SetOutputMembers(
+            [
+                ["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"],
+                ["PlaneWidgetX", "xplane", "vtkImagePlaneWidget", 1, "", "the slice across x"],
+                ["PlaneWidgetY", "yplane", "vtkImagePlaneWidget", 1, "", "the slice across y"],
+                ["PlaneWidgetZ", "zplane", "vtkImagePlaneWidget", 1, "", "the slice across z"],
+            ]
+        )
+        self.SetExtensionMembers([geometry_member()])
+
+    def BuildView(self) -> None:
+        """Show the slices and, with ``Display``, wait for ``q``."""
+        image = self.working_image(self.ArrayName)
+        window = self.open_window()
+        planes = ImagePlanes(window, image, interpolate=bool(self.TextureInterpolation), margins=bool(self.Margins))
+        for widget in planes.widgets:
+            widget.SetUseContinuousCursor(self.ContinuousCursor)
+            widget.SetDisplayText(self.vmtkRenderer.Annotations)
+        if self.WindowLevel[0]:
+            planes.set_window_level(*self.WindowLevel)
+        self.PlaneWidgetX, self.PlaneWidgetY, self.PlaneWidgetZ = planes.widgets
+        window.on_key = lambda symbol, _: planes.key(symbol)
+        if self.Display:
+            window.renderer.ResetCamera()
+            window.run()
+            planes.remove()
+        self.release_window()
+
+    def Execute(self) -> None:
+        """Show the image."""
+        if self.Image is None:
+            self.PrintError("Error: no Image.")
+        if self.Display or self.vmtkRenderer is not None:
+            self.BuildView()
+
+
+Index = tuple[int, int, int]
+
+
+class vmtkImageSeeder(ViewingScript):
+    """Let a user place seeds (VMTK's ``vmtkImageSeeder``).
+
+    Attributes
+    ----------
+    Seeds
+        ``vtkPolyData`` of the positions, in VMTK's frame.
+    SeedIndices
+        Their voxels i, j, k, in the order of placing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.Image: Any = None
+        self.ArrayName = ""
+        self.TextureInterpolation = 1
+        self.KeepSeeds = 0
+        self.Seeds: Any = None
+        self.SeedIndices: list[Index] = []
+        self.Geometry = ""
+        self.SetScriptName("vmtkimageseeder")
+        self.SetScriptDoc("place seeds in a 3D image")
+        self.SetInputMembers(
+            [
+                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
+                ["ArrayName", "array", "str", 1, "", "name of the array to show"],
+                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
+                ["Display", "display", "bool", 1, "", "toggle rendering"],
+                ["KeepSeeds", "keepseeds", "bool", 1, "", "leave the seeds in the renderer"],
+                ["TextureInterpolation", "textureinterpolation", "bool", 1, "", "toggle interpolation on the slices"],
+            ]
+        )
+        self.SetOutputMembers(
+            [
+                ["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"],
+                ["Seeds", "seeds", "vtkPolyData", 1, "", "the placed seeds", "vmtksurfacewriter"],
+            ]
+        )
+        self.SetExtensionMembers([geometry_member()])
+
+    def InitializeSeeds(self) -> None:
+        """Forget all seeds."""
+        self.SeedIndices = []
+        self.Seeds = vtk("vtkCommonDataModel").vtkPolyData()
+        self.Seeds.SetPoints(vtk("vtkCommonCore").vtkPoints())
+
+    def BuildView(self) -> None:
+        """Show the slices and, with ``Display``, collect Ctrl+clicks until ``q``; ``u`` takes the last seed away."""
+        image = self.working_image(self.ArrayName)
+        window = self.open_window()
+        markers = SeedMarkers(window, image.GetLength())
+
+        def refresh() -> None:
+            markers.show([_position(image, index) for index in self.SeedIndices])
+            window.render()
+
+        def add(index: Index) -> None:
+            self.SeedIndices.append(index)
+            refresh()
+
+        def undo() -> None:
+            del self.SeedIndices[-1:]
+            refresh()
+
+        planes = ImagePlanes(window, image, on_control_click=add, interpolate=bool(self.TextureInterpolation))
+        window.on_key = lambda symbol, _: planes.key(symbol)
+        window.bind("u", "take the last seed away", undo)
+        window.show_prompt("Ctrl+click adds a seed, u takes the last away, q goes on")
+        window.renderer.ResetCamera()
+        if self.Display:
+            window.run()
+        window.show_prompt("")
+        window.unbind("u")
+        planes.remove()
+        if not self.KeepSeeds:
+            markers.remove()
+        self.release_window()
+
+    def Execute(self) -> None:
+        """Collect seeds."""
+        if self.Image is None:
+            self.PrintError("Error: no Image.")
+        self.InitializeSeeds()
+        if self.Display:
+            self.BuildView()
+        image = self.working_image(self.ArrayName)
+        for index in self.SeedIndices:
+            self.Seeds.GetPoints().InsertNextPoint(*_position(image, index))
+        attach(self.Seeds, frame_of(image))
+
+
+def _position(image: Any, index: Index) -> list[float]:
+    point = [0.0, 0.0, 0.0]
+    image.TransformIndexToPhysicalPoint(*index, point)
+    return point
+
+
+# Surfaces
+
+_REPRESENTATIONS = ("surface", "edges", "wireframe")
+
+
+class vmtkSurfaceViewer(ViewingScript):
+    """Show a surface (VMTK's ``vmtkSurfaceViewer``); ``w`` cycles surface, edges and wireframe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.Surface: Any = None
+        self.Opacity = 1.0
+        self.ArrayName = ""
+        self.ScalarRange = [0.0, 0.0]
+        self.ColorMap = "cooltowarm"
+        self.NumberOfColors = 256
+        self.Legend = 0
+        self.LegendTitle = ""
+        self.FlatInterpolation = 0
+        self.DisplayCellData = 0
+        self.Color = [-1.0, -1.0, -1.0]
+        self.LineWidth = 1
+        self.Representation = "surface"
+        self.Actor: Any = None
+        self.ScalarBarActor: Any = None
+        self.Geometry = ""
+        self.SetScriptName("vmtksurfaceviewer")
+        self.SetScriptDoc("show a surface")
+        self._declare_members()
+
+    def _declare_members(self) -> None:
+        maps = "[" + ",".join(f'"{name}"' for name in MAPS) + "]"
+        self.SetInputMembers(
+            [
+                ["Surface", "i", "vtkPolyData", 1, "", "the input surface", "vmtksurfacereader"],
+                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
+                ["Display", "display", "bool", 1, "", "toggle rendering"],
+                ["Representation", "representation", "str", 1, '["surface","wireframe","edges"]', "how to draw it"],
+                ["Opacity", "opacity", "float", 1, "(0.0,1.0)", "opacity of the surface"],
+                ["ArrayName", "array", "str", 1, "", "name of the array that colours the surface"],
+                ["ScalarRange", "scalarrange", "float", 2, "", "range of the colours"],
+                ["ColorMap", "colormap", "str", 1, maps, "the colours"],
+                ["NumberOfColors", "numberofcolors", "int", 1, "(2,65536)", "number of colours"],
+                ["Legend", "legend", "bool", 1, "", "toggle the bar of colours"],
+                ["FlatInterpolation", "flat", "bool", 1, "", "toggle flat shading"],
+                ["DisplayCellData", "celldata", "bool", 1, "", "take the array from the cells"],
+                ["Color", "color", "float", 3, "", "red, green and blue of the surface"],
+                ["LineWidth", "linewidth", "int", 1, "(0.0,)", "width of lines"],
+                ["LegendTitle", "legendtitle", "str", 1, "", "title of the bar of colours"],
+            ]
+        )
+        self.SetOutputMembers(
+            [
+                ["Surface", "o", "vtkPolyData", 1, "", "the output surface", "vmtksurfacewriter"],
+                ["Actor", "oactor", "vtkActor", 1, "", "the output actor"],
+            ]
+        )
+        self.SetExtensionMembers([geometry_member()])
+
+    def BuildView(self) -> None:
+        """Show the surface and, with ``Display``, wait for ``q``."""
+        window = self.open_window()
+        for old in (self.Actor, self.ScalarBarActor):
+            if old is not None:
+                window.renderer.RemoveViewProp(old)
+        self.Actor = self._make_actor()
+        window.renderer.AddActor(self.Actor)
+        if self.Legend:
+            self.ScalarBarActor = self._make_legend()
+            window.renderer.AddViewProp(self.ScalarBarActor)
+        window.bind("w", "surface, edges, wireframe", self._next_representation)
+        if self.Display:
+            window.renderer.ResetCamera()
+            window.run()
+        self.release_window()
+
+    def _make_actor(self) -> Any:
+        actor = vtk("vtkRenderingCore").vtkActor()
+        actor.SetMapper(self._make_mapper())
+        look = actor.GetProperty()
+        if self.Color[0] >= 0:
+            look.SetColor(*self.Color)
+        look.SetOpacity(self.Opacity)
+        look.SetLineWidth(self.LineWidth)
+        if self.FlatInterpolation:
+            look.SetInterpolationToFlat()
+        self._represent(actor, self.Representation)
+        return actor
+
+    def _make_mapper(self) -> Any:
+        mapper = vtk("vtkRenderingCore").vtkPolyDataMapper()
+        mapper.SetInputData(self.Surface)
+        if not self.ArrayName:
+            mapper.ScalarVisibilityOff()
+            return mapper
+        data = self.Surface.GetCellData() if self.DisplayCellData else self.Surface.GetPointData()
+        array = data.GetArray(self.ArrayName)
+        if array is None:
+            names = [data.GetArrayName(position) for position in range(data.GetNumberOfArrays())]
+            raise RequestError(f"-array {self.ArrayName}: no such array; there are {', '.join(names) or 'none'}")
+        if self.DisplayCellData:
+            mapper.SetScalarModeToUseCellFieldData()
+        else:
+            mapper.SetScalarModeToUsePointFieldData()
+        mapper.SelectColorArray(self.ArrayName)
+        mapper.SetLookupTable(lookup_table(self.ColorMap, self.NumberOfColors))
+        given = self.ScalarRange[1] > self.ScalarRange[0]
+        mapper.SetScalarRange(*(self.ScalarRange if given else array.GetRange(0)))
+        return mapper
+
+    def _make_legend(self) -> Any:
+        legend = vtk("vtkRenderingAnnotation").vtkScalarBarActor()
+        legend.SetLookupTable(self.Actor.GetMapper().GetLookupTable())
+        legend.SetTitle(self.LegendTitle)
+        legend.SetLabelFormat("%.2f")
+        return legend
+
+    def SetSurfaceRepresentation(self, representation: str) -> None:
+        """Draw as ``surface``, ``edges`` or ``wireframe``."""
+        self.Representation = representation
+        self._represent(self.Actor, representation)
+
+    def _represent(self, actor: Any, representation: str) -> None:
+        look = actor.GetProperty()
+        look.SetEdgeVisibility(representation == "edges")
+        if representation == "wireframe":
+            look.SetRepresentationToWireframe()
+        else:
+            look.SetRepresentationToSurface()
+
+    def _next_representation(self) -> None:
+        position = _REPRESENTATIONS.index(self.Representation) + 1
+        self.SetSurfaceRepresentation(_REPRESENTATIONS[position % len(_REPRESENTATIONS)])
+        self.vmtkRenderer.Render(interactive=0)
+
+    def Execute(self) -> None:
+        """Show the surface."""
+        if self.Surface is None:
+            self.PrintError("Error: no Surface.")
+        if self.Display or self.vmtkRenderer is not None:
+            self.BuildView()
+
+
+Node = tuple[float, float, float, float]
+MAPS: dict[str, tuple[Node, ...]] = {
+    "rainbow": ((0, 0, 0, 1), (0.25, 0, 1, 1), (0.5, 0, 1, 0), (0.75, 1, 1, 0), (1, 1, 0, 0)),
+    "blackbody": ((0, 0, 0, 0), (0.4, 0.9, 0, 0), (0.8, 0.9, 0.9, 0), (1, 1, 1, 1)),
+    "cooltowarm": ((0, 0.23, 0.30, 0.75), (0.5, 0.87, 0.87, 0.87), (1, 0.71, 0.02, 0.15)),
+    "grayscale": ((0, 0, 0, 0), (1, 1, 1, 1)),
+}
+
+
+def lookup_table(name: str, count: int) -> Any:
+    """A ``vtkLookupTable`` with ``count`` colours of a map."""
+    function = vtk("vtkRenderingCore").vtkColorTransferFunction()
+    for position, red, green, blue in MAPS[name]:
+        function.AddRGBPoint(position, red, green, blue)
+    table = vtk("vtkCommonCore").vtkLookupTable()
+    table.SetNumberOfTableValues(count)
+    for entry in range(count):
+        table.SetTableValue(entry, *function.GetColor(entry / (count - 1)), 1.0)
+    return table
