@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from mitk_rs.vmtk.options import INIT, METHODS, MIP, parse_bool, parse_float, parse_int
+from mitk_rs.vmtk.options import parse_bool, parse_float, parse_int
+from mitk_rs.vmtk.tables import INIT, METHODS, MIP
 
 
 def options(rows):

@@ -9,7 +9,7 @@ import pytest
 from mitk_rs.cli.errors import ExitCode
 from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES
 from mitk_rs.cli.main import COMMANDS, build_parsers
-from mitk_rs.vmtk.options import METHODS
+from mitk_rs.vmtk.tables import METHODS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 LINES = re.findall(r"^mitk-rs (.+)$", PAGE, re.MULTILINE)

@@ -12,7 +12,8 @@ from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, chec
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, converter, integer, number, one_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import RequestError, UsageError
-from mitk_rs.vmtk.options import INIT, Member, parse_bool, parse_float
+from mitk_rs.vmtk.options import Member, parse_bool, parse_float
+from mitk_rs.vmtk.tables import INIT
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image

@@ -1,13 +1,9 @@
-"""The options of all scripts: one table for each, what an option is, and how words become its value.
+"""What an option is, and how words become its value.
 
-A :class:`Member` is one row of VMTK's option tables: attribute, option, type, length, range, default and
-description are the interface of ``vmtkimageinitialization`` and ``vmtkimagemipviewer``; ``flags`` is the GNU
-spelling of the same option and ``help`` its explanation in ``mitk-rs init --help``. The native commands, the
-VMTK names and the script classes all derive from these tables.
-
-A script object holds its rows as :class:`pypeMember`, VMTK's class, which also keeps how the member got its value
-in a running pype. As in VMTK, file options are not declared: an input or output member with an ``io`` script gets
-one (:func:`file_member`).
+A :class:`Member` is one row of the tables in :mod:`mitk_rs.vmtk.tables`, from which the native commands, the VMTK names
+and the script classes derive. A script object holds its rows as :class:`pypeMember`, VMTK's class, which also keeps
+how the member got its value in a running pype. As in VMTK, file options are not declared: an input or output member
+with an ``io`` script gets one (:func:`file_member`).
 """
 
 from __future__ import annotations
@@ -21,43 +17,32 @@ from mitk_rs.errors import UsageError
 
 __all__ = [
     "BUILTIN_TYPES",
-    "INIT",
-    "METHODS",
-    "MIP",
+    "COMMON_INPUTS",
+    "COMMON_OUTPUTS",
     "Member",
     "MemberTable",
     "file_member",
     "from_row",
     "from_table",
-    "geometry_member",
     "parse_bool",
     "parse_float",
     "parse_int",
-    "physical_points_member",
     "pypeMember",
 ]
 
 # Rows of the tables
 
-METHODS = (
-    "isosurface",
-    "threshold",
-    "collidingfronts",
-    "fastmarching",
-    "seeds",
-    "multiplecollidingfronts",
-)
-
 _TRUE = frozenset({"1", "yes", "true", "on"})
 _FALSE = frozenset({"0", "no", "false", "off"})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Member:
-    """One option.
+    """One option, in the order of VMTK's rows.
 
-    ``length`` is the number of values, -1 for any number. ``range`` is VMTK's text (empty where there is
-    none); what is really accepted are ``choices`` (``str``) and values of at least ``minimum`` (numbers).
+    ``length`` is the number of values, -1 for any number, which must be a multiple of ``multiple``. ``range`` is VMTK's
+    text (empty where there is none); ``choices`` are accepted as well. ``flags``, ``metavar`` and ``help`` are for
+    ``mitk-rs init``.
     """
 
     attribute: str
@@ -65,11 +50,11 @@ class Member:
     type: str
     length: int = 1
     range: str = ""
-    default: object = None
     doc: str = ""
     io: str = ""
+    default: object = None
+    multiple: int = 1
     choices: tuple[str, ...] = ()
-    minimum: float | None = None
     flags: tuple[str, ...] = ()
     metavar: str = ""
     help: str = ""
@@ -80,28 +65,27 @@ class Member:
         return self.type in ("int", "float")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MemberTable:
-    """All options of one script, in the order of VMTK's help."""
+    """All options of one script, in the order of VMTK's help; ``extensions`` are those that VMTK does not have."""
 
     script: str
     doc: str
-    inputs: tuple[Member, ...]
-    outputs: tuple[Member, ...]
+    inputs: tuple[Member, ...] = ()
+    outputs: tuple[Member, ...] = ()
+    extensions: tuple[Member, ...] = ()
 
     def all_inputs(self) -> tuple[Member, ...]:
         """The common members, the declared ones, and the generated file options, in VMTK's order."""
-        rows: list[Member] = [*_COMMON_INPUTS]
+        rows: list[Member] = [*COMMON_INPUTS]
         for member in self.inputs:
-            rows.append(member)
-            if member.io:
-                rows.append(file_member(member, output=False))
-        rows.extend(file_member(member, output=True) for member in self.outputs if member.io)
+            rows += [member, file_member(member, "Input")] if member.io else [member]
+        rows += [file_member(member, "Output") for member in self.outputs if member.io]
         return tuple(rows)
 
     def all_outputs(self) -> tuple[Member, ...]:
         """The common output members and the declared ones."""
-        return (*_COMMON_OUTPUTS, *self.outputs)
+        return (*COMMON_OUTPUTS, *self.outputs)
 
     def input(self, option: str) -> Member:
         """The input member with this option name; ``KeyError`` where there is none."""
@@ -111,16 +95,14 @@ class MemberTable:
         raise KeyError(option)
 
 
-def file_member(member: Member, *, output: bool) -> Member:
-    """The file option that VMTK generates for a member with a reader or writer."""
-    name = "Output" if output else "Input"
-    role = "writer" if output else "reader"
+def file_member(member: Member, direction: str) -> Member:
+    """The file option that VMTK generates for a member with a reader (``Input``) or writer (``Output``)."""
     return Member(
-        attribute=f"{member.attribute}{name}FileName",
+        attribute=f"{member.attribute}{direction}FileName",
         option=f"{member.option}file",
         type="str",
+        doc=f"filename for the default {member.attribute} {'reader' if direction == 'Input' else 'writer'}",
         default="",
-        doc=f"filename for the default {member.attribute} {role}",
         flags=member.flags,
         metavar=member.metavar or "FILE",
         help=member.help,
@@ -158,215 +140,14 @@ def parse_bool(word: str) -> bool:
     raise ValueError(f"expects 0 or 1 (or yes, no, true, false, on, off), got {word}")
 
 
-_ID = Member(
-    attribute="Id",
-    option="id",
-    type="str",
-    default="0",
-    doc="script id",
-    help="name of this step; unused",
-)
-_SELF = Member(
-    attribute="Self",
-    option="handle",
-    type="self",
-    doc="handle to self",
-    help="accepted and unused",
-)
+_ID = Member("Id", "id", "str", 1, "", "script id", default="0", help="name of this step; unused")
+_SELF = Member("Self", "handle", "self", 1, "", "handle to self", help="accepted and unused")
 _DISABLED = Member(
-    attribute="Disabled",
-    option="disabled",
-    type="bool",
-    default=0,
-    doc="disable execution and piping",
+    "Disabled", "disabled", "bool", 1, "", "disable execution and piping", default=0,
     help="1 checks the options and does nothing",
-)
-_COMMON_INPUTS = (_ID, _SELF, _DISABLED)
-_COMMON_OUTPUTS = (_ID, _SELF)
-
-INIT = MemberTable(
-    script="vmtkimageinitialization",
-    doc="",
-    inputs=(
-        Member(
-            attribute="Image",
-            option="i",
-            type="vtkImageData",
-            io="vmtkimagereader",
-            metavar="IN",
-            help="the image to start from",
-        ),
-        Member(
-            attribute="NegateImage",
-            option="negate",
-            type="bool",
-            default=0,
-            doc="negate image values before initializing",
-            flags=("--negate",),
-            help="replace each value v by min + max - v first; thresholds apply to the result",
-        ),
-        Member(
-            attribute="Interactive",
-            option="interactive",
-            type="bool",
-            default=1,
-            flags=("--interactive",),
-            help="ask for what is missing in a dialogue",
-        ),
-        Member(
-            attribute="Method",
-            option="method",
-            type="str",
-            range='["isosurface","threshold","collidingfronts","fastmarching","seeds"]',
-            default="collidingfronts",
-            choices=METHODS,
-            flags=("--method",),
-            metavar="METHOD",
-            help="isosurface, threshold, collidingfronts, fastmarching, seeds or multiplecollidingfronts",
-        ),
-        Member(
-            attribute="SourcePoints",
-            option="sourcepoints",
-            type="int",
-            length=-1,
-            default=[],
-            doc="list of source point IJK coordinates",
-            flags=("--source",),
-            metavar="I J K",
-            help="where fronts start: voxel indices I J K counted from 0 along x, y, z; any number of "
-            "triples, may be repeated",
-        ),
-        Member(
-            attribute="TargetPoints",
-            option="targetpoints",
-            type="int",
-            length=-1,
-            default=[],
-            doc="list of target point IJK coordinates",
-            flags=("--target",),
-            metavar="I J K",
-            help="where fronts have to arrive, written as --source",
-        ),
-        Member(
-            attribute="UpperThreshold",
-            option="upperthreshold",
-            type="float",
-            doc="the value of the upper threshold to use for threshold, collidingfronts and fastmarching",
-            flags=("--upper",),
-            metavar="U",
-            help="greatest value inside (method threshold) or that a front may enter (the front methods)",
-        ),
-        Member(
-            attribute="LowerThreshold",
-            option="lowerthreshold",
-            type="float",
-            # The published table gives both thresholds the same text; ours explains each in `help`.
-            doc="the value of the upper threshold to use for threshold, collidingfronts and fastmarching",
-            flags=("--lower",),
-            metavar="L",
-            help="least value inside (method threshold) or that a front may enter (the front methods)",
-        ),
-        Member(
-            attribute="IsoSurfaceValue",
-            option="isosurface",
-            type="float",
-            default=0.0,
-            doc="the isosurface value to adopt as the level set surface",
-            flags=("--isosurface",),
-            metavar="V",
-            help="value of the image that becomes the surface (method isosurface)",
-        ),
-        Member(
-            attribute="vmtkRenderer",
-            option="renderer",
-            type="vmtkRenderer",
-            help="accepted and unused: there is no renderer outside of a pipe",
-        ),
-    ),
-    outputs=(
-        Member(attribute="IsoSurfaceValue", option="isosurfacevalue", type="float", default=0.0),
-        Member(
-            attribute="InitialLevelSets",
-            option="olevelsets",
-            type="vtkImageData",
-            io="vmtkimagewriter",
-            flags=("-o", "--output"),
-            metavar="LEVELSET",
-            help="level set image to write: .mha .mhd .nrrd .nhdr .nii .nii.gz .vti .vtk",
-        ),
-        Member(
-            attribute="Surface",
-            option="osurface",
-            type="vtkPolyData",
-            io="vmtksurfacewriter",
-            flags=("--surface",),
-            metavar="SURFACE",
-            help="surface of the zero level to write: .stl .vtp .ply .obj .vtk",
-        ),
-    ),
-)
-
-MIP = MemberTable(
-    script="vmtkimagemipviewer",
-    doc="display a 3D image",
-    inputs=(
-        Member(
-            attribute="Image",
-            option="i",
-            type="vtkImageData",
-            doc="the input image",
-            io="vmtkimagereader",
-            metavar="IN",
-            help="the image to project",
-        ),
-        Member(
-            attribute="ArrayName",
-            option="array",
-            type="str",
-            default="",
-            doc="name of the array to display",
-            metavar="NAME",
-        ),
-        Member(attribute="vmtkRenderer", option="renderer", type="vmtkRenderer", doc="external renderer"),
-        Member(
-            attribute="SampleDistance",
-            option="sampledistance",
-            type="float",
-            range="(0.0,)",
-            default=1.0,
-            doc="the distance at sample projections are generated",
-            minimum=0.0,
-            flags=("--sample-distance",),
-            metavar="MM",
-        ),
-        Member(
-            attribute="AutoSampleDistance",
-            option="autosampledistance",
-            type="bool",
-            default=1,
-            doc="toggle automatic sample distance",
-        ),
-        Member(
-            attribute="WindowLevel",
-            option="windowlevel",
-            type="float",
-            length=2,
-            default=[0.0, 0.0],
-            doc="the window/level for generating the rendering",
-            metavar="WINDOW LEVEL",
-        ),
-        Member(attribute="Display", option="display", type="bool", default=1, doc="toggle rendering"),
-    ),
-    outputs=(
-        Member(
-            attribute="Image",
-            option="o",
-            type="vtkImageData",
-            doc="the output image",
-            io="vmtkimagewriter",
-        ),
-    ),
-)
+)  # fmt: skip
+COMMON_INPUTS = (_ID, _SELF, _DISABLED)
+COMMON_OUTPUTS = (_ID, _SELF)
 
 
 # Members of a script object
@@ -548,29 +329,5 @@ def from_table(row: Member) -> pypeMember:
     """A member from the table that the native commands use, too."""
     member = pypeMember(row.attribute, row.option, row.type, row.length, row.range, row.doc, row.io)
     member.Accepted = row.choices
-    return member
-
-
-# Options that mitk_rs adds under VMTK's names
-
-
-def geometry_member() -> pypeMember:
-    """Which frame files get; see :mod:`mitk_rs.vmtk.frames`."""
-    return pypeMember(
-        "Geometry",
-        "geometry",
-        "str",
-        1,
-        '["","physical","vmtk"]',
-        "frame of the files written: physical keeps the world positions of the input, vmtk is what VMTK writes; "
-        "without it image files of ITK's formats are physical, .vti, .vtk and surfaces are as VMTK writes them",
-    )
-
-
-def physical_points_member(attribute: str, option: str, kind: str) -> pypeMember:
-    """Points in millimetres instead of voxels."""
-    member = pypeMember(
-        attribute, option, "float", -1, "", f"list of {kind} points in physical coordinates x y z (LPS, mm)"
-    )
-    member.Multiple = 3
+    member.Multiple = row.multiple
     return member

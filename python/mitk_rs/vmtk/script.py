@@ -19,7 +19,17 @@ from typing import Any
 
 from mitk_rs.errors import DisplayError, RequestError, UsageError
 from mitk_rs.vmtk.grammar import HELP_FLAGS, Option, Words, read_options
-from mitk_rs.vmtk.options import BUILTIN_TYPES, MemberTable, from_row, from_table, pypeMember
+from mitk_rs.vmtk.options import (
+    BUILTIN_TYPES,
+    COMMON_INPUTS,
+    COMMON_OUTPUTS,
+    Member,
+    MemberTable,
+    file_member,
+    from_row,
+    from_table,
+    pypeMember,
+)
 
 __all__ = ["Talking", "UnknownAttributeWarning", "html_usage", "pypeScript", "text_usage"]
 
@@ -178,8 +188,10 @@ class pypeScript(Talking, metaclass=_SealedType):
         Lists of :class:`pypeMember`.
     ExtensionMembers
         Input members that VMTK does not have; their values are printed only when they were given.
+    Table
+        The options of the script in :mod:`mitk_rs.vmtk.tables`; ``None`` in scripts that declare them as VMTK's do.
     Arguments
-        The words of the script on a pype line.
+        The words of the script in a pype.
     ExitOnError
         Kept for VMTK's sake and without effect: errors are always exceptions.
 
@@ -192,6 +204,7 @@ class pypeScript(Talking, metaclass=_SealedType):
     """
 
     Summary = ""
+    Table: MemberTable | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,6 +222,8 @@ class pypeScript(Talking, metaclass=_SealedType):
         self.ConsumedMembers: frozenset[str] = frozenset()
         self._words: Words | None = None
         self._add_common_members()
+        if self.Table is not None:
+            self.SetMembersFromTable(self.Table)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get("_sealed") and not name.startswith("_") and not hasattr(self, name):
@@ -222,16 +237,11 @@ class pypeScript(Talking, metaclass=_SealedType):
         warnings.warn(text, UnknownAttributeWarning, stacklevel=3)
 
     def _add_common_members(self) -> None:
-        for name, option, kind, doc in (
-            ("Id", "id", "str", "script id"),
-            ("Self", "handle", "self", "handle to self"),
-            ("Disabled", "disabled", "bool", "disable execution and piping"),
-        ):
-            member = pypeMember(name, option, kind, 1, "", doc)
-            member.AutoPipe = 0
-            self._declare(self.InputMembers, member)
-            if name != "Disabled":
-                self.OutputMembers.append(member)
+        for rows, members in ((COMMON_INPUTS, self.InputMembers), (COMMON_OUTPUTS, self.OutputMembers)):
+            for row in rows:
+                member = from_table(row)
+                member.AutoPipe = 0
+                self._declare(members, member)
 
     # Declaration
 
@@ -252,7 +262,7 @@ class pypeScript(Talking, metaclass=_SealedType):
             member = from_row(row)
             self._declare(self.InputMembers, member)
             if member.MemberIO:
-                self._declare_file(member, "Input", "reader")
+                self._declare_file(member, "Input")
 
     def SetOutputMembers(self, membersToAppend: Sequence[Any]) -> None:
         """Declare outputs; a member with a writer gets a file option among the inputs."""
@@ -260,7 +270,7 @@ class pypeScript(Talking, metaclass=_SealedType):
             member = from_row(row)
             self._declare(self.OutputMembers, member)
             if member.MemberIO:
-                self._declare_file(member, "Output", "writer")
+                self._declare_file(member, "Output")
 
     def SetExtensionMembers(self, membersToAppend: Sequence[Any]) -> None:
         """Declare options that VMTK does not have; the help lists them apart."""
@@ -271,14 +281,15 @@ class pypeScript(Talking, metaclass=_SealedType):
             self._declare(self.ExtensionMembers, member)
 
     def SetMembersFromTable(self, table: MemberTable) -> None:
-        """Declare everything from the table shared with the native commands, and set the defaults."""
+        """Declare everything from a table, and set the defaults."""
         self.SetScriptName(table.script)
         self.SetScriptDoc(table.doc)
-        for row in (*table.inputs, *table.outputs):
-            default = list(row.default) if isinstance(row.default, list | tuple) else row.default
+        for row in (*table.inputs, *table.outputs, *table.extensions):
+            default = list(row.default) if isinstance(row.default, list) else row.default
             setattr(self, row.attribute, default)
         self.SetInputMembers([from_table(row) for row in table.inputs])
         self.SetOutputMembers([from_table(row) for row in table.outputs])
+        self.SetExtensionMembers([from_table(row) for row in table.extensions])
 
     def _declare(self, members: list[pypeMember], member: pypeMember) -> None:
         member.Default = getattr(self, member.MemberName, None)
@@ -286,11 +297,10 @@ class pypeScript(Talking, metaclass=_SealedType):
             setattr(self, member.MemberName, None)
         members.append(member)
 
-    def _declare_file(self, member: pypeMember, direction: str, role: str) -> None:
-        attribute = f"{member.MemberName}{direction}FileName"
-        setattr(self, attribute, "")
-        doc = f"filename for the default {member.MemberName} {role}"
-        self._declare(self.InputMembers, pypeMember(attribute, f"{member.OptionName}file", "str", 1, "", doc))
+    def _declare_file(self, member: pypeMember, direction: str) -> None:
+        row = file_member(Member(member.MemberName, member.OptionName, member.MemberType), direction)
+        setattr(self, row.attribute, row.default)
+        self._declare(self.InputMembers, from_table(row))
 
     # Reading words
 

@@ -18,6 +18,7 @@ from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileError, FileMissingError, RequestError
 from mitk_rs.io.atomic import atomic_output, atomic_outputs, check_writable, full_suffix
 from mitk_rs.io.formats import writable_format
+from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import (
     Frame,
     as_image,
@@ -28,7 +29,6 @@ from mitk_rs.vmtk.conversion import (
     read_image,
     write_image,
 )
-from mitk_rs.vmtk.options import geometry_member
 from mitk_rs.vmtk.script import pypeScript
 from mitk_rs.vmtk.scripts.surfaces import write_point_table
 
@@ -68,67 +68,27 @@ class vmtkImageReader(pypeScript):
         4 x 4, row by row: from RAS millimetres to voxels, and from VMTK's frame to RAS millimetres.
     """
 
+    Table = tables.IMAGE_READER
+    Image: Any
+    Format: str
+    GuessFormat: int
+    InputFileName: str
+    InputFilePrefix: str
+    InputFilePattern: str
+    InputDirectoryName: str
+    DataExtent: list[int]
+    DataSpacing: list[float]
+    DataOrigin: list[float]
+    DataByteOrder: str
+    DataScalarType: str
+    HeaderSize: int
+    Flip: list[int]
+    RasToIjkMatrixCoefficients: list[float]
+    XyzToRasMatrixCoefficients: list[float]
+
     def __init__(self) -> None:
         super().__init__()
-        self.Format = ""
-        self.GuessFormat = 1
-        self.UseITKIO = 1
-        self.ApplyTransform = 0
-        self.InputFileName = ""
-        self.InputFilePrefix = ""
-        self.InputFilePattern = ""
-        self.InputDirectoryName = ""
-        self.Image: Any = None
         self.Output: Any = None
-        self.DataExtent = [-1] * 6
-        self.DataSpacing = [1.0] * 3
-        self.DataOrigin = [0.0] * 3
-        self.DataByteOrder = "littleendian"
-        self.DataScalarType = "float"
-        self.HeaderSize = 0
-        self.FileDimensionality = 3
-        self.Flip = [0, 0, 0]
-        self.AutoOrientDICOMImage = 1
-        self.RasToIjkMatrixCoefficients = list(_IDENTITY)
-        self.XyzToRasMatrixCoefficients = list(_IDENTITY)
-        self.Geometry = ""
-        self.SetScriptName("vmtkimagereader")
-        self.SetScriptDoc("read an image")
-        self._declare_members()
-
-    def _declare_members(self) -> None:
-        types = "[" + ",".join(f'"{name}"' for name in SCALAR_TYPES) + "]"
-        formats = '["vtkxml","vtk","dicom","raw","meta","tiff","png"]'
-        self.SetInputMembers(
-            [
-                ["Format", "f", "str", 1, formats, "file format"],
-                ["GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending"],
-                ["UseITKIO", "useitk", "bool", 1, "", "accepted; the library that reads a format right is always used"],
-                ["ApplyTransform", "transform", "bool", 1, "", "accepted; the geometry is always kept in full"],
-                ["Image", "i", "vtkImageData", 1, "", "the input image"],
-                ["InputFileName", "ifile", "str", 1, "", "input file name"],
-                ["InputFilePrefix", "prefix", "str", 1, "", "prefix of the names of a series (e.g. foo_)"],
-                ["InputFilePattern", "pattern", "str", 1, "", "names of a series (e.g. %s%04d.png)"],
-                ["InputDirectoryName", "d", "str", 1, "", "folder with a DICOM series"],
-                ["DataExtent", "extent", "int", 6, "", "extent of the image: raw files and series"],
-                ["HeaderSize", "headersize", "int", 1, "(0,)", "bytes before the voxels: raw files"],
-                ["DataSpacing", "spacing", "float", 3, "", "spacing: raw files and series"],
-                ["DataOrigin", "origin", "float", 3, "", "origin: raw files and series"],
-                ["DataByteOrder", "byteorder", "str", 1, '["littleendian","bigendian"]', "byte order: raw files"],
-                ["DataScalarType", "scalartype", "str", 1, types, "type of the voxels: raw files"],
-                ["FileDimensionality", "filedimensionality", "int", 1, "(2,3)", "dimensions of one file: raw files"],
-                ["Flip", "flip", "bool", 3, "", "reverse the voxels along x, y, z"],
-                ["AutoOrientDICOMImage", "autoorientdicom", "bool", 1, "", "accepted; slices are sorted by position"],
-            ]
-        )
-        self.SetOutputMembers(
-            [
-                ["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"],
-                ["RasToIjkMatrixCoefficients", "rastoijkmatrix", "float", 16, "", "from RAS to voxels, row by row"],
-                ["XyzToRasMatrixCoefficients", "xyztorasmatrix", "float", 16, "", "from memory to RAS, row by row"],
-            ]
-        )
-        self.SetExtensionMembers([geometry_member()])
 
     def Execute(self) -> None:
         """Read the image and log its spacing, origin and dimensions.
@@ -246,40 +206,21 @@ class vmtkImageWriter(pypeScript):
         With ``ApplyTransform``: where the voxels of the file are, 4 x 4 row by row.
     """
 
+    Table = tables.IMAGE_WRITER
+    Image: Any
+    Format: str
+    GuessFormat: int
+    ApplyTransform: int
+    OutputFileName: str
+    OutputDirectoryName: str
+    PixelRepresentation: str
+    WindowLevel: list[float]
+    RasToIjkMatrixCoefficients: list[float]
+    Geometry: str
+
     def __init__(self) -> None:
         super().__init__()
-        self.Format = ""
-        self.GuessFormat = 1
-        self.UseITKIO = 1
-        self.ApplyTransform = 0
-        self.OutputFileName = ""
-        self.OutputRawFileName = ""
-        self.OutputDirectoryName = ""
-        self.PixelRepresentation = ""
-        self.Image: Any = None
         self.Input: Any = None
-        self.WindowLevel = list(_VMTK_WINDOW)
-        self.RasToIjkMatrixCoefficients = [float(value) for value in np.eye(4).ravel()]
-        self.Geometry = ""
-        self.SetScriptName("vmtkimagewriter")
-        self.SetScriptDoc("write an image")
-        self.SetInputMembers(
-            [
-                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
-                ["Format", "f", "str", 1, '["vtkxml","vtk","meta","tiff","png","pointdata"]', "file format"],
-                ["GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending"],
-                ["UseITKIO", "useitk", "bool", 1, "", "accepted; the library that writes a format right is used"],
-                ["ApplyTransform", "transform", "bool", 1, "", "place the voxels by -matrix"],
-                ["OutputFileName", "ofile", "str", 1, "", "output file name"],
-                ["OutputFileName", "o", "str", 1, "", "output file name (old name of -ofile)"],
-                ["OutputRawFileName", "rawfile", "str", 1, "", "accepted; raw files are named after their header"],
-                ["OutputDirectoryName", "d", "str", 1, "", "folder for a series of pictures"],
-                ["PixelRepresentation", "r", "str", 1, '["double","float","short"]', "type of the voxels"],
-                ["WindowLevel", "windowlevel", "float", 2, "", "window and level of pictures; window 0: full range"],
-                ["RasToIjkMatrixCoefficients", "matrix", "float", 16, "", "from RAS to voxels, row by row"],
-            ]
-        )
-        self.SetExtensionMembers([geometry_member()])
 
     def Execute(self) -> None:
         """Write the image.

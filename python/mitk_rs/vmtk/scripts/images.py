@@ -9,8 +9,8 @@ import numpy as np
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
+from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import as_image, as_working, give_back
-from mitk_rs.vmtk.options import geometry_member
 from mitk_rs.vmtk.script import pypeScript
 from mitk_rs.vmtk.scripts.viewers import ViewingScript
 
@@ -31,27 +31,15 @@ class vmtkImageVOISelector(ViewingScript):
         The result; ``Image`` holds it, too, after ``Execute``. Its extent counts as in the whole image.
     """
 
+    Table = tables.VOI_SELECTOR
+    Interactive: int
+    BoxBounds: list[float]
+
     def __init__(self) -> None:
         super().__init__()
-        self.Image: Any = None
         self.CroppedImage: Any = None
-        self.Interactive = 1
-        self.BoxBounds = [0.0] * 6
         self.BoxActive = 0
         self.BoxWidget: Any = None
-        self.Geometry = ""
-        self.SetScriptName("vmtkimagevoiselector")
-        self.SetScriptDoc("keep the part of an image within a box")
-        self.SetInputMembers(
-            [
-                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
-                ["Interactive", "interactive", "bool", 1, "", "choose the box in a window"],
-                ["BoxBounds", "boxbounds", "float", 6, "", "bounds of the box: x0 x1 y0 y1 z0 z1"],
-                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
-            ]
-        )
-        self.SetOutputMembers([["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"]])
-        self.SetExtensionMembers([geometry_member()])
 
     def Execute(self) -> None:
         """Crop the image.
@@ -136,30 +124,13 @@ class vmtkImageCompare(pypeScript):
         What differs.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.Image: Any = None
-        self.ReferenceImage: Any = None
-        self.Method = ""
-        self.Tolerance = 1e-8
-        self.Result: Any = ""
-        self.ResultLog = ""
-        self.SetScriptName("vmtkimagecompare")
-        self.SetScriptDoc("compare an image with a reference")
-        self.SetInputMembers(
-            [
-                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
-                ["ReferenceImage", "r", "vtkImageData", 1, "", "the reference image", "vmtkimagereader"],
-                ["Method", "method", "str", 1, '["subtraction","range"]', "what is compared"],
-                ["Tolerance", "tolerance", "float", 1, "", "differences below this do not count"],
-            ]
-        )
-        self.SetOutputMembers(
-            [
-                ["Result", "result", "bool", 1, "", "whether the images are equal"],
-                ["ResultLog", "log", "str", 1, "", "what differs"],
-            ]
-        )
+    Table = tables.COMPARE
+    Image: Any
+    ReferenceImage: Any
+    Method: str
+    Tolerance: float
+    Result: Any
+    ResultLog: str
 
     def Execute(self) -> None:
         """Compare.
@@ -216,14 +187,12 @@ class vmtkImageToNumpy(pypeScript):
         ``[x, y, z]`` as in VMTK, with a last axis for components.
     """
 
+    Table = tables.TO_NUMPY
+    Image: Any
+
     def __init__(self) -> None:
         super().__init__()
-        self.Image: Any = None
         self.ArrayDict: dict[str, Any] = {}
-        self.SetScriptName("vmtkimagetonumpy")
-        self.SetScriptDoc("make a dictionary of NumPy arrays of an image")
-        self.SetInputMembers([["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"]])
-        self.SetOutputMembers([["ArrayDict", "o", "dict", 1, "", "the output dictionary"]])
 
     def Execute(self) -> None:
         """Fill ``ArrayDict``."""
@@ -258,16 +227,9 @@ _KEYS = ("Origin", "Dimensions", "Spacing", "PointData")
 class vmtkNumpyToImage(pypeScript):
     """Put an image together (VMTK's ``vmtkNumpyToImage``) from what :class:`vmtkImageToNumpy` makes."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.ArrayDict: Any = None
-        self.Image: Any = None
-        self.Geometry = ""
-        self.SetScriptName("vmtknumpytoimage")
-        self.SetScriptDoc("make an image of a dictionary of NumPy arrays")
-        self.SetInputMembers([["ArrayDict", "i", "dict", 1, "", "the input dictionary"]])
-        self.SetOutputMembers([["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"]])
-        self.SetExtensionMembers([geometry_member()])
+    Table = tables.FROM_NUMPY
+    ArrayDict: Any
+    Image: Any
 
     def Execute(self) -> None:
         """Make the image.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import as_image, as_working, attach, direction_of, frame_of, fresh_like, give_back
-from mitk_rs.vmtk.options import INIT, geometry_member, physical_points_member
 from mitk_rs.vmtk.script import pypeScript
 
 __all__ = ["add_physical", "inside", "shifted", "speed_shift", "to_indices", "triples", "vmtkImageInitialization"]
@@ -78,6 +78,14 @@ class vmtkImageInitialization(pypeScript):
     InitialLevelSetsOutputFileName: str
     SurfaceOutputFileName: str
 
+    Table = tables.INIT
+    Combine: str
+    FarValue: float | None
+    FailEmpty: int
+    DialogueFileName: str
+    SourcePointsPhysical: list[float]
+    TargetPointsPhysical: list[float]
+
     def __init__(self) -> None:
         super().__init__()
         self.OwnRenderer = 0
@@ -85,31 +93,7 @@ class vmtkImageInitialization(pypeScript):
         self.SurfaceViewer: Any = None
         self.MergedInitialLevelSets: Any = None
         self.NumSeedsSelected = 0
-        self.Geometry = ""
-        self.Combine = "minimum"
-        self.FarValue: float | None = None
-        self.FailEmpty = 0
-        self.DialogueFileName = ""
-        self.SourcePointsPhysical: list[float] = []
-        self.TargetPointsPhysical: list[float] = []
         self.Report: Any = None
-        self.SetMembersFromTable(INIT)
-        self._declare_extensions()
-
-    def _declare_extensions(self) -> None:
-        for member in self.InputMembers:
-            member.Multiple = 3 if member.OptionName in ("sourcepoints", "targetpoints") else 1
-        self.SetExtensionMembers(
-            [
-                physical_points_member("SourcePointsPhysical", "sourcepointsphysical", "source"),
-                physical_points_member("TargetPointsPhysical", "targetpointsphysical", "target"),
-                ["Combine", "combine", "str", 1, '["minimum","sum"]', "how pairs of fronts are merged; VMTK: sum"],
-                ["FarValue", "farvalue", "float", 1, "", "value where no front came, instead of VMTK's 1.7014117e38"],
-                ["FailEmpty", "failempty", "bool", 1, "", "treat an empty result as an error"],
-                ["DialogueFileName", "script", "str", 1, "", "file with the answers of the interactive dialogue"],
-                geometry_member(),
-            ]
-        )
 
     # Running
 

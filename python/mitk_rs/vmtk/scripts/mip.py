@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mitk_rs.errors import DisplayError, FileWriteError, RequestError
 from mitk_rs.io.atomic import check_writable
+from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import as_image
-from mitk_rs.vmtk.options import MIP, geometry_member, pypeMember
 from mitk_rs.vmtk.scripts.viewers import ViewingScript
 
 __all__ = ["check_picture_name", "vmtkImageMIPViewer", "write_mip"]
@@ -41,20 +41,13 @@ class vmtkImageMIPViewer(ViewingScript):
     ImageOutputFileName: str
     Summary = "show the maximum intensity projection of a 3D image, or write it as a picture"
 
+    Table = tables.MIP
+    Opacity: list[float] | None
+    MIPOutputFileName: str
+
     def __init__(self) -> None:
         super().__init__()
-        self.Opacity: list[float] | None = None
-        self.MIPOutputFileName = ""
         self.Volume: Any = None
-        self.Geometry = ""
-        self.SetMembersFromTable(MIP)
-        opacity = pypeMember(
-            "Opacity", "opacity", "float", 2, "(0.0,1.0)", "opacity at the lower and at the upper end of the window"
-        )
-        picture = pypeMember(
-            "MIPOutputFileName", "omipfile", "str", 1, "", "file for the projection itself; -ofile writes the input"
-        )
-        self.SetExtensionMembers([opacity, picture, geometry_member()])
 
     def Execute(self) -> None:
         """Write the picture, show the window.

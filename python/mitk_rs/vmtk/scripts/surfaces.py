@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
 from mitk_rs.io.atomic import atomic_output, check_writable
+from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import Frame, as_image, as_working, attach, detach, frame_of, select_array
-from mitk_rs.vmtk.options import geometry_member
 from mitk_rs.vmtk.script import pypeScript
 
 __all__ = ["vmtkMarchingCubes", "vmtkSurfaceReader", "vmtkSurfaceWriter", "write_point_table", "write_tecplot"]
@@ -21,26 +21,12 @@ __all__ = ["vmtkMarchingCubes", "vmtkSurfaceReader", "vmtkSurfaceWriter", "write
 class vmtkMarchingCubes(pypeScript):
     """Make an isosurface (VMTK's ``vmtkMarchingCubes``), in VMTK's frame, open at the ends of the image."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.Image: Any = None
-        self.Surface: Any = None
-        self.ArrayName = ""
-        self.Level = 0.0
-        self.Connectivity = 0
-        self.Geometry = ""
-        self.SetScriptName("vmtkmarchingcubes")
-        self.SetScriptDoc("make the surface where a 3D image takes a value")
-        self.SetInputMembers(
-            [
-                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
-                ["ArrayName", "array", "str", 1, "", "name of the array to work with"],
-                ["Level", "l", "float", 1, "", "the value"],
-                ["Connectivity", "connectivity", "bool", 1, "", "keep the largest piece only"],
-            ]
-        )
-        self.SetOutputMembers([["Surface", "o", "vtkPolyData", 1, "", "the output surface", "vmtksurfacewriter"]])
-        self.SetExtensionMembers([geometry_member()])
+    Table = tables.MARCHING_CUBES
+    Image: Any
+    Surface: Any
+    ArrayName: str
+    Level: float
+    Connectivity: int
 
     def Execute(self) -> None:
         """Make the surface.
@@ -83,24 +69,15 @@ _READ_FORMATS = {".vtp": "vtkxml", ".vtkxml": "vtkxml", ".vtk": "vtk", ".stl": "
 class vmtkSurfaceReader(pypeScript):
     """Read a surface (VMTK's ``vmtkSurfaceReader``); points are taken as they are."""
 
+    Table = tables.SURFACE_READER
+    Surface: Any
+    Format: str
+    GuessFormat: int
+    InputFileName: str
+
     def __init__(self) -> None:
         super().__init__()
-        self.Format = ""
-        self.GuessFormat = 1
-        self.InputFileName = ""
-        self.Surface: Any = None
         self.Output: Any = None
-        self.SetScriptName("vmtksurfacereader")
-        self.SetScriptDoc("read a surface")
-        self.SetInputMembers(
-            [
-                ["Format", "f", "str", 1, '["vtkxml","vtk","stl","wavefront"]', "file format"],
-                ["GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending"],
-                ["Surface", "i", "vtkPolyData", 1, "", "the input surface"],
-                ["InputFileName", "ifile", "str", 1, "", "input file name"],
-            ]
-        )
-        self.SetOutputMembers([["Surface", "o", "vtkPolyData", 1, "", "the output surface", "vmtksurfacewriter"]])
 
     def Execute(self) -> None:
         """Read the surface.
@@ -185,31 +162,18 @@ _TITLES = {
 class vmtkSurfaceWriter(pypeScript):
     """Write a surface (VMTK's ``vmtkSurfaceWriter``); the file is whole or absent."""
 
+    Table = tables.SURFACE_WRITER
+    Surface: Any
+    Format: str
+    GuessFormat: int
+    CellData: int
+    Mode: str
+    OutputFileName: str
+    Geometry: str
+
     def __init__(self) -> None:
         super().__init__()
-        self.Format = ""
-        self.GuessFormat = 1
-        self.OutputFileName = ""
-        self.Surface: Any = None
         self.Input: Any = None
-        self.CellData = 0
-        self.Mode = "binary"
-        self.Geometry = ""
-        self.SetScriptName("vmtksurfacewriter")
-        self.SetScriptDoc("write a surface")
-        formats = "[" + ",".join(f'"{name}"' for name in _TITLES) + "]"
-        self.SetInputMembers(
-            [
-                ["Surface", "i", "vtkPolyData", 1, "", "the input surface", "vmtksurfacereader"],
-                ["Format", "f", "str", 1, formats, "file format"],
-                ["GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending"],
-                ["CellData", "celldata", "bool", 1, "", "pointdata: write the arrays of the cells"],
-                ["Mode", "mode", "str", 1, '["ascii","binary"]', "text or bytes"],
-                ["OutputFileName", "ofile", "str", 1, "", "output file name"],
-                ["OutputFileName", "o", "str", 1, "", "output file name (old name of -ofile)"],
-            ]
-        )
-        self.SetExtensionMembers([geometry_member()])
 
     def Execute(self) -> None:
         """Write the surface.

@@ -11,8 +11,8 @@ from mitk_rs.viewer.display import require_display
 from mitk_rs.viewer.planes import ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers
 from mitk_rs.viewer.window import ViewerWindow
+from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import as_working, attach, frame_of, select_array
-from mitk_rs.vmtk.options import geometry_member
 from mitk_rs.vmtk.script import pypeScript
 
 __all__ = [
@@ -30,12 +30,12 @@ class ViewingScript(pypeScript):
     """Base of scripts that show something in a window."""
 
     Image: Any
+    vmtkRenderer: Any
+    Display: int = 1
 
     def __init__(self) -> None:
         super().__init__()
-        self.vmtkRenderer: Any = None
         self.OwnRenderer = 0
-        self.Display = 1
 
     def open_window(self) -> Any:
         """The window of the renderer, a new one if none was passed in.
@@ -78,6 +78,16 @@ class vmtkRenderer(pypeScript):
         Its VTK objects.
     """
 
+    Table = tables.RENDERER
+    WindowSize: list[int]
+    WindowPosition: list[int]
+    Background: list[float]
+    Annotations: int
+    PointSmoothing: int
+    LineSmoothing: int
+    PolygonSmoothing: int
+    ScreenshotMagnification: int
+
     def __init__(self) -> None:
         super().__init__()
         self.vmtkRenderer = self
@@ -85,29 +95,6 @@ class vmtkRenderer(pypeScript):
         self.Renderer: Any = None
         self.RenderWindow: Any = None
         self.RenderWindowInteractor: Any = None
-        self.WindowSize = [1200, 900]
-        self.WindowPosition = [0, 0]
-        self.Background = [0.1, 0.1, 0.2]
-        self.Annotations = 1
-        self.PointSmoothing = 1
-        self.LineSmoothing = 1
-        self.PolygonSmoothing = 0
-        self.ScreenshotMagnification = 4
-        self.SetScriptName("vmtkrenderer")
-        self.SetScriptDoc("open a window that the viewers behind it share")
-        self.SetInputMembers(
-            [
-                ["WindowSize", "size", "int", 2, "", "width and height of the window"],
-                ["WindowPosition", "position", "int", 2, "", "position of the window on the screen"],
-                ["Annotations", "annotations", "bool", 1, "", "toggle texts on image slices"],
-                ["PointSmoothing", "pointsmoothing", "bool", 1, "", "toggle smooth points"],
-                ["LineSmoothing", "linesmoothing", "bool", 1, "", "toggle smooth lines"],
-                ["PolygonSmoothing", "polygonsmoothing", "bool", 1, "", "toggle smooth polygons"],
-                ["Background", "background", "float", 3, "", "red, green and blue of the background, 0 to 1"],
-                ["ScreenshotMagnification", "magnification", "int", 1, "(1,)", "enlargement of screenshots"],
-            ]
-        )
-        self.SetOutputMembers([["vmtkRenderer", "o", "vmtkRenderer", 1, "", "the renderer"]])
 
     def Initialize(self) -> None:
         """Open the window, unless it is open; off screen where there is no display.
@@ -180,41 +167,15 @@ class vmtkRenderer(pypeScript):
 class vmtkImageViewer(ViewingScript):
     """Show an image (VMTK's ``vmtkImageViewer``). ``Display`` 0 opens no window unless a renderer is passed in."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.Image: Any = None
-        self.ArrayName = ""
-        self.WindowLevel = [0.0, 0.0]
-        self.Margins = 0
-        self.TextureInterpolation = 1
-        self.ContinuousCursor = 0
-        self.PlaneWidgetX: Any = None
-        self.PlaneWidgetY: Any = None
-        self.PlaneWidgetZ: Any = None
-        self.Geometry = ""
-        self.SetScriptName("vmtkimageviewer")
-        self.SetScriptDoc("show a 3D image as three orthogonal slices")
-        self.SetInputMembers(
-            [
-                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
-                ["ArrayName", "array", "str", 1, "", "name of the array to show"],
-                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
-                ["WindowLevel", "windowlevel", "float", 2, "", "window and level; window 0 is the full range"],
-                ["Display", "display", "bool", 1, "", "toggle rendering"],
-                ["Margins", "margins", "bool", 1, "", "toggle margins that tilt the slices"],
-                ["TextureInterpolation", "textureinterpolation", "bool", 1, "", "toggle interpolation on the slices"],
-                ["ContinuousCursor", "continuouscursor", "bool", 1, "", "toggle a cursor between voxels"],
-            ]
-        )
-        self.SetOutputMembers(
-            [
-                ["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"],
-                ["PlaneWidgetX", "xplane", "vtkImagePlaneWidget", 1, "", "the slice across x"],
-                ["PlaneWidgetY", "yplane", "vtkImagePlaneWidget", 1, "", "the slice across y"],
-                ["PlaneWidgetZ", "zplane", "vtkImagePlaneWidget", 1, "", "the slice across z"],
-            ]
-        )
-        self.SetExtensionMembers([geometry_member()])
+    Table = tables.IMAGE_VIEWER
+    ArrayName: str
+    WindowLevel: list[float]
+    Margins: int
+    TextureInterpolation: int
+    ContinuousCursor: int
+    PlaneWidgetX: Any
+    PlaneWidgetY: Any
+    PlaneWidgetZ: Any
 
     def BuildView(self) -> None:
         """Show the slices and, with ``Display``, wait for ``q``."""
@@ -256,34 +217,15 @@ class vmtkImageSeeder(ViewingScript):
         Their voxels i, j, k, in the order of placing.
     """
 
+    Table = tables.SEEDER
+    ArrayName: str
+    TextureInterpolation: int
+    KeepSeeds: int
+    Seeds: Any
+
     def __init__(self) -> None:
         super().__init__()
-        self.Image: Any = None
-        self.ArrayName = ""
-        self.TextureInterpolation = 1
-        self.KeepSeeds = 0
-        self.Seeds: Any = None
         self.SeedIndices: list[Index] = []
-        self.Geometry = ""
-        self.SetScriptName("vmtkimageseeder")
-        self.SetScriptDoc("place seeds in a 3D image")
-        self.SetInputMembers(
-            [
-                ["Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader"],
-                ["ArrayName", "array", "str", 1, "", "name of the array to show"],
-                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
-                ["Display", "display", "bool", 1, "", "toggle rendering"],
-                ["KeepSeeds", "keepseeds", "bool", 1, "", "leave the seeds in the renderer"],
-                ["TextureInterpolation", "textureinterpolation", "bool", 1, "", "toggle interpolation on the slices"],
-            ]
-        )
-        self.SetOutputMembers(
-            [
-                ["Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter"],
-                ["Seeds", "seeds", "vtkPolyData", 1, "", "the placed seeds", "vmtksurfacewriter"],
-            ]
-        )
-        self.SetExtensionMembers([geometry_member()])
 
     def InitializeSeeds(self) -> None:
         """Forget all seeds."""
@@ -350,56 +292,25 @@ _REPRESENTATIONS = ("surface", "edges", "wireframe")
 class vmtkSurfaceViewer(ViewingScript):
     """Show a surface (VMTK's ``vmtkSurfaceViewer``); ``w`` cycles surface, edges and wireframe."""
 
+    Table = tables.SURFACE_VIEWER
+    Surface: Any
+    Opacity: float
+    ArrayName: str
+    ScalarRange: list[float]
+    ColorMap: str
+    NumberOfColors: int
+    Legend: int
+    LegendTitle: str
+    FlatInterpolation: int
+    DisplayCellData: int
+    Color: list[float]
+    LineWidth: int
+    Representation: str
+    Actor: Any
+
     def __init__(self) -> None:
         super().__init__()
-        self.Surface: Any = None
-        self.Opacity = 1.0
-        self.ArrayName = ""
-        self.ScalarRange = [0.0, 0.0]
-        self.ColorMap = "cooltowarm"
-        self.NumberOfColors = 256
-        self.Legend = 0
-        self.LegendTitle = ""
-        self.FlatInterpolation = 0
-        self.DisplayCellData = 0
-        self.Color = [-1.0, -1.0, -1.0]
-        self.LineWidth = 1
-        self.Representation = "surface"
-        self.Actor: Any = None
         self.ScalarBarActor: Any = None
-        self.Geometry = ""
-        self.SetScriptName("vmtksurfaceviewer")
-        self.SetScriptDoc("show a surface")
-        self._declare_members()
-
-    def _declare_members(self) -> None:
-        maps = "[" + ",".join(f'"{name}"' for name in MAPS) + "]"
-        self.SetInputMembers(
-            [
-                ["Surface", "i", "vtkPolyData", 1, "", "the input surface", "vmtksurfacereader"],
-                ["vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer"],
-                ["Display", "display", "bool", 1, "", "toggle rendering"],
-                ["Representation", "representation", "str", 1, '["surface","wireframe","edges"]', "how to draw it"],
-                ["Opacity", "opacity", "float", 1, "(0.0,1.0)", "opacity of the surface"],
-                ["ArrayName", "array", "str", 1, "", "name of the array that colours the surface"],
-                ["ScalarRange", "scalarrange", "float", 2, "", "range of the colours"],
-                ["ColorMap", "colormap", "str", 1, maps, "the colours"],
-                ["NumberOfColors", "numberofcolors", "int", 1, "(2,65536)", "number of colours"],
-                ["Legend", "legend", "bool", 1, "", "toggle the bar of colours"],
-                ["FlatInterpolation", "flat", "bool", 1, "", "toggle flat shading"],
-                ["DisplayCellData", "celldata", "bool", 1, "", "take the array from the cells"],
-                ["Color", "color", "float", 3, "", "red, green and blue of the surface"],
-                ["LineWidth", "linewidth", "int", 1, "(0.0,)", "width of lines"],
-                ["LegendTitle", "legendtitle", "str", 1, "", "title of the bar of colours"],
-            ]
-        )
-        self.SetOutputMembers(
-            [
-                ["Surface", "o", "vtkPolyData", 1, "", "the output surface", "vmtksurfacewriter"],
-                ["Actor", "oactor", "vtkActor", 1, "", "the output actor"],
-            ]
-        )
-        self.SetExtensionMembers([geometry_member()])
 
     def BuildView(self) -> None:
         """Show the surface and, with ``Display``, wait for ``q``."""
