@@ -72,6 +72,9 @@ if TYPE_CHECKING:
     from mitk_rs.properties import TemporoSpatialStringProperty as TemporoSpatialStringProperty
     from mitk_rs.properties import find_indexed_properties as find_indexed_properties
     from mitk_rs.properties import property_from_dict as property_from_dict
+    from mitk_rs.seeds import Seeds as Seeds
+    from mitk_rs.seeds import read_seeds as read_seeds
+    from mitk_rs.seeds import write_seeds as write_seeds
     from mitk_rs.segmentation import feature_image as feature_image
     from mitk_rs.surface import extract_surface as extract_surface
     from mitk_rs.surface import write_surface as write_surface
@@ -120,6 +123,7 @@ _EXPORTS = {
     "PropertyNotOwnedError": "errors",
     "ProportionalTimeGeometry": "time_geometry",
     "RequestError": "errors",
+    "Seeds": "seeds",
     "SlicedGeometry3D": "geometry",
     "SparseTimes": "marching",
     "StringProperty": "properties",
@@ -145,10 +149,12 @@ _EXPORTS = {
     "project": "projection",
     "project_all": "projection",
     "property_from_dict": "properties",
+    "read_seeds": "seeds",
     "render_mip": "projection",
     "render_spin": "projection",
     "set_num_threads": "_core",
     "slide": "projection",
+    "write_seeds": "seeds",
     "write_surface": "surface",
 }
 
@@ -167,6 +173,7 @@ _MODULES = frozenset(
         "projection",
         "properties",
         "property_view",
+        "seeds",
         "segmentation",
         "surface",
         "time_geometry",

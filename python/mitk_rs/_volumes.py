@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -114,6 +115,26 @@ class Volume:
                 f"the image's axes are sheared: the cosine between two of them is {shear:.3g}, at most {MAX_SHEAR} is "
                 "allowed; resample the image on orthogonal axes"
             )
+
+    def seeds(self, value: Any, name: str, *, role: str = "seed", needed: bool = True, source: Any = None) -> Indices:
+        """Voxels (x, y, z) from a list of indices, from :class:`mitk_rs.seeds.Seeds`, or from a file of them.
+
+        ``source`` is what the user passed, where that is not what the volume was made of.
+
+        Raises
+        ------
+        TypeError, RequestError
+            As in :func:`indices`; a seed of a file that lies outside.
+        FileError
+            A file that cannot be read.
+        """
+        if isinstance(value, str | os.PathLike):
+            from mitk_rs.seeds import is_seed_file, read_seeds
+
+            value = read_seeds(value) if is_seed_file(os.fspath(value)) else value
+        if hasattr(value, "to_space"):
+            value = value.indices(self._source if source is None else source, role=role, time_step=self._step)
+        return indices(value, name, self.shape, needed=needed)
 
     def read(self, compute: Callable[[Array], _Result]) -> _Result:
         """What ``compute`` makes of the voxels, under a read accessor if they are an image's."""

@@ -23,7 +23,7 @@ import numpy as np
 from mitk_rs import _core
 from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
 from mitk_rs._validation import finite, flag, number, one_of, positive
-from mitk_rs._volumes import Volume, indices
+from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def initialize_level_set(
 
         ``"multiplecollidingfronts"``: that for each source k and target k, combined.
     sources, targets
-        Voxel indices (x, y, z), counted from 0.
+        Voxel indices (x, y, z), counted from 0; or a file of points (``"seeds.mrk.json"``, with ``:LABEL`` those with
+        that label), or :class:`mitk_rs.seeds.Seeds`: see :func:`mitk_rs.read_seeds`.
     lower_threshold, upper_threshold
         Least and greatest value, both included, of ``threshold``, or of voxels that fronts may enter. The speed of a
         front is the value within, scaled so that the largest gets 1. Values outside get 0, always.
@@ -214,8 +215,8 @@ def initialize_level_set(
     source = _as_image(image)
     volume = Volume(source, "image", time_step=time_step)
     parameters = {
-        "sources": _points(sources, "source", volume),
-        "targets": _points(targets, "target", volume),
+        "sources": _points(sources, "source", volume, image),
+        "targets": _points(targets, "target", volume, image),
         "lower": number(lower_threshold, "lower_threshold"),
         "upper": number(upper_threshold, "upper_threshold"),
         "isosurface": finite(isosurface, "isosurface"),
@@ -245,9 +246,9 @@ def _as_image(image: Any) -> Any:
     return image
 
 
-def _points(value: Indices, name: str, volume: Volume) -> list[Index]:
+def _points(value: Indices, name: str, volume: Volume, image: Any) -> list[Index]:
     """Triples inside the image."""
-    points = indices(value, f"{name}s", volume.shape, needed=False)
+    points = volume.seeds(value, f"{name}s", role=name, needed=False, source=image)
     size = (*volume.shape[::-1], 1)[:3]
     for point in points:
         if not all(0 <= i < n for i, n in zip(point, size, strict=True)):

@@ -16,15 +16,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
 from mitk_rs._validation import real_number
-from mitk_rs._volumes import Volume, indices
+from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from mitk_rs.seeds import Seeds
 
 __all__ = ["FAR", "Arrival", "SparseTimes", "colliding_fronts", "fast_marching"]
 
@@ -32,7 +37,8 @@ __all__ = ["FAR", "Arrival", "SparseTimes", "colliding_fronts", "fast_marching"]
 FAR = float(np.finfo(np.float32).max / np.float32(2))
 
 Progress = Callable[[float], object]
-Indices = Iterable[Sequence[int]] | NDArray[np.integer[Any]]
+#: Voxels (x, y, z), or a file of points: see :mod:`mitk_rs.seeds`.
+Indices: TypeAlias = "Iterable[Sequence[int]] | NDArray[np.integer[Any]] | Seeds | str | PathLike[str]"
 
 
 class Cancel(Protocol):
@@ -122,7 +128,8 @@ def fast_marching(
         voxel, finite and at least 0. Speed 0 is a wall. An image is read under a read accessor.
     seeds
         Voxels (x, y, z) where the front starts; on an array ``(y, x)`` also (x, y). A seed's own speed plays no
-        part: a seed on a wall starts a front. A voxel given twice counts once, with its last time.
+        part: a seed on a wall starts a front. A voxel given twice counts once, with its last time. Also a file of
+        points, ``"seeds.mrk.json"`` or ``"seeds.mrk.json:LABEL"``, or :class:`mitk_rs.seeds.Seeds`.
     spacing
         Distances (x, y, z) in mm between voxel centres; those of the image, or 1 for an array, by default.
     seed_times
@@ -198,8 +205,8 @@ def fast_marching(
     """
     volume = Volume(speed, "speed", spacing, time_step)
     volume.check_axes()
-    starts = indices(seeds, "seeds", volume.shape)
-    goals = indices(targets, "targets", volume.shape, needed=False)
+    starts = volume.seeds(seeds, "seeds")
+    goals = volume.seeds(targets, "targets", needed=False)
     options: dict[str, Any] = {
         "seed_times": _seed_times(seed_times, len(starts)),
         "targets": goals,
@@ -283,8 +290,8 @@ def colliding_fronts(
     """
     volume = Volume(speed, "speed", spacing, time_step)
     volume.check_axes()
-    first = indices(seeds1, "seeds1", volume.shape)
-    second = indices(seeds2, "seeds2", volume.shape)
+    first = volume.seeds(seeds1, "seeds1")
+    second = volume.seeds(seeds2, "seeds2")
     options: dict[str, Any] = {
         "stop_on_targets": stop_on_targets,
         "apply_connectivity": apply_connectivity,

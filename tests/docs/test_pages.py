@@ -1,7 +1,8 @@
 """Code in README and docs/ runs, from top to bottom of each page, as a reader would type it.
 
-The folder in which it runs holds `scan.mha`, a synthetic CT angiography, and `tube.mha`. Blocks marked `python` are
-executed in one namespace a page; of blocks marked `console`, the lines `$ mitk-rs ...` are.
+The folder in which it runs holds `scan.mha`, a synthetic CT angiography, `tube.mha` and `ends.mrk.json`, points at both
+ends of the tube. Blocks marked `python` are executed in one namespace a page; of blocks marked `console`, the lines
+`$ mitk-rs ...` are.
 """
 
 import doctest
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import mitk_rs as mitk
+from mitk_rs.seeds import Seed
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -29,6 +31,8 @@ def scans(tmp_path_factory):
     tree = mitk.datasets.vessel_tree(size=(96, 96, 64), spacing=(1.3, 1.3, 2.0), generations=3)
     tree.image.save(folder / "scan.mha")
     mitk.datasets.tube().save(folder / "tube.mha")
+    ends = mitk.Seeds([Seed((10, 10, 2), "inlet"), Seed((10, 10, 17), "outlet")])
+    mitk.write_seeds(ends, folder / "ends.mrk.json", image=mitk.datasets.tube())
     return folder
 
 

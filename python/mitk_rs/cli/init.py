@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
-from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, converter, integer, number, one_of
+from mitk_rs.cli.parser import (
+    CommandParser,
+    Numbers,
+    Points,
+    Subparsers,
+    add_common,
+    converter,
+    integer,
+    number,
+    one_of,
+)
+from mitk_rs.cli.seeds import given_seeds, voxels_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import Member, parse_bool, parse_float
@@ -18,6 +29,7 @@ from mitk_rs.vmtk.tables import INIT
 if TYPE_CHECKING:
     from mitk_rs.image import Image
     from mitk_rs.levelset import LevelSetResult
+    from mitk_rs.seeds import Seeds
 
 __all__ = ["add_parser", "run"]
 
@@ -73,8 +85,8 @@ def _add_member(parser: CommandParser, member: Member) -> None:
             )
         return
     if member.length == -1:
-        # Physical points have fractions; `_points` checks that indices have none.
-        settings.update(action="append", type=Numbers(parse_float, -1, multiple=3), default=None)
+        # Physical points have fractions; `_seeds` checks that indices have none.
+        settings.update(action="append", type=Points(), default=None)
     elif member.is_number:
         settings.update(type=Numbers(parse_float, 1))
     elif member.choices:
@@ -102,12 +114,17 @@ def _add_native(parser: CommandParser) -> None:
         metavar="T",
         help="how long fastmarching goes on beyond its surface (default: 100)",
     )
-    group.add_argument("--points", type=one_of(["index", "physical"]), default="index", metavar="KIND", help=_POINTS)
+    group.add_argument(
+        "--points", type=one_of(["index", "physical", "ras"]), default="index", metavar="KIND", help=_POINTS
+    )
     group.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
     group.add_argument("--fail-empty", action="store_true", help="exit with 4 where nothing is inside")
 
 
-_POINTS = "what sources and targets are: index (default; whole voxels from 0) or physical (LPS mm, nearest voxel)"
+_POINTS = (
+    "what the numbers of sources and targets are: index (default; whole voxels from 0), physical (LPS mm, nearest "
+    "voxel) or ras (RAS mm); files of points say it themselves"
+)
 
 
 def run(args: Namespace) -> None:
@@ -151,13 +168,14 @@ def _run_headless(args: Namespace, source: str, console: Console) -> None:
     from mitk_rs.levelset import initialize_level_set
 
     clock = _Clock()
+    seeds = {name: given_seeds(args, f"{name}points", name) for name in ("source", "target")}
     image = read_image(source)
     clock.lap("read")
     check_time_step(image, source, args.time_step)
     if args.olevelsetsfile:
         check_fits(image, args.olevelsetsfile, "float32", time_step=args.time_step or 0)
     with console.progress(f"{args.method} of {Path(source).name}") as progress:
-        result = initialize_level_set(image, **_request(args, image), progress=progress)
+        result = initialize_level_set(image, **_request(args, image, seeds), progress=progress)
     clock.start = time.perf_counter()
     for warning in result.report.warnings:
         console.warning(warning)
@@ -183,12 +201,12 @@ class _Clock:
         self.start = now
 
 
-def _request(args: Namespace, image: Image) -> dict[str, Any]:
+def _request(args: Namespace, image: Image, seeds: dict[str, list[Seeds]]) -> dict[str, Any]:
     """The keyword arguments of :func:`initialize_level_set`."""
     return {
         "method": args.method,
-        "sources": _points(args, args.sourcepoints, "source", image),
-        "targets": _points(args, args.targetpoints, "target", image),
+        "sources": voxels_of(seeds["source"], "source", image, args.time_step),
+        "targets": voxels_of(seeds["target"], "target", image, args.time_step),
         "lower_threshold": args.lowerthreshold,
         "upper_threshold": args.upperthreshold,
         "isosurface": args.isosurface,
@@ -201,29 +219,6 @@ def _request(args: Namespace, image: Image) -> dict[str, Any]:
         "time_step": args.time_step,
         "threads": args.threads,
     }
-
-
-def _points(args: Namespace, given: list[list[float]] | None, name: str, image: Image) -> list[tuple[int, int, int]]:
-    """Triples of voxel indices from all occurrences of an option."""
-    numbers = [value for group in given or [] for value in group]
-    triples = [numbers[i : i + 3] for i in range(0, len(numbers), 3)]
-    if args.points == "physical":
-        return [_voxel(triple, name, image, args.time_step or 0) for triple in triples]
-    for value in numbers:
-        if not value.is_integer():
-            raise UsageError(f"--{name} expects whole numbers, got {value:g}; --points physical takes mm")
-    return [(int(i), int(j), int(k)) for i, j, k in triples]
-
-
-def _voxel(point: list[float], name: str, image: Image, time_step: int) -> tuple[int, int, int]:
-    """The voxel nearest to a point in mm."""
-    index = [round(value) for value in image.world_to_index(point, time_step)]
-    size = (*image.shape[::-1], 1)[:3]
-    if not all(0 <= i < n for i, n in zip(index, size, strict=True)):
-        place = " ".join(f"{value:g}" for value in point)
-        raise RequestError(f"{name} at {place} mm lies outside the image: it is voxel {tuple(index)} of {size}")
-    i, j, k = index
-    return i, j, k
 
 
 def _surface(result: LevelSetResult) -> Any:
@@ -284,8 +279,9 @@ def _run_dialogue(args: Namespace, source: str) -> None:
     for option in ("lowerthreshold", "upperthreshold", "olevelsetsfile", "osurfacefile"):
         if getattr(args, option) not in (None, ""):
             words += [f"-{option}", str(getattr(args, option))]
-    physical = "physical" if args.points == "physical" else ""
-    for option in ("sourcepoints", "targetpoints"):
-        for group in getattr(args, option) or []:
-            words += [f"-{option}{physical}", *(f"{value:.17g}" for value in group)]
+    for name in ("source", "target"):
+        for seeds in given_seeds(args, f"{name}points", name):
+            physical = "physical" if seeds.space == "LPS" else ""
+            numbers = [value for seed in seeds.seeds for value in seed.position]
+            words += [f"-{name}points{physical}", *(f"{value:.17g}" for value in numbers)]
     raise SystemExit(run_script(words))

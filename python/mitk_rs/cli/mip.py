@@ -8,7 +8,7 @@ from argparse import ArgumentTypeError, Namespace
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import check_inputs, check_outputs
 from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
-from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.parser import CommandParser, Numbers, Points, Subparsers, add_common, integer, number, one_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
@@ -99,9 +99,8 @@ def _add_picture(parser: CommandParser) -> None:
     group.add_argument("--bits", type=one_of(["8", "16"]), default="8", metavar="8|16", help="bits of grey")
     group.add_argument("--size", type=Numbers(parse_int, 2), metavar="W H", help="pixels; the projection is fitted in")
     group.add_argument("--overlay", metavar="LEVELSET", help="level set whose outline is drawn over the picture")
-    marks = Numbers(parse_float, -1, multiple=3)
-    text = "voxels to mark, the first in another colour"
-    group.add_argument("--seeds", type=marks, action="append", metavar="I J K", help=text)
+    text = "voxels to mark, the first in another colour; or a file of points"
+    group.add_argument("--seeds", type=Points(), action="append", metavar="I J K", help=text)
     group.add_argument("--montage", action="store_true", help="contact sheet of x, y and z with scale bar")
 
 

@@ -63,7 +63,7 @@ def _axis(args: Namespace, image: Image) -> list[Any]:
     if is_picture(args.output):
         from mitk_rs.projection import axis_picture
 
-        drawn = {"slab": args.slab, "shades": _shades(args), "size": args.size, **_drawn_over(args)}
+        drawn = {"slab": args.slab, "shades": _shades(args), "size": args.size, **_drawn_over(args, image)}
         return [axis_picture(image, axis=axis, **common, **drawn) for axis in axes]
     from mitk_rs.projection import project, project_all
 
@@ -78,7 +78,7 @@ def _view(args: Namespace, image: Image) -> list[Any]:
     camera, depth = _camera(args), args.kind == "depth"
     if is_picture(args.output):
         shades = _shades(args)
-        drawn = _drawn_over(args)
+        drawn = _drawn_over(args, image)
         return [view_picture(image, camera, shades=shades, depth=depth, time_step=args.time_step, **drawn)]
     if args.output.lower().endswith(".npy"):
         from mitk_rs.projection.render import Volume
@@ -97,12 +97,18 @@ def _camera(args: Namespace, **changes: Any) -> Any:
     return Camera(**{**given, **changes}, options=Options(threads=args.threads))
 
 
-def _drawn_over(args: Namespace) -> dict[str, Any]:
+def _drawn_over(args: Namespace, image: Image) -> dict[str, Any]:
     from mitk_rs.io import read_image
+    from mitk_rs.seeds import read_seeds
 
     overlay = read_image(args.overlay) if args.overlay else None
-    flat = [value for group in args.seeds or [] for value in group]
-    return {"overlay": overlay, "seeds": [flat[i : i + 3] for i in range(0, len(flat), 3)]}
+    marks: list[Any] = []
+    for group in args.seeds or []:
+        if isinstance(group[0], str):
+            marks += read_seeds(group[0]).indices(image, time_step=args.time_step)
+        else:
+            marks += [group[i : i + 3] for i in range(0, len(group), 3)]
+    return {"overlay": overlay, "seeds": marks}
 
 
 def _shades(args: Namespace, **changes: Any) -> Any:
@@ -123,7 +129,7 @@ def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -
     window, level = args.window, args.level
     if window is None:
         window, level = turn_window(image, cameras, args.percentiles, args.time_step)
-    shades, drawn = _shades(args, window=window, level=level, percentiles=None), _drawn_over(args)
+    shades, drawn = _shades(args, window=window, level=level, percentiles=None), _drawn_over(args, image)
     pictures = []
     with console.progress("turning") as progress:
         for i, camera in enumerate(cameras):
@@ -151,7 +157,7 @@ def _montage(args: Namespace, path: str, image: Image) -> list[dict[str, Any]]:
         percentiles=tuple(args.percentiles) if args.percentiles else None,
         colormap=args.colormap,
         threads=args.threads,
-        **_drawn_over(args),
+        **_drawn_over(args, image),
     )
     write_picture(sheet, path)
     return [{"path": path, "size": [sheet.shape[1], sheet.shape[0]]}]

@@ -8,11 +8,22 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from mitk_rs.cli.words import join_numbers, nearest, refuse_unknown, split_numbers
+from mitk_rs.cli.words import is_numbers, join_numbers, nearest, refuse_unknown, split_numbers
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
-__all__ = ["CommandParser", "Numbers", "OneOf", "Subparsers", "add_common", "converter", "integer", "number", "one_of"]
+__all__ = [
+    "CommandParser",
+    "Numbers",
+    "OneOf",
+    "Points",
+    "Subparsers",
+    "add_common",
+    "converter",
+    "integer",
+    "number",
+    "one_of",
+]
 
 T = TypeVar("T")
 Namespace = argparse.Namespace
@@ -60,6 +71,23 @@ class Numbers:
         if len(values) != 1:
             raise argparse.ArgumentTypeError(f"needs one value, got {len(values)}")
         return values[0]
+
+
+class Points(Numbers):
+    """Converts ``1,2,3`` to a list of numbers, and the name of a file of points to a list that holds it."""
+
+    def __init__(self) -> None:
+        super().__init__(parse_float, -1, multiple=3)
+
+    def __call__(self, word: str) -> Any:
+        from mitk_rs.seeds import SEED_SUFFIXES, is_seed_file
+
+        if is_seed_file(word):
+            return [word]
+        if not is_numbers((split_numbers(word) or [""])[0]):
+            endings = " ".join(SEED_SUFFIXES)
+            raise argparse.ArgumentTypeError(f"expects numbers I J K or a file of points ({endings}), got {word}")
+        return super().__call__(word)
 
 
 def number() -> Numbers:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from mitk_rs.errors import UsageError
 
-__all__ = ["join_numbers", "nearest", "refuse_unknown", "repeated", "split_numbers"]
+__all__ = ["is_numbers", "join_numbers", "nearest", "refuse_unknown", "repeated", "split_numbers"]
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[\s,]+")
@@ -24,7 +24,8 @@ def split_numbers(text: str) -> list[str]:
     return [word for word in _SEPARATOR.split(text) if word]
 
 
-def _is_numbers(word: str) -> bool:
+def is_numbers(word: str) -> bool:
+    """Whether a word is one number or several."""
     parts = split_numbers(word)
     return bool(parts) and all(_NUMBER.fullmatch(part) for part in parts)
 
@@ -46,7 +47,7 @@ def join_numbers(words: list[str], lengths: Mapping[str, int]) -> list[str]:
         if length is None:
             continue
         count = 0
-        while count < len(rest) and (length != 1 or count < 1) and _is_numbers(rest[count]):
+        while count < len(rest) and (length != 1 or count < 1) and is_numbers(rest[count]):
             count += 1
         if count:
             joined[-1] = f"{word}={','.join(rest[:count])}"
