@@ -94,7 +94,8 @@ valgrind: .make/build
 
 # The numbers of docs/reliability.md; SOAK=minute does a tenth of them.
 soak: .make/build .make/test
-	MITK_RS_SOAK=$(or $(SOAK),full) $(PY) -m pytest tests/reliability -q -s
+	MITK_RS_SOAK=$(or $(SOAK),full) $(PY) -m pytest tests/reliability tests/viewer/test_windows.py \
+		-k 'reliability or random_moments' -q -s
 
 # cargo-mutants is a program, not a package: cargo install cargo-mutants --locked
 mutants: .make/build .make/test .make/audit

@@ -12,7 +12,9 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import multiprocessing
 import os
+import queue
 import shutil
 import subprocess
 import sys
@@ -30,6 +32,11 @@ PARTS = {
     "words": ("vmtk/words.py", ["tests/vmtk/test_words.py", "tests/vmtk/test_pype.py"], ""),
     "piping": ("vmtk/piping.py", ["tests/vmtk/test_pype.py"], ""),
 }
+# Not hypothesis: pytest wants to be there before it.
+LIBRARIES = ["pytest", "numpy.testing", "SimpleITK", "vtkmodules.util.numpy_support", "vtkmodules.vtkIOXML"]
+RUNS_AT_ONCE = 2
+# Seconds after which a run is taken for one that never ends.
+PATIENCE = 600.0
 CORE = {
     "store": ["rust/src/image/*.rs", "rust/src/levelset.rs", "rust/src/regions.rs"],
     "marches": ["rust/src/eikonal/**/*.rs"],
@@ -78,12 +85,20 @@ def is_call(statement: ast.stmt) -> bool:
 
 def run_python(names: list[str]) -> int:
     survivors = 0
+    # Every run is a fork of one process that has the large libraries already.
+    multiprocessing.set_forkserver_preload(LIBRARIES)
     for name in names:
         module, tests, keyword = PARTS[name]
         source = ast.parse((ROOT / "python" / "mitk_rs" / module).read_text())
         found = list(mutants(source))
-        notice = functools.partial(is_noticed, module=module, tests=tests, keyword=keyword)
-        with ThreadPoolExecutor(2) as pool:
+        copies: queue.Queue[Path] = queue.Queue()
+        notice = functools.partial(is_noticed, copies=copies, module=module, tests=tests, keyword=keyword)
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
+            for number in range(RUNS_AT_ONCE):
+                copies.put(Path(folder) / str(number))
+                shutil.copytree(ROOT / "python" / "mitk_rs", Path(folder) / str(number) / "mitk_rs")
+            if notice(source):
+                raise SystemExit(f"{module}: its tests fail as it is")
             killed = list(pool.map(notice, [tree for _, _, tree in found]))
         left = [mutant for mutant, dead in zip(found, killed, strict=True) if not dead]
         print(f"{module}: {len(found)} changes, {len(left)} not noticed", flush=True)
@@ -93,20 +108,37 @@ def run_python(names: list[str]) -> int:
     return int(survivors > 0)
 
 
-def is_noticed(tree: ast.Module, *, module: str, tests: list[str], keyword: str) -> bool:
+def is_noticed(tree: ast.Module, *, copies: queue.Queue[Path], module: str, tests: list[str], keyword: str) -> bool:
     """Whether a test fails with this change."""
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "mitk_rs"
-        shutil.copytree(ROOT / "python" / "mitk_rs", package, ignore=shutil.ignore_patterns("__pycache__"))
-        (package / module).write_text(ast.unparse(tree))
-        environment = {**os.environ, "PYTHONPATH": folder, "HYPOTHESIS_MAX_EXAMPLES": "20"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-        command += ["-k", keyword] if keyword else []
-        try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=300, check=False)
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode != 0
+    place = copies.get()
+    changed = place / "mitk_rs" / module
+    for compiled in changed.parent.glob(f"__pycache__/{changed.stem}.*"):
+        compiled.unlink()
+    changed.write_text(ast.unparse(tree))
+    words = ["-x", "-q", "-p", "no:cacheprovider", *tests, *(["-k", keyword] if keyword else [])]
+    process = multiprocessing.get_context("forkserver").Process(target=run_tests, args=(place, words))
+    try:
+        process.start()
+        process.join(PATIENCE)
+        return process.exitcode != 0
+    finally:
+        process.kill()
+        process.join()
+        copies.put(place)
+
+
+def run_tests(package: Path, words: list[str]) -> None:
+    """Run tests with the package in a folder, in a process that ends with the status of pytest."""
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(quiet, stream)
+    os.setsid()
+    os.chdir(ROOT)
+    os.environ["PYTHONPATH"] = str(package)
+    sys.path.insert(0, str(package))
+    import pytest
+
+    os._exit(pytest.main(words))
 
 
 def main(words: list[str]) -> int:

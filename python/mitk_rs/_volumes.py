@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs._validation import numbers, whole_number, wrong_type
 from mitk_rs.errors import GeometryError, RequestError, TimeStepError
+from mitk_rs.geometry.arguments import spacing as checked_spacing
 from mitk_rs.image.accessors import place
 
 if TYPE_CHECKING:
@@ -87,10 +88,7 @@ class Volume:
             values = np.append(values, 1.0)
         if values.shape != (3,):
             raise RequestError(f"spacing must be three numbers (x, y, z) in mm, got {spacing!r}")
-        if not (np.isfinite(values).all() and (values > 0).all()):
-            raise GeometryError(f"spacing is {tuple(values.tolist())}: every entry must be finite and > 0 mm")
-        x, y, z = values.tolist()
-        return x, y, z
+        return checked_spacing(values)
 
     @property
     def is_image(self) -> bool:

@@ -110,6 +110,18 @@ def test_extreme_speeds_and_spacings_stay_finite() -> None:
     assert (fast.arrival_time < 1e-28).all()
 
 
+@pytest.mark.parametrize("spacing", [(1e-310, 1, 1), (1, 1, 1e300), (1e-13, 1e-13, 1e-13), (0, 1, 1), (1, np.inf, 1)])
+def test_a_spacing_beyond_single_precision_is_refused_for_arrays_as_for_images(spacing) -> None:
+    """With 1e-310 mm every arrival time would round to 0, with 1e300 mm no voxel would be reached."""
+    speed = np.ones((3, 4, 5), np.float32)
+    with pytest.raises(mitk.GeometryError, match="spacing must be"):
+        mitk.Image(speed, spacing=spacing)
+    with pytest.raises(mitk.GeometryError, match="spacing must be"):
+        mitk.fast_marching(speed, seeds=[(0, 0, 0)], spacing=spacing)
+    with pytest.raises(mitk.GeometryError, match="spacing must be"):
+        mitk.colliding_fronts(speed, seeds1=[(0, 0, 0)], seeds2=[(4, 3, 2)], spacing=spacing)
+
+
 def test_times_along_an_axis_are_distances_whatever_the_size() -> None:
     for n in (1, 2, 7, 8, 9, 15, 16, 17, 64, 65, 1000):
         for axis in range(3):

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import sleep
+from random import Random
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ INIT = "vmtkimageinitialization"
 # The window is 1200 x 900 at the upper left corner. VTK's slice spans voxels 0 to 20, so its middle, voxel 10, is the
 # middle of the window whatever slice is shown; at slice k = 0 a voxel is 14.7 pixels wide, at k = 19 it is 22.
 MIDDLE = (600, 450)
+# How many windows signals end, by the variable that tests/reliability has, too.
+WINDOWS = {"": 2, "minute": 10, "full": 50}[os.environ.get("MITK_RS_SOAK", "")]
 
 
 @pytest.fixture
@@ -316,6 +319,26 @@ def test_a_signal_closes_a_window_in_which_nothing_happens(screen, tube, saves, 
         assert window.process.wait(30) == 128 + which
         assert window.errors == ""
     assert not (tube / "y.vti").exists()
+
+
+def test_signals_at_random_moments_of_a_window(screen, tube, saves) -> None:
+    """While it is looked at, and while its slices change."""
+    chance, delays = Random(3), []
+    for number in range(WINDOWS):
+        which = (signal.SIGINT, signal.SIGTERM)[number % 2]
+        with Session(screen, tube, saves, "vmtkimageviewer", "-ifile", "tube.mha", "-ofile", "y.vti") as window:
+            if number % 3:
+                screen.key(*["Up"] * 9)
+            sleep(chance.uniform(0, 0.3))
+            window.process.send_signal(which)
+            began = monotonic()
+            assert window.process.wait(30) == 128 + which
+            delays.append(monotonic() - began)
+            assert window.errors == ""
+        assert not (tube / "y.vti").exists()
+    delays.sort()
+    middle, longest = delays[len(delays) // 2], delays[-1]
+    print(f"\nreliability: {WINDOWS} windows: ended {middle:.2f} s after a signal, {longest:.2f} s at most")
 
 
 INTERRUPTED = """

@@ -90,8 +90,8 @@ def test_noauto_cuts_automatic_pipes() -> None:
 def test_references_of_every_form(reference: str) -> None:
     result = run(f"source --pipe sink -other {reference}")
     assert result.scripts[-1].Other == "thing of 1.0"
-    assert f"    Other = {reference}\n" in result.log
-    assert "    Other = source-0.Thing\n" in result.log
+    assert f"\n    Other = {reference}\n" in result.log
+    assert "\n    Other = source-0.Thing\n" in result.log
 
 
 def test_a_reference_by_id_takes_that_one() -> None:
@@ -106,6 +106,13 @@ def test_inputs_can_be_referred_to() -> None:
 
 def test_an_at_sign_alone_cuts_the_pipe() -> None:
     assert run("source --pipe sink -i @").scripts[-1].Thing is None
+    assert run("source -l@ 20 --pipe sink -l @").scripts[-1].Level is None
+
+
+def test_a_member_tells_where_its_value_comes_from() -> None:
+    sink = run("source --pipe sink -other @.o").scripts[-1]
+    pipes = {member.MemberName: member.MemberPipe for member in sink.InputMembers}
+    assert (pipes["Thing"], pipes["Other"], pipes["Level"]) == ("source-0.Thing", "source-0.Thing", "")
 
 
 @pytest.mark.parametrize("reference", ["@.nosuch", "@nosuch.o", "@source-9.o", "@o", "@source.o.o"])
