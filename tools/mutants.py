@@ -29,8 +29,8 @@ PARTS = {
     "atomic": ("io/atomic.py", ["tests/io/test_sets_of_files.py", "tests/io/test_writes_are_whole.py"], "not kill"),
     "levelset": ("levelset.py", ["tests/levelset/test_level_sets.py"], ""),
     "surface": ("surface.py", ["tests/levelset/test_surfaces.py"], ""),
-    "words": ("vmtk/words.py", ["tests/vmtk/test_words.py", "tests/vmtk/test_pype.py"], ""),
-    "piping": ("vmtk/piping.py", ["tests/vmtk/test_pype.py"], ""),
+    "grammar": ("vmtk/grammar.py", ["tests/vmtk/test_words.py", "tests/vmtk/test_pype.py"], ""),
+    "pype": ("vmtk/pype.py", ["tests/vmtk/test_pype.py"], ""),
 }
 # Not hypothesis: pytest wants to be there before it.
 LIBRARIES = ["pytest", "numpy.testing", "SimpleITK", "vtkmodules.util.numpy_support", "vtkmodules.vtkIOXML"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,27 @@ def test_pipe_cuts_and_may_end_the_line() -> None:
 def test_an_empty_part_is_an_error(words: list[str]) -> None:
     with pytest.raises(UsageError, match="no script name"):
         split_segments(words)
+
+
+def test_an_empty_part_is_named_by_its_number() -> None:
+    with pytest.raises(UsageError, match="in part 2 of the pype"):
+        split_segments(["a", "--pipe", "--pipe", "b"])
+
+
+def test_segments_and_options_never_change() -> None:
+    """They are shared by every script that refers to them."""
+    with pytest.raises(FrozenInstanceError):
+        split_segments(["a"])[0].name = "b"
+    with pytest.raises(FrozenInstanceError):
+        options("-l", "1")["l"].pushed = True
+
+
+def test_a_letter_starts_an_option_whatever_follows() -> None:
+    assert list(options("-x1", "5", "-l2norm")) == ["x1", "l2norm"]
+
+
+def test_an_option_with_two_dashes_is_not_pushed() -> None:
+    assert options("--lower", "5", long_options=("lower",)) == {"lower": Option("lower", ("5",), pushed=False)}
 
 
 @pytest.mark.parametrize("word", ["FILE", "BROWSER"])
