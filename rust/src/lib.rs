@@ -4,6 +4,7 @@
 //! `python`) names `pyo3` or `numpy`. Indices are `(x, y, z)` in every signature, memory is x fastest, world
 //! units are millimetres. `docs/architecture.md` shows the house this is the ground floor of.
 
+pub mod components;
 pub mod cpu;
 pub mod eikonal;
 pub mod error;
@@ -16,7 +17,6 @@ pub mod pixel;
 pub mod projection;
 #[cfg(feature = "python")]
 mod python;
-pub mod regions;
 mod simd;
 pub mod task;
 pub mod voxels;

@@ -11,31 +11,13 @@
 //! The fold of one line is done by one thread in an order that depends only on the memory layout, so the bytes
 //! are the same for any number of threads.
 
-mod all_axes;
-mod arg;
-mod axis;
-mod bricks;
-mod fold;
-mod gather;
-#[cfg(target_arch = "x86_64")]
-mod gather_x86;
-mod lines;
+mod along;
 mod number;
-mod packet;
-mod raycast;
 mod rays;
-mod sliding;
 
-pub use all_axes::extremum_all_axes;
-pub use arg::arg_extremum;
-pub use axis::{extremum, mean, std, sum};
-pub use bricks::Bricks;
-pub use lines::{Axis, Slab};
+pub use along::{Axis, Slab, arg_extremum, extremum, extremum_all_axes, mean, sliding_extremum, std, sum};
 pub use number::Number;
-pub use packet::NOTHING;
-pub use raycast::{NOWHERE, Shot, render, render_plain};
-pub use rays::{Beam, Camera};
-pub use sliding::sliding_extremum;
+pub use rays::{Beam, Bricks, Camera, NOTHING, NOWHERE, Shot, render, render_plain};
 
 /// Which end of the range an extremum looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +27,3 @@ pub enum Extremum {
     /// The smallest value.
     Min,
 }
-
-#[cfg(test)]
-mod oblique_tests;
-#[cfg(test)]
-mod tests;

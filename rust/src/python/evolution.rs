@@ -1,7 +1,7 @@
 //! Bindings of [`crate::features`] and [`crate::evolution`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::doorway::{CallOptions, EnterCore};
+use super::call::{CallOptions, EnterCore};
 use super::march::instructions_named;
 use crate::features::{self, Kind, Map};
 use crate::grid::Spacing3;

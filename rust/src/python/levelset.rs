@@ -1,7 +1,7 @@
 //! Bindings of [`crate::levelset`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::doorway::{CallOptions, EnterCore, Task};
+use super::call::{CallOptions, EnterCore, Task};
 use crate::error::Result;
 use crate::grid::{Index3, Size3};
 use crate::levelset::{self, Bounds, Combine, Intensity, Outside, SpeedMap};

@@ -1,7 +1,7 @@
 //! Bindings of [`crate::eikonal`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::doorway::{CallOptions, EnterCore, Task};
+use super::call::{CallOptions, EnterCore, Task};
 use super::levelset::{SpeedParameters, speed_map};
 use crate::cpu::Instructions;
 use crate::eikonal::fronts::{self, Collision};

@@ -1,18 +1,18 @@
 //! The bindings: the only folder that names `pyo3` or `numpy`.
 //!
-//! Each function takes arguments, enters the core through the one doorway ([`doorway`]) and wraps the result.
+//! Each function takes arguments, enters the core through the one way in ([`call`]) and wraps the result.
 //! Nothing is computed here.
 
 mod arrays;
-mod doorway;
+mod call;
+mod components;
 mod error;
 mod evolution;
-mod leases;
 mod levelset;
+mod lock_wait;
 mod march;
-mod oblique;
 mod projection;
-mod regions;
+mod rays;
 mod store;
 mod views;
 
@@ -102,8 +102,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     evolution::register(m)?;
     levelset::register(m)?;
     march::register(m)?;
-    regions::register(m)?;
-    oblique::register(m)?;
+    components::register(m)?;
+    rays::register(m)?;
     projection::register(m)?;
     store::register(m)
 }

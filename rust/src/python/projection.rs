@@ -1,7 +1,7 @@
 //! Bindings of [`crate::projection`]: along an axis.
 
 use super::arrays::{InputArray, OutputArray};
-use super::doorway::{CallOptions, EnterCore};
+use super::call::{CallOptions, EnterCore};
 use crate::error::{Error, Result};
 use crate::pixel::Pixel;
 use crate::pixel::dispatch_pixel;

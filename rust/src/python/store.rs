@@ -3,9 +3,9 @@
 //! Names start with an underscore, because the class is subclassed by the public one and documented there.
 
 use super::arrays::FixedSize;
-use super::doorway::EnterCore;
+use super::call::EnterCore;
 use super::error::ours;
-use super::leases::{Asking, acquire};
+use super::lock_wait::{Asking, acquire};
 use super::views::{ArrayLock, ViewOwner, new_array, new_locked_array};
 use crate::error::{Error, Result};
 use crate::image::access::{Access, Lease};

@@ -1,12 +1,13 @@
 //! Rays against the plain ray caster, bit for bit.
 
+use super::bricks::Bricks;
+use super::camera::{Beam, Camera};
+use super::cast::{Shot, render, render_on, render_plain};
 use super::packet::NOTHING;
-use super::raycast::{Shot, render, render_on, render_plain};
-use super::rays::{Beam, Camera};
-use super::{Bricks, Number};
 use crate::cpu::Instructions;
 use crate::error::Error;
 use crate::grid::Size3;
+use crate::projection::Number;
 use crate::task::{TaskControl, run_on};
 use crate::voxels::Voxels;
 use proptest::prelude::*;
@@ -131,7 +132,7 @@ fn a_ray_that_misses_sees_nothing() {
     for i in 0..144 {
         let hits = i % 12 < 8 && i / 12 < 8;
         assert_eq!(f32::from_bits(values[i]), if hits { 1.0 } else { NOTHING });
-        assert_eq!(depths[i] == super::raycast::NOWHERE, !hits);
+        assert_eq!(depths[i] == super::cast::NOWHERE, !hits);
     }
 }
 

@@ -3,12 +3,12 @@
 //! A fine brick covers 8 cells along each axis (a *cell* lies between eight voxels) and with them 9 voxels: any
 //! sample taken in these cells is an average of those voxels. A coarse brick covers 8 fine ones along each axis.
 
-use super::number::Number;
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::grid::Size3;
 use crate::memory::try_filled;
 use crate::pixel::dispatch_pixel;
+use crate::projection::number::Number;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;

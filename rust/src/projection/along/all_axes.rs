@@ -3,13 +3,13 @@
 //! Each thread takes a band of slices. The lines along x and y lie within a slice, so their results are final;
 //! of the lines along z each band keeps its own result, and the bands are compared at the end, in their order.
 
-use super::Extremum;
 use super::fold::{Extreme, Fold, Max, Min, Order, best_lane};
 use super::lines::{Axis, Lines, Run, Slab, Strided};
-use super::number::Number;
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::memory::try_filled;
+use crate::projection::Extremum;
+use crate::projection::number::Number;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;

@@ -1,12 +1,12 @@
 //! Index of the extremum along an axis: of equal ones the first, as NumPy's `argmax` does.
 
-use super::Extremum;
 use super::fold::{Extreme, Fold, Max, Min, Order, first_number};
 use super::lines::{Lines, Run, Slab};
-use super::number::Number;
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::try_filled;
+use crate::projection::Extremum;
+use crate::projection::number::Number;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;

@@ -1,16 +1,16 @@
-//! Sampling with the gather instructions of x86; see `gather.rs`.
+//! Sampling with the gather instructions of x86; see the module above.
 
-use super::gather::{Stretch, Swept};
-use super::packet::NOTHING;
-use super::rays::Grid;
+use super::{Stretch, Swept};
 use crate::cpu::{Avx2, Avx512};
 use crate::pixel::{Pixel, PixelType};
+use crate::projection::rays::camera::Grid;
+use crate::projection::rays::packet::NOTHING;
 use std::arch::x86_64::*;
 
 /// One over the number of steps of a position's fraction.
 const FINEST: f32 = 1.0 / (1 << 24) as f32;
 
-/// See [`super::gather::sweep`].
+/// See [`super::sweep`].
 ///
 /// # Safety
 /// As there.
@@ -117,7 +117,7 @@ unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask1
     (_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(b))
 }
 
-/// See [`super::gather::sweep`].
+/// See [`super::sweep`].
 ///
 /// # Safety
 /// As there.

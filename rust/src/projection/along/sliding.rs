@@ -5,13 +5,13 @@
 //! as long as the window: a window is the end of one block and the start of the next, so the extremum of
 //! suffixes of the first (kept) and of the growing prefix of the second is all that is needed.
 
-use super::Extremum;
 use super::fold::{Max, Min, Order, first_number};
 use super::lines::{Axis, Lines, Run, Slab, Strided};
-use super::number::Number;
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::{DisjointPart, DisjointWriter, try_filled};
+use crate::projection::Extremum;
+use crate::projection::number::Number;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use ndarray::ArrayViewMut3;

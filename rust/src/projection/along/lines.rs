@@ -1,8 +1,8 @@
 //! Where the lines of a projection lie in memory.
 
 use super::fold::STREAMS;
-use super::number::Number;
 use crate::error::{Error, Result};
+use crate::projection::number::Number;
 use crate::voxels::Voxels;
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -1,12 +1,12 @@
 //! What is done with the voxels of a line.
 //!
-//! A [`Fold`] works in two ways that the kernels of `axis.rs` choose between: `step` takes one voxel of each of
+//! A [`Fold`] works in two ways that the kernels of `mod.rs` choose between: `step` takes one voxel of each of
 //! many lines, in the order of the axis; `line` takes a whole line at once. For extrema both give the same. Sums
 //! of floating point are rounded in NumPy's order: one after the other by `step`, pairwise by `line` (Higham,
 //! "The accuracy of floating point summation", 1993; blocks as in NumPy's reduction of a contiguous axis).
 
 use super::lines::Run;
-use super::number::{Number, Summand};
+use crate::projection::number::{Number, Summand};
 use std::marker::PhantomData;
 
 /// A way to make one number of a line. Everything is `#[inline(always)]`, see [`crate::cpu::Vectorize`].

@@ -1,6 +1,6 @@
 //! Waiting for a lease, detached from the interpreter, until it is free, time is up or Ctrl-C is pressed.
 
-use super::doorway::EnterCore;
+use super::call::EnterCore;
 use crate::error::{Error, Result};
 use crate::image::access::{ALL_STEPS, Access, Lease, Ledger, Place, Request, ThreadKey};
 use pyo3::prelude::*;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::Error;
 use crate::grid::Size3;
+use crate::projection::{Axis, Extremum, Number, Slab};
 use crate::task::{TaskControl, run_on};
 use crate::voxels::Voxels;
 use proptest::prelude::*;

@@ -5,8 +5,8 @@
 //! (along an axis of one voxel: within that voxel). The value is linear along x, then y, then z, in `f32`, with the
 //! position between two voxels cut to 24 binary places.
 
-use super::number::Number;
 use crate::error::{Error, Result};
+use crate::projection::number::Number;
 use crate::voxels::Voxels;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;

@@ -4,15 +4,26 @@
 //! that fits the second-level cache is folded with a few voxels of each line per pass. Where the line itself
 //! is contiguous (axis x), each line is folded in vector lanes. The output is split over threads, a line never.
 
+mod all_axes;
+mod argextremum;
+mod fold;
+mod lines;
+mod sliding;
+
+pub use all_axes::extremum_all_axes;
+pub use argextremum::arg_extremum;
+pub use lines::{Axis, Slab};
+pub use sliding::sliding_extremum;
+
 use super::Extremum;
-use super::fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
-use super::lines::{Dense, Lines, Piece, Run, Slab, Strided};
 use super::number::Number;
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
+use fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
+use lines::{Dense, Lines, Piece, Run, Strided};
 use rayon::prelude::*;
 
 /// Largest or smallest voxel of every line of `slab`, into `out` (rows, width).
@@ -238,3 +249,6 @@ unsafe fn fold_rows<T: Number, F: Fold<T>, R: Run<T>, const N: usize>(
         *o = acc;
     }
 }
+
+#[cfg(test)]
+mod tests;

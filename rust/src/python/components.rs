@@ -1,8 +1,8 @@
-//! Binding of [`crate::regions`].
+//! Binding of [`crate::components`].
 
 use super::arrays::InputArray;
-use super::doorway::{CallOptions, EnterCore};
-use crate::regions;
+use super::call::{CallOptions, EnterCore};
+use crate::components;
 use pyo3::prelude::*;
 
 /// Number of negative voxels, of their pieces, and first and last index along x, y, z.
@@ -19,7 +19,7 @@ fn measure_inside<'py>(
     let voxels = input.voxels()?;
     // The work is one pass from row to row; more threads would wait.
     let options = CallOptions { threads: Some(1), cancel, ..Default::default() };
-    let found = py.enter_core(&options, move |task| regions::inside(&voxels, task.control))?;
+    let found = py.enter_core(&options, move |task| components::inside(&voxels, task.control))?;
     Ok((found.voxels, found.components, found.bounds))
 }
 

@@ -1,4 +1,4 @@
-//! The one doorway from Python into the core.
+//! The one way from Python into the core.
 //!
 //! [`EnterCore::enter_core`] detaches from the interpreter, runs the work on threads of the budget ([`workers`]), and
 //! meanwhile looks every 50 ms for Ctrl-C, a cancel object and a deadline, and calls the progress callback at most ten times

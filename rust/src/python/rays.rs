@@ -1,7 +1,7 @@
 //! Bindings of [`crate::projection`]: along rays.
 
 use super::arrays::{InputArray, OutputArray};
-use super::doorway::{CallOptions, EnterCore};
+use super::call::{CallOptions, EnterCore};
 use crate::projection::{self, Beam, Camera, Shot};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;

@@ -1,10 +1,10 @@
 //! Sixteen neighbouring rays that are sampled side by side.
 
-use super::gather::{Corner, Stretch, sweep};
-use super::number::Number;
-use super::rays::{Fixed3, Grid, Ray, Rays};
+use super::camera::{Fixed3, Grid, Ray, Rays};
+use super::sample::{Corner, Stretch, sweep};
 use crate::cpu::Level;
 use crate::error::Result;
+use crate::projection::number::Number;
 
 /// Rays of a packet along each side of its square.
 pub(super) const SIDE: usize = 4;

@@ -3,8 +3,11 @@
 //! The same arithmetic in the same order as [`Grid::value`], so the bits are the same; samples in cells at the borders
 //! of the volume, whose voxels cannot be read as pairs, are left to the caller.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use super::camera::{Grid, PLACES};
 use super::packet::{LANES, NOTHING, Packet, STEPS};
-use super::rays::{Grid, PLACES};
 use crate::cpu::Level;
 use crate::pixel::{Pixel, PixelType};
 
@@ -25,10 +28,10 @@ pub(super) unsafe fn sweep<T: Pixel>(level: Level, grid: &Grid<'_, T>, stretch: 
     match level {
         // SAFETY: the caller's promise; the token proves the instructions.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512(token) => unsafe { super::gather_x86::sweep_avx512(token, grid, stretch) },
+        Level::Avx512(token) => unsafe { x86::sweep_avx512(token, grid, stretch) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2(token) => unsafe { super::gather_x86::sweep_avx2(token, grid, stretch) },
+        Level::Avx2(token) => unsafe { x86::sweep_avx2(token, grid, stretch) },
         _ => unreachable!("without gather instructions there are no corners"),
     }
 }

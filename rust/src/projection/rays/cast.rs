@@ -2,19 +2,19 @@
 //!
 //! The picture is cut into tiles of packets of sixteen rays. A tile takes the samples of all its rays in chunks along
 //! the rays: first the one with the largest upper bound (see `bricks.rs`), then from front to back those that can still
-//! raise a maximum. The samples of a ray are fixed before (see `rays.rs`), and a maximum does not depend on the order
+//! raise a maximum. The samples of a ray are fixed before (see `camera.rs`), and a maximum does not depend on the order
 //! it is found in, so neither skipping nor threads can change a bit. [`render_plain`] does without all of that and is
 //! the oracle.
 
 use super::bricks::{BRICK_BITS, Bricks};
-use super::gather::fitting;
-use super::number::Number;
+use super::camera::{Camera, Grid, PLACES, Rays};
 use super::packet::{Best, LANES, Packet, SIDE, STEPS, Spread};
-use super::rays::{Camera, Grid, PLACES, Rays};
+use super::sample::fitting;
 use crate::cpu::{Level, Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::{try_filled, try_with_room};
 use crate::pixel::dispatch_pixel;
+use crate::projection::number::Number;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use rayon::prelude::*;
