@@ -4,7 +4,7 @@
 //! of the lines along z each band keeps its own result, and the bands are compared at the end, in their order.
 
 use super::fold::{Extreme, Fold, Max, Min, Order, best_lane};
-use super::lines::{Axis, Lines, Run, Slab, Strided};
+use super::lines::{Axis, Lines, Slab, Strided, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::memory::try_filled;
@@ -44,20 +44,20 @@ fn all_axes<T: Number, O: Order<T>>(voxels: &Voxels<'_>, out: [&mut [T]; 3], con
     let bands = x.par_chunks_mut(thick * slices.depth).zip(y.par_chunks_mut(thick * slices.width));
     bands.zip(planes.par_chunks_mut(z.len())).enumerate().try_for_each(|(i, ((x, y), z))| {
         let range = i * thick..slices.rows.min((i + 1) * thick);
-        Band { slices, first: range.start, x, y, z, order: PhantomData::<O> }.fold(range, control)
+        SliceBand { slices, first: range.start, x, y, z, order: PhantomData::<O> }.fold(range, control)
     })?;
     z.fill(O::START);
     for plane in planes.chunks(z.len()) {
         z.iter_mut().zip(plane).for_each(|(best, value)| *best = O::better(*best, *value));
     }
     for (axis, out) in Axis::ALL.into_iter().zip([x, y, z]) {
-        settle::<T, O>(voxels, axis, out)?;
+        apply_nan_rule::<T, O>(voxels, axis, out)?;
     }
     Ok(())
 }
 
 /// The NaN rule, once all lines along `axis` are folded.
-fn settle<T: Number, O: Order<T>>(voxels: &Voxels<'_>, axis: Axis, out: &mut [T]) -> Result<()> {
+fn apply_nan_rule<T: Number, O: Order<T>>(voxels: &Voxels<'_>, axis: Axis, out: &mut [T]) -> Result<()> {
     let lines = Lines::<T>::new(voxels, &Slab::whole(voxels, axis), out.len())?;
     for (piece, out) in lines.pieces(0, out) {
         for (i, o) in out.iter_mut().enumerate() {
@@ -69,7 +69,7 @@ fn settle<T: Number, O: Order<T>>(voxels: &Voxels<'_>, axis: Axis, out: &mut [T]
 }
 
 /// A band of slices and where its results go.
-struct Band<'a, T: Number, O> {
+struct SliceBand<'a, T: Number, O> {
     /// The volume as lines along y: rows are slices, `depth` is y, `width` is x.
     slices: Lines<'a, T>,
     first: usize,
@@ -80,12 +80,12 @@ struct Band<'a, T: Number, O> {
 }
 
 /// Pixels of a row that are folded together.
-const LANES: usize = 32;
+const ROW_LANES: usize = 32;
 
 /// Slices taken together, so that the band's result along z is touched less often.
 const TOGETHER: usize = 4;
 
-impl<T: Number, O: Order<T>> Band<'_, T, O> {
+impl<T: Number, O: Order<T>> SliceBand<'_, T, O> {
     fn fold(mut self, range: Range<usize>, control: &TaskControl) -> Result<()> {
         self.y.fill(O::START);
         let whole = range.len() - range.len() % TOGETHER;
@@ -102,7 +102,7 @@ impl<T: Number, O: Order<T>> Band<'_, T, O> {
 
 /// `N` slices of a band.
 struct Slices<'b, 'a, T: Number, O, const N: usize> {
-    band: &'b mut Band<'a, T, O>,
+    band: &'b mut SliceBand<'a, T, O>,
     slice: usize,
 }
 
@@ -111,7 +111,7 @@ impl<T: Number, O: Order<T>, const N: usize> Vectorize for Slices<'_, '_, T, O, 
     #[inline(always)]
     fn run(self) {
         let Self { band, slice } = self;
-        let Band { slices, first, x, y, z, .. } = band;
+        let SliceBand { slices, first, x, y, z, .. } = band;
         let (width, depth, local) = (slices.width, slices.depth, slice - *first);
         let y = &mut y[local * width..(local + N) * width];
         for row in 0..depth {
@@ -137,34 +137,34 @@ impl<T: Number, O: Order<T>, const N: usize> Vectorize for Slices<'_, '_, T, O, 
 /// # Safety
 /// Each run must have `z.len()` voxels.
 #[inline(always)]
-unsafe fn fold_rows<T: Number, O: Order<T>, R: Run<T>, const N: usize>(
+unsafe fn fold_rows<T: Number, O: Order<T>, R: VoxelRun<T>, const N: usize>(
     runs: [R; N],
     y: &mut [T],
     z: &mut [T],
 ) -> [T; N] {
-    let mut lanes = [[O::START; LANES]; N];
+    let mut lanes = [[O::START; ROW_LANES]; N];
     let n = z.len();
     assert!(y.len() == N * n);
-    let whole = n - n % LANES;
-    for start in (0..whole).step_by(LANES) {
+    let whole = n - n % ROW_LANES;
+    for start in (0..whole).step_by(ROW_LANES) {
         // SAFETY: the block lies within the rows.
-        unsafe { fold_block::<T, O, R, N>(runs, start, LANES, y, z, &mut lanes) };
+        unsafe { fold_block::<T, O, R, N>(runs, start, ROW_LANES, y, z, &mut lanes) };
     }
     // SAFETY: the rest of the row is shorter than a block.
     unsafe { fold_block::<T, O, R, N>(runs, whole, n - whole, y, z, &mut lanes) };
-    lanes.map(best_lane::<T, O, LANES>)
+    lanes.map(best_lane::<T, O, ROW_LANES>)
 }
 
 /// # Safety
-/// Each run must have `start + length` voxels, and `length` be at most [`LANES`].
+/// Each run must have `start + length` voxels, and `length` be at most [`ROW_LANES`].
 #[inline(always)]
-unsafe fn fold_block<T: Number, O: Order<T>, R: Run<T>, const N: usize>(
+unsafe fn fold_block<T: Number, O: Order<T>, R: VoxelRun<T>, const N: usize>(
     runs: [R; N],
     start: usize,
     length: usize,
     y: &mut [T],
     z: &mut [T],
-    lanes: &mut [[T; LANES]; N],
+    lanes: &mut [[T; ROW_LANES]; N],
 ) {
     let n = z.len();
     let z = &mut z[start..start + length];

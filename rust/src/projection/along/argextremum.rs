@@ -1,7 +1,7 @@
 //! Index of the extremum along an axis: of equal ones the first, as NumPy's `argmax` does.
 
 use super::fold::{Extreme, Fold, Max, Min, Order, first_number};
-use super::lines::{Lines, Run, Slab};
+use super::lines::{Lines, Slab, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::try_filled;
@@ -40,13 +40,13 @@ fn fold<T: Number, O: Order<T>>(lines: Lines<'_, T>, out: &mut [i32], control: &
     out.par_chunks_mut(chunk).enumerate().try_for_each(|(i, out)| {
         control.check()?;
         let mut best = try_filled(out.len(), O::START)?;
-        vectorize(Chunk { lines, first: i * chunk, best: &mut best, out, order: PhantomData::<O> });
+        vectorize(IndexChunk { lines, first: i * chunk, best: &mut best, out, order: PhantomData::<O> });
         Ok(())
     })
 }
 
 /// A chunk of output pixels with the best value of each line so far.
-struct Chunk<'a, T: Number, O> {
+struct IndexChunk<'a, T: Number, O> {
     lines: Lines<'a, T>,
     first: usize,
     best: &'a mut [T],
@@ -54,7 +54,7 @@ struct Chunk<'a, T: Number, O> {
     order: PhantomData<O>,
 }
 
-impl<T: Number, O: Order<T>> Vectorize for Chunk<'_, T, O> {
+impl<T: Number, O: Order<T>> Vectorize for IndexChunk<'_, T, O> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -66,7 +66,7 @@ impl<T: Number, O: Order<T>> Vectorize for Chunk<'_, T, O> {
     }
 }
 
-impl<T: Number, O: Order<T>> Chunk<'_, T, O> {
+impl<T: Number, O: Order<T>> IndexChunk<'_, T, O> {
     #[inline(always)]
     fn fold_along(self) {
         let Self { lines, first, out, .. } = self;
@@ -112,10 +112,10 @@ impl<T: Number, O: Order<T>> Chunk<'_, T, O> {
 /// # Safety
 /// `line` must have `n` voxels.
 #[inline(always)]
-unsafe fn search<T: Number, O: Order<T>, R: Run<T>>(line: R, n: usize) -> usize {
+unsafe fn search<T: Number, O: Order<T>, R: VoxelRun<T>>(line: R, n: usize) -> usize {
     // SAFETY: the caller's promise.
     let best = unsafe { Extreme::<O>::line(line, n, ()) };
-    let block = BLOCK.min(n);
+    let block = COMPARED_TOGETHER.min(n);
     for start in (0..n).step_by(block) {
         let end = n.min(start + block);
         let mut hit = 0u8;
@@ -133,12 +133,12 @@ unsafe fn search<T: Number, O: Order<T>, R: Run<T>>(line: R, n: usize) -> usize 
 }
 
 /// Voxels of a line that are compared at once.
-const BLOCK: usize = 64;
+const COMPARED_TOGETHER: usize = 64;
 
 /// # Safety
 /// `run` must have `out.len()` voxels.
 #[inline(always)]
-unsafe fn fold_row<T: Number, O: Order<T>, R: Run<T>>(run: R, depth: usize, best: &mut [T], out: &mut [i32]) {
+unsafe fn fold_row<T: Number, O: Order<T>, R: VoxelRun<T>>(run: R, depth: usize, best: &mut [T], out: &mut [i32]) {
     for (i, (best, index)) in best.iter_mut().zip(out).enumerate() {
         // SAFETY: `i < out.len()`.
         let value = unsafe { run.get(i) };

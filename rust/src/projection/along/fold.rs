@@ -5,7 +5,7 @@
 //! of floating point are rounded in NumPy's order: one after the other by `step`, pairwise by `line` (Higham,
 //! "The accuracy of floating point summation", 1993; blocks as in NumPy's reduction of a contiguous axis).
 
-use super::lines::Run;
+use super::lines::VoxelRun;
 use crate::projection::number::{Number, Summand};
 use std::marker::PhantomData;
 
@@ -25,14 +25,18 @@ pub(super) trait Fold<T: Number> {
     ///
     /// # Safety
     /// `run` must have `n` voxels.
-    unsafe fn line<R: Run<T>>(run: R, n: usize, param: Self::Param) -> Self::Acc;
+    unsafe fn line<R: VoxelRun<T>>(run: R, n: usize, param: Self::Param) -> Self::Acc;
 
     /// Takes several lines of `n` voxels each, side by side where that is faster.
     ///
     /// # Safety
     /// Each run must have `n` voxels.
     #[inline(always)]
-    unsafe fn lines<R: Run<T>, const N: usize>(runs: [R; N], n: usize, params: [Self::Param; N]) -> [Self::Acc; N] {
+    unsafe fn lines<R: VoxelRun<T>, const N: usize>(
+        runs: [R; N],
+        n: usize,
+        params: [Self::Param; N],
+    ) -> [Self::Acc; N] {
         // SAFETY: the caller's promise.
         std::array::from_fn(|k| unsafe { Self::line(runs[k], n, params[k]) })
     }
@@ -41,7 +45,7 @@ pub(super) trait Fold<T: Number> {
     ///
     /// # Safety
     /// What `line` returns must have `n` voxels.
-    unsafe fn finish<R: Run<T>>(acc: Self::Acc, line: impl FnOnce() -> R, n: usize) -> Self::Acc;
+    unsafe fn finish<R: VoxelRun<T>>(acc: Self::Acc, line: impl FnOnce() -> R, n: usize) -> Self::Acc;
 }
 
 /// An order in which one value beats another.
@@ -93,13 +97,13 @@ impl<T: Number> Order<T> for Min {
 /// `run` must have `n` voxels.
 #[inline(always)]
 #[allow(clippy::eq_op)] // only NaN differs from itself
-pub(super) unsafe fn first_number<T: Number, R: Run<T>>(run: R, n: usize) -> Option<usize> {
+pub(super) unsafe fn first_number<T: Number, R: VoxelRun<T>>(run: R, n: usize) -> Option<usize> {
     // SAFETY: the caller's promise.
     (0..n).find(|&i| unsafe { run.get(i) == run.get(i) })
 }
 
 /// Lanes a line is folded in; enough to hide the latency of one comparison for every pixel type.
-pub(super) const LANES: usize = 64;
+pub(super) const LINE_LANES: usize = 64;
 
 /// Lines that are read side by side where each is contiguous: a processor fetches ahead in several pages at once,
 /// and one page alone gives only two thirds of the memory's speed.
@@ -119,19 +123,19 @@ impl<T: Number, O: Order<T>> Fold<T> for Extreme<O> {
     }
 
     #[inline(always)]
-    unsafe fn line<R: Run<T>>(run: R, n: usize, (): ()) -> T {
+    unsafe fn line<R: VoxelRun<T>>(run: R, n: usize, (): ()) -> T {
         // SAFETY: the caller's promise.
         unsafe { best_of_lines::<T, O, R, 1>([run], n)[0] }
     }
 
     #[inline(always)]
-    unsafe fn lines<R: Run<T>, const N: usize>(runs: [R; N], n: usize, _params: [(); N]) -> [T; N] {
+    unsafe fn lines<R: VoxelRun<T>, const N: usize>(runs: [R; N], n: usize, _params: [(); N]) -> [T; N] {
         // SAFETY: the caller's promise.
         unsafe { best_of_lines::<T, O, R, N>(runs, n) }
     }
 
     #[inline(always)]
-    unsafe fn finish<R: Run<T>>(acc: T, line: impl FnOnce() -> R, n: usize) -> T {
+    unsafe fn finish<R: VoxelRun<T>>(acc: T, line: impl FnOnce() -> R, n: usize) -> T {
         // SAFETY: the caller's promise.
         if T::HAS_NAN && acc == O::START && unsafe { first_number(line(), n) }.is_none() { O::NOTHING } else { acc }
     }
@@ -140,10 +144,10 @@ impl<T: Number, O: Order<T>> Fold<T> for Extreme<O> {
 /// # Safety
 /// Each run must have `n` voxels.
 #[inline(always)]
-unsafe fn best_of_lines<T: Number, O: Order<T>, R: Run<T>, const N: usize>(runs: [R; N], n: usize) -> [T; N] {
-    let mut lanes = [[O::START; LANES]; N];
+unsafe fn best_of_lines<T: Number, O: Order<T>, R: VoxelRun<T>, const N: usize>(runs: [R; N], n: usize) -> [T; N] {
+    let mut lanes = [[O::START; LINE_LANES]; N];
     // Not a constant, or the compiler would unroll the inner loop to single numbers instead of using vectors.
-    let block = LANES.min(n);
+    let block = LINE_LANES.min(n);
     for start in (0..n).step_by(block) {
         for (lanes, run) in lanes.iter_mut().zip(runs) {
             for (i, best) in lanes[..block.min(n - start)].iter_mut().enumerate() {
@@ -152,7 +156,7 @@ unsafe fn best_of_lines<T: Number, O: Order<T>, R: Run<T>, const N: usize>(runs:
             }
         }
     }
-    lanes.map(best_lane::<T, O, LANES>)
+    lanes.map(best_lane::<T, O, LINE_LANES>)
 }
 
 /// The best of all lanes, by halves so that it stays in vectors.
@@ -244,26 +248,26 @@ impl<T: Number, K: Term<T>> Fold<T> for Adding<K> {
     }
 
     #[inline(always)]
-    unsafe fn line<R: Run<T>>(run: R, n: usize, param: K::Param) -> K::Sum {
+    unsafe fn line<R: VoxelRun<T>>(run: R, n: usize, param: K::Param) -> K::Sum {
         // SAFETY: the caller's promise.
         unsafe { pairwise::<T, K, R>(run, n, param) }
     }
 
     #[inline(always)]
-    unsafe fn finish<R: Run<T>>(acc: K::Sum, _line: impl FnOnce() -> R, n: usize) -> K::Sum {
+    unsafe fn finish<R: VoxelRun<T>>(acc: K::Sum, _line: impl FnOnce() -> R, n: usize) -> K::Sum {
         K::output(acc, n)
     }
 }
 
 /// Longest block that is summed without halving.
-const BLOCK: usize = 128;
+const PAIRWISE_BLOCK: usize = 128;
 
 /// Sum by halves, a stack instead of recursion so that it can be inlined.
 ///
 /// # Safety
 /// `run` must have `n` voxels.
 #[inline(always)]
-unsafe fn pairwise<T: Number, K: Term<T>, R: Run<T>>(run: R, n: usize, param: K::Param) -> K::Sum {
+unsafe fn pairwise<T: Number, K: Term<T>, R: VoxelRun<T>>(run: R, n: usize, param: K::Param) -> K::Sum {
     // Pieces still to do, as (start, length, halvings above it that wait for this right half).
     let mut pieces = [(0, 0, 0usize); 64];
     let mut left_sums = [K::Sum::ZERO; 64];
@@ -272,7 +276,7 @@ unsafe fn pairwise<T: Number, K: Term<T>, R: Run<T>>(run: R, n: usize, param: K:
     loop {
         waiting -= 1;
         let (start, mut length, mut closes) = pieces[waiting];
-        while length > BLOCK {
+        while length > PAIRWISE_BLOCK {
             let half = length / 2 - length / 2 % 8;
             pieces[waiting] = (start + half, length - half, closes + 1);
             waiting += 1;
@@ -292,12 +296,12 @@ unsafe fn pairwise<T: Number, K: Term<T>, R: Run<T>>(run: R, n: usize, param: K:
     }
 }
 
-/// Sum of up to [`BLOCK`] voxels in eight lanes.
+/// Sum of up to [`PAIRWISE_BLOCK`] voxels in eight lanes.
 ///
 /// # Safety
 /// `run` must have the voxels `start .. start + length`.
 #[inline(always)]
-unsafe fn block<T: Number, K: Term<T>, R: Run<T>>(run: R, start: usize, length: usize, param: K::Param) -> K::Sum {
+unsafe fn block<T: Number, K: Term<T>, R: VoxelRun<T>>(run: R, start: usize, length: usize, param: K::Param) -> K::Sum {
     let mut s = [K::Sum::ZERO; 8];
     let whole = length - length % 8;
     for first in (start..start + whole).step_by(8) {

@@ -228,7 +228,7 @@ impl<T: Number> Strided<T> {
 pub(super) struct Dense<T>(*const T);
 
 /// Something to read the `i`-th voxel of.
-pub(super) trait Run<T>: Copy {
+pub(super) trait VoxelRun<T>: Copy {
     /// The `i`-th voxel.
     ///
     /// # Safety
@@ -236,7 +236,7 @@ pub(super) trait Run<T>: Copy {
     unsafe fn get(self, i: usize) -> T;
 }
 
-impl<T: Number> Run<T> for Strided<T> {
+impl<T: Number> VoxelRun<T> for Strided<T> {
     #[inline(always)]
     unsafe fn get(self, i: usize) -> T {
         // SAFETY: inside by the caller's promise; any bytes are a valid number.
@@ -244,7 +244,7 @@ impl<T: Number> Run<T> for Strided<T> {
     }
 }
 
-impl<T: Number> Run<T> for Dense<T> {
+impl<T: Number> VoxelRun<T> for Dense<T> {
     #[inline(always)]
     unsafe fn get(self, i: usize) -> T {
         // SAFETY: inside by the caller's promise; any bytes are a valid number.

@@ -23,7 +23,7 @@ use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
 use fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
-use lines::{Dense, Lines, Piece, Run, Strided};
+use lines::{Dense, Lines, Piece, Strided, VoxelRun};
 use rayon::prelude::*;
 
 /// Largest or smallest voxel of every line of `slab`, into `out` (rows, width).
@@ -100,20 +100,20 @@ fn fold<T: Number, F: Fold<T>>(
     let chunk = lines.chunk::<F::Acc>();
     out.par_chunks_mut(chunk).enumerate().try_for_each(|(i, out)| {
         control.check()?;
-        vectorize(Chunk::<T, F> { lines, params, first: i * chunk, out });
+        vectorize(OutputChunk::<T, F> { lines, params, first: i * chunk, out });
         Ok(())
     })
 }
 
 /// A chunk of output pixels: `out` starts at pixel `first` of the whole output.
-struct Chunk<'a, T: Number, F: Fold<T>> {
+struct OutputChunk<'a, T: Number, F: Fold<T>> {
     lines: Lines<'a, T>,
     params: Params<'a, F::Param>,
     first: usize,
     out: &'a mut [F::Acc],
 }
 
-impl<T: Number, F: Fold<T>> Vectorize for Chunk<'_, T, F> {
+impl<T: Number, F: Fold<T>> Vectorize for OutputChunk<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -129,7 +129,7 @@ impl<T: Number, F: Fold<T>> Vectorize for Chunk<'_, T, F> {
 /// prefetcher.
 const PASS: usize = 8;
 
-impl<T: Number, F: Fold<T>> Chunk<'_, T, F> {
+impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
     /// Folds line after line, those of the quarters of the chunk side by side.
     #[inline(always)]
     fn fold_along(self) {
@@ -196,7 +196,7 @@ unsafe fn fold_lines<T: Number, F: Fold<T>, const N: usize>(
 /// # Safety
 /// Each run must have `n` voxels.
 #[inline(always)]
-unsafe fn finish_lines<T: Number, F: Fold<T>, R: Run<T>, const N: usize>(
+unsafe fn finish_lines<T: Number, F: Fold<T>, R: VoxelRun<T>, const N: usize>(
     runs: [R; N],
     n: usize,
     params: [F::Param; N],
@@ -234,7 +234,7 @@ fn fold_pass<T: Number, F: Fold<T>, const N: usize>(
 /// # Safety
 /// Each run must have `out.len()` voxels.
 #[inline(always)]
-unsafe fn fold_rows<T: Number, F: Fold<T>, R: Run<T>, const N: usize>(
+unsafe fn fold_rows<T: Number, F: Fold<T>, R: VoxelRun<T>, const N: usize>(
     runs: [R; N],
     params: Params<'_, F::Param>,
     first: usize,

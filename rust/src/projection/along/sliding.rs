@@ -6,7 +6,7 @@
 //! suffixes of the first (kept) and of the growing prefix of the second is all that is needed.
 
 use super::fold::{Max, Min, Order, first_number};
-use super::lines::{Axis, Lines, Run, Slab, Strided};
+use super::lines::{Axis, Lines, Slab, Strided, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::{DisjointPart, DisjointWriter, try_filled};
@@ -146,7 +146,11 @@ impl<T: Number, O: Order<T>> Strip<'_, T, O> {
             let window = Window { lines: self.lines, before: self.before(), width: self.width, depth: block + q };
             self.out.fill_row(0, block + q, n, |i| {
                 let best = O::better(suffixes[i], prefix[i]);
-                if T::HAS_NAN && best == O::START { window.settle::<O>(self.row, self.pixel + i, best) } else { best }
+                if T::HAS_NAN && best == O::START {
+                    window.apply_nan_rule::<O>(self.row, self.pixel + i, best)
+                } else {
+                    best
+                }
             });
             // SAFETY: `voxels_at` gave a run of `n` voxels.
             unsafe { take::<T, O>(next, &mut self.kept[self.width * n..]) };
@@ -165,7 +169,7 @@ struct Window<'a, T> {
 impl<T: Number> Window<'_, T> {
     /// The NaN rule, for a window in which nothing beat `best`.
     #[inline(always)]
-    fn settle<O: Order<T>>(&self, row: usize, pixel: usize, best: T) -> T {
+    fn apply_nan_rule<O: Order<T>>(&self, row: usize, pixel: usize, best: T) -> T {
         let first = self.depth.saturating_sub(self.before);
         let end = (self.depth + self.width - self.before).min(self.lines.depth);
         // SAFETY: the window was cut to the axis, the line lies inside.
@@ -190,7 +194,7 @@ unsafe fn take<T: Number, O: Order<T>>(run: Option<Strided<T>>, best: &mut [T]) 
 /// # Safety
 /// The run must have `best.len()` voxels.
 #[inline(always)]
-unsafe fn take_all<T: Number, O: Order<T>, R: Run<T>>(run: R, best: &mut [T]) {
+unsafe fn take_all<T: Number, O: Order<T>, R: VoxelRun<T>>(run: R, best: &mut [T]) {
     for (i, b) in best.iter_mut().enumerate() {
         // SAFETY: `i < best.len()`.
         *b = O::better(*b, unsafe { run.get(i) });

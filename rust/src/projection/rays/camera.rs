@@ -166,7 +166,7 @@ fn too_many_samples(ray: &Ray) -> Error {
 
 /// The voxels of a volume, to be sampled.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid<'a, T> {
+pub(super) struct Sampler<'a, T> {
     pub(super) base: *const u8,
     pub(super) size: [usize; 3],
     pub(super) strides: [isize; 3],
@@ -174,11 +174,11 @@ pub(super) struct Grid<'a, T> {
 }
 
 // SAFETY: only reads what the `Voxels<'a>` that it is made from promises to keep readable.
-unsafe impl<T> Send for Grid<'_, T> {}
+unsafe impl<T> Send for Sampler<'_, T> {}
 // SAFETY: as above.
-unsafe impl<T> Sync for Grid<'_, T> {}
+unsafe impl<T> Sync for Sampler<'_, T> {}
 
-impl<'a, T: Number> Grid<'a, T> {
+impl<'a, T: Number> Sampler<'a, T> {
     /// The voxels, which must be of type `T`.
     ///
     /// # Errors
@@ -232,7 +232,7 @@ impl<'a, T: Number> Grid<'a, T> {
         Err(too_many_samples(ray))
     }
 
-    /// The value at a position, which must lie between the [`Grid::ends`].
+    /// The value at a position, which must lie between the [`Sampler::ends`].
     #[inline(always)]
     pub(super) fn value(&self, position: Fixed3) -> f32 {
         let mut near = 0isize;
@@ -306,18 +306,18 @@ mod tests {
         ) {
             let data = vec![0u8; size.iter().product()];
             let voxels = Voxels::from_slice(&data, Size3::new(size).unwrap()).unwrap();
-            let grid = Grid::<u8>::new(&voxels).unwrap();
+            let sampler = Sampler::<u8>::new(&voxels).unwrap();
             let quarter = 1i64 << (PLACES - 2);
             let ray = Ray { base: base.map(|b| b * quarter), step: step.map(|s| s * quarter) };
             let inside = |k: &i64| (0..3).all(|a| {
-                let (low, high) = grid.ends(a);
+                let (low, high) = sampler.ends(a);
                 (low..=high).contains(&ray.at(*k)[a])
             });
             let plain: Vec<i64> = (-200..=200).filter(inside).collect();
             if step == [0; 3] {
-                prop_assert!(plain.is_empty() || grid.samples(&ray, -200).is_err());
+                prop_assert!(plain.is_empty() || sampler.samples(&ray, -200).is_err());
             } else {
-                let found: Vec<i64> = grid.samples(&ray, i64::MIN).unwrap().collect();
+                let found: Vec<i64> = sampler.samples(&ray, i64::MIN).unwrap().collect();
                 prop_assert_eq!(found, plain);
             }
         }
@@ -343,7 +343,7 @@ mod tests {
             // SAFETY: with strides of 0 every voxel is the one byte.
             let voxels =
                 unsafe { Voxels::from_raw(data.as_ptr(), PixelType::U8, Size3::new([n, 2, 1]).unwrap(), [0; 3]) };
-            assert_eq!(Grid::<u8>::new(&voxels).is_ok(), fits);
+            assert_eq!(Sampler::<u8>::new(&voxels).is_ok(), fits);
         }
     }
 
@@ -351,7 +351,7 @@ mod tests {
     fn steps_no_ray_can_take_are_refused() {
         let data = [0u8; 8];
         let voxels = Voxels::from_slice(&data, Size3::new([2, 2, 2]).unwrap()).unwrap();
-        let grid = Grid::<u8>::new(&voxels).unwrap();
+        let sampler = Sampler::<u8>::new(&voxels).unwrap();
         let beam = |distance| Beam::Perspective {
             eye: [0.5, 0.5, -9.0],
             distance,
@@ -367,7 +367,7 @@ mod tests {
             };
             camera.check().unwrap();
             let rays = Rays::new(&camera);
-            let refused = rays.of(1, 1).and_then(|ray| grid.samples(&ray, rays.first_sample())).unwrap_err();
+            let refused = rays.of(1, 1).and_then(|ray| sampler.samples(&ray, rays.first_sample())).unwrap_err();
             assert!(matches!(refused, Error::BadArgument { name: "sample_distance", .. }), "{refused}");
         }
     }
@@ -376,11 +376,11 @@ mod tests {
     fn values_at_voxels_are_the_voxels_and_between_them_linear() {
         let data: Vec<i16> = vec![0, 10, 20, 30, 40, 50, 60, 70];
         let voxels = Voxels::from_slice(&data, Size3::new([2, 2, 2]).unwrap()).unwrap();
-        let grid = Grid::<i16>::new(&voxels).unwrap();
+        let sampler = Sampler::<i16>::new(&voxels).unwrap();
         let one = 1i64 << PLACES;
-        assert_eq!(grid.value([one, one, one]), 70.0);
-        assert_eq!(grid.value([one / 2, 0, one]), 45.0);
-        assert_eq!(grid.value([one / 4, one / 2, one / 2]), 32.5);
+        assert_eq!(sampler.value([one, one, one]), 70.0);
+        assert_eq!(sampler.value([one / 2, 0, one]), 45.0);
+        assert_eq!(sampler.value([one / 4, one / 2, one / 2]), 32.5);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sixteen neighbouring rays that are sampled side by side.
 
-use super::camera::{Fixed3, Grid, Ray, Rays};
+use super::camera::{Fixed3, Ray, Rays, Sampler};
 use super::sample::{Corner, Stretch, sweep};
 use crate::cpu::Level;
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::projection::number::Number;
 /// Rays of a packet along each side of its square.
 pub(super) const SIDE: usize = 4;
 /// Rays of a packet.
-pub(super) const LANES: usize = SIDE * SIDE;
+pub(super) const RAYS: usize = SIDE * SIDE;
 /// Samples of each ray that are taken, or passed over, together.
 pub(super) const STEPS: i64 = 16;
 
@@ -41,13 +41,13 @@ impl Best {
 /// The rays of a square of pixels, their samples and their best ones. Lanes beyond the picture have no samples.
 #[derive(Debug, Clone)]
 pub(super) struct Packet {
-    pub(super) base: [[i64; LANES]; 3],
-    pub(super) step: [[i64; LANES]; 3],
+    pub(super) base: [[i64; RAYS]; 3],
+    pub(super) step: [[i64; RAYS]; 3],
     /// First and last sample of each ray; the last comes before the first where there is none.
-    ends: [[i64; LANES]; 2],
+    ends: [[i64; RAYS]; 2],
     /// Largest sample of each ray so far and the first one that has it, as in [`Best`].
-    value: [f32; LANES],
-    k: [i64; LANES],
+    value: [f32; RAYS],
+    k: [i64; RAYS],
     /// First and last sample of any ray.
     pub(super) first: i64,
     pub(super) last: i64,
@@ -59,11 +59,11 @@ pub(super) struct Packet {
 impl Default for Packet {
     fn default() -> Self {
         Self {
-            base: [[0; LANES]; 3],
-            step: [[0; LANES]; 3],
-            ends: [[1; LANES], [0; LANES]],
-            value: [NOTHING; LANES],
-            k: [i64::MAX; LANES],
+            base: [[0; RAYS]; 3],
+            step: [[0; RAYS]; 3],
+            ends: [[1; RAYS], [0; RAYS]],
+            value: [NOTHING; RAYS],
+            k: [i64::MAX; RAYS],
             first: i64::MAX,
             last: i64::MIN,
             spread: Spread::default(),
@@ -75,21 +75,26 @@ impl Default for Packet {
 impl Packet {
     /// Turns to the rays of the pixels from `corner` on.
     #[inline(always)]
-    pub(super) fn aim<T: Number>(&mut self, grid: &Grid<'_, T>, rays: &Rays<'_>, corner: [usize; 2]) -> Result<()> {
+    pub(super) fn aim<T: Number>(
+        &mut self,
+        sampler: &Sampler<'_, T>,
+        rays: &Rays<'_>,
+        corner: [usize; 2],
+    ) -> Result<()> {
         *self = Self::default();
         let size = rays.camera.size;
-        for lane in 0..LANES {
+        for lane in 0..RAYS {
             let [i, j] = [corner[0] + lane % SIDE, corner[1] + lane / SIDE];
             if i < size[0] && j < size[1] {
-                self.add(grid, lane, &rays.of(i, j)?, rays.first_sample())?;
+                self.add(sampler, lane, &rays.of(i, j)?, rays.first_sample())?;
             }
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn add<T: Number>(&mut self, grid: &Grid<'_, T>, lane: usize, ray: &Ray, first: i64) -> Result<()> {
-        let samples = grid.samples(ray, first)?;
+    fn add<T: Number>(&mut self, sampler: &Sampler<'_, T>, lane: usize, ray: &Ray, first: i64) -> Result<()> {
+        let samples = sampler.samples(ray, first)?;
         if !samples.is_empty() {
             let (from, to) = samples.into_inner();
             for a in 0..3 {
@@ -111,12 +116,12 @@ impl Packet {
 
     /// Takes the samples `from ..= to`, at most [`STEPS`], of every ray.
     #[inline(always)]
-    pub(super) fn take<T: Number>(&mut self, grid: &Grid<'_, T>, level: Level, from: i64, to: i64) {
-        match Corner::of(grid, level, self.spread.over(from, to)) {
-            Some(corner) => self.take_together(grid, level, corner, from, to),
-            None => (0..LANES).for_each(|lane| {
+    pub(super) fn take<T: Number>(&mut self, sampler: &Sampler<'_, T>, level: Level, from: i64, to: i64) {
+        match Corner::of(sampler, level, self.spread.over(from, to)) {
+            Some(corner) => self.take_together(sampler, level, corner, from, to),
+            None => (0..RAYS).for_each(|lane| {
                 let (first, last) = (self.ends[0][lane].max(from), self.ends[1][lane].min(to));
-                (first..=last).for_each(|k| self.take_one(grid, lane, k));
+                (first..=last).for_each(|k| self.take_one(sampler, lane, k));
             }),
         }
         self.least = self.worst();
@@ -131,7 +136,7 @@ impl Packet {
     #[inline(always)]
     fn worst(&self) -> f32 {
         let mut worst = f32::INFINITY;
-        for lane in 0..LANES {
+        for lane in 0..RAYS {
             let value = self.value[lane];
             worst = if self.ends[0][lane] <= self.ends[1][lane] && value < worst { value } else { worst };
         }
@@ -139,37 +144,37 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn take_together<T: Number>(&mut self, grid: &Grid<'_, T>, level: Level, corner: Corner, from: i64, to: i64) {
-        let relative = |ends: &[i64; LANES]| ends.map(|k| k.saturating_sub(from).clamp(-1, STEPS) as i32);
+    fn take_together<T: Number>(&mut self, sampler: &Sampler<'_, T>, level: Level, corner: Corner, from: i64, to: i64) {
+        let relative = |ends: &[i64; RAYS]| ends.map(|k| k.saturating_sub(from).clamp(-1, STEPS) as i32);
         let steps = (to - from + 1) as i32;
         let [first, last] = [relative(&self.ends[0]), relative(&self.ends[1])];
         let stretch = Stretch { packet: self, corner, from, steps, first, last };
-        // SAFETY: `level` fits the grid, as `render_typed` saw to; the corner was made for these samples; `first` and
+        // SAFETY: `level` fits the sampler, as `render_typed` saw to; the corner was made for these samples; `first` and
         // `last` keep to samples inside.
-        let swept = unsafe { sweep(level, grid, &stretch) };
-        for lane in 0..LANES {
+        let swept = unsafe { sweep(level, sampler, &stretch) };
+        for lane in 0..RAYS {
             let mut best = self.best(lane);
             best.take(swept.value[lane], from + i64::from(swept.at[lane]));
             (self.value[lane], self.k[lane]) = (best.value, best.k);
         }
         if swept.rest != [0; STEPS as usize] {
-            self.take_rest(grid, from, &swept.rest);
+            self.take_rest(sampler, from, &swept.rest);
         }
     }
 
     /// Takes the samples at the borders, which the vector units leave.
     #[cold]
-    fn take_rest<T: Number>(&mut self, grid: &Grid<'_, T>, from: i64, rest: &[u16; STEPS as usize]) {
+    fn take_rest<T: Number>(&mut self, sampler: &Sampler<'_, T>, from: i64, rest: &[u16; STEPS as usize]) {
         for (k, lanes) in (from..).zip(rest) {
-            (0..LANES).filter(|lane| lanes >> lane & 1 == 1).for_each(|lane| self.take_one(grid, lane, k));
+            (0..RAYS).filter(|lane| lanes >> lane & 1 == 1).for_each(|lane| self.take_one(sampler, lane, k));
         }
     }
 
     #[inline(always)]
-    fn take_one<T: Number>(&mut self, grid: &Grid<'_, T>, lane: usize, k: i64) {
+    fn take_one<T: Number>(&mut self, sampler: &Sampler<'_, T>, lane: usize, k: i64) {
         let position: Fixed3 = std::array::from_fn(|a| self.base[a][lane] + k * self.step[a][lane]);
         let mut best = self.best(lane);
-        best.take(grid.value(position), k);
+        best.take(sampler.value(position), k);
         (self.value[lane], self.k[lane]) = (best.value, best.k);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Stretch, Swept};
 use crate::cpu::{Avx2, Avx512};
 use crate::pixel::{Pixel, PixelType};
-use crate::projection::rays::camera::Grid;
+use crate::projection::rays::camera::Sampler;
 use crate::projection::rays::packet::NOTHING;
 use std::arch::x86_64::*;
 
@@ -14,20 +14,20 @@ const FINEST: f32 = 1.0 / (1 << 24) as f32;
 ///
 /// # Safety
 /// As there.
-pub(super) unsafe fn sweep_avx512<T: Pixel>(_: Avx512, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+pub(super) unsafe fn sweep_avx512<T: Pixel>(_: Avx512, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
     // SAFETY: the caller's promise; the token proves the instructions.
-    unsafe { sweep_in_512_bits(grid, stretch) }
+    unsafe { sweep_in_512_bits(sampler, stretch) }
 }
 
 /// # Safety
 /// As [`sweep_avx512`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
-unsafe fn sweep_in_512_bits<T: Pixel>(grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
     let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    let limits = stretch.corner.limits(grid).map(|limit| _mm512_set1_epi32(limit));
-    let base = stretch.corner.address(grid);
-    let (y, z) = (grid.strides[1], grid.strides[2]);
+    let limits = stretch.corner.limits(sampler).map(|limit| _mm512_set1_epi32(limit));
+    let base = stretch.corner.address(sampler);
+    let (y, z) = (sampler.strides[1], sampler.strides[2]);
     // SAFETY: arrays of sixteen numbers of 32 bits.
     let [first, last] = unsafe { [&stretch.first, &stretch.last].map(|a| _mm512_loadu_si512(a.as_ptr().cast())) };
     let mut position = stretch.starts().each_ref().map(|numbers| load2_avx512(numbers));
@@ -47,7 +47,7 @@ unsafe fn sweep_in_512_bits<T: Pixel>(grid: &Grid<'_, T>, stretch: &Stretch<'_>)
             let below = _mm512_permutex2var_epi32(low, even, high);
             part[a] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(below)), _mm512_set1_ps(FINEST));
             inner &= _mm512_cmple_epi32_mask(cell, limits[a]);
-            offset = _mm512_add_epi32(offset, _mm512_mullo_epi32(cell, _mm512_set1_epi32(grid.strides[a] as i32)));
+            offset = _mm512_add_epi32(offset, _mm512_mullo_epi32(cell, _mm512_set1_epi32(sampler.strides[a] as i32)));
             position[a] = [_mm512_add_epi64(low, step[a][0]), _mm512_add_epi64(high, step[a][1])];
         }
         swept.rest[s as usize] = taken & !inner;
@@ -121,12 +121,12 @@ unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask1
 ///
 /// # Safety
 /// As there.
-pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, grid: &Grid<'_, T>, stretch: &Stretch<'_>) -> Swept {
+pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
     let mut swept = Swept::default();
     let starts = stretch.starts();
     for half in 0..2 {
         // SAFETY: the caller's promise; the token proves the instructions.
-        unsafe { sweep_half_avx2(grid, stretch, &starts, half, &mut swept) };
+        unsafe { sweep_half_avx2(sampler, stretch, &starts, half, &mut swept) };
     }
     swept
 }
@@ -138,16 +138,16 @@ pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, grid: &Grid<'_, T>, stretch: 
 #[target_feature(enable = "avx2")]
 #[inline]
 unsafe fn sweep_half_avx2<T: Pixel>(
-    grid: &Grid<'_, T>,
+    sampler: &Sampler<'_, T>,
     stretch: &Stretch<'_>,
     starts: &[[i64; 16]; 3],
     half: usize,
     swept: &mut Swept,
 ) {
     let lane = 8 * half;
-    let limits = stretch.corner.limits(grid).map(|limit| _mm256_set1_epi32(limit));
-    let base = stretch.corner.address(grid);
-    let (y, z) = (grid.strides[1], grid.strides[2]);
+    let limits = stretch.corner.limits(sampler).map(|limit| _mm256_set1_epi32(limit));
+    let base = stretch.corner.address(sampler);
+    let (y, z) = (sampler.strides[1], sampler.strides[2]);
     // SAFETY: arrays of sixteen numbers, of 32 and of 64 bits.
     let ([first, last], mut position, step) = unsafe {
         (
@@ -170,7 +170,7 @@ unsafe fn sweep_half_avx2<T: Pixel>(
             let below = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(low, high));
             part[a] = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(below)), _mm256_set1_ps(FINEST));
             outer = _mm256_or_si256(outer, _mm256_cmpgt_epi32(cell, limits[a]));
-            offset = _mm256_add_epi32(offset, _mm256_mullo_epi32(cell, _mm256_set1_epi32(grid.strides[a] as i32)));
+            offset = _mm256_add_epi32(offset, _mm256_mullo_epi32(cell, _mm256_set1_epi32(sampler.strides[a] as i32)));
             position[a] = std::array::from_fn(|i| _mm256_add_epi64(position[a][i], step[a][i]));
         }
         let rest = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_andnot_si256(skipped, outer)));
