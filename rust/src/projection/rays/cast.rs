@@ -7,9 +7,9 @@
 //! the oracle.
 
 use super::bricks::{BRICK_BITS, Bricks};
-use super::camera::{Camera, PLACES, Rays, Sampler};
+use super::camera::{Camera, PLACES, Rays};
 use super::packet::{Best, Packet, RAYS, SIDE, STEPS, Spread};
-use super::sample::fitting;
+use super::sample::{Sampler, fitting};
 use crate::cpu::{Level, Vectorize, vectorize};
 use crate::error::{Error, Result};
 use crate::memory::{try_filled, try_with_room};

@@ -1,7 +1,7 @@
 //! Sixteen neighbouring rays that are sampled side by side.
 
-use super::camera::{Fixed3, Ray, Rays, Sampler};
-use super::sample::{Corner, Stretch, sweep};
+use super::camera::{Fixed3, Ray, Rays};
+use super::sample::{Corner, Sampler, Stretch, sweep};
 use crate::cpu::Level;
 use crate::error::Result;
 use crate::projection::number::Number;

@@ -1,9 +1,8 @@
 //! Sampling with the gather instructions of x86; see the module above.
 
-use super::{Stretch, Swept};
+use super::{Sampler, Stretch, Swept};
 use crate::cpu::{Avx2, Avx512};
 use crate::pixel::{Pixel, PixelType};
-use crate::projection::rays::camera::Sampler;
 use crate::projection::rays::packet::NOTHING;
 use std::arch::x86_64::*;
 
