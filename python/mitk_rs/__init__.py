@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mitk_rs._core import get_num_threads as get_num_threads
     from mitk_rs._core import set_num_threads as set_num_threads
+    from mitk_rs.cohort import BatchResult as BatchResult
+    from mitk_rs.cohort import batch as batch
     from mitk_rs.errors import Cancelled as Cancelled
     from mitk_rs.errors import DicomSeriesWarning as DicomSeriesWarning
     from mitk_rs.errors import DisplayError as DisplayError
@@ -90,6 +92,7 @@ _EXPORTS = {
     "Arrival": "marching",
     "BaseGeometry": "geometry",
     "BaseProperty": "properties",
+    "BatchResult": "cohort",
     "BoolProperty": "properties",
     "Cancelled": "errors",
     "Color": "points",
@@ -135,6 +138,7 @@ _EXPORTS = {
     "Vector2D": "points",
     "Vector3D": "points",
     "__version__": "_version",
+    "batch": "cohort",
     "colliding_fronts": "marching",
     "extract_surface": "surface",
     "fast_marching": "marching",
@@ -161,6 +165,7 @@ _EXPORTS = {
 # Modules that users reach as attributes of the package.
 _MODULES = frozenset(
     {
+        "cohort",
         "datasets",
         "errors",
         "geometry",

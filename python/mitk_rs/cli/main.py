@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
 # Name of the command and of its module in this package; each module has `add_parser` and `run`.
-COMMANDS = ("init", "mip", "surface", "info", "convert", "crop", "seeds", "doctor", "completion")
+COMMANDS = ("init", "batch", "mip", "surface", "info", "convert", "crop", "seeds", "doctor", "completion")
 
 _DESCRIPTION = """Level-set initialization and maximum intensity projection for vessel segmentation.
 
