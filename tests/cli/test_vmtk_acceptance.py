@@ -537,15 +537,15 @@ def test_a_dialogue_is_replayed_from_a_file(succeed, run, tube, voxels, tmp_path
     assert done.stderr == f"{INIT}: error: answers.txt:2: 'x' is not a number or n for none\n"
 
 
-def test_launchers_are_installed_and_run(run, tube, tmp_path):
+@pytest.mark.parametrize("line", ["vmtkimagereader", "vmtk vmtkimagereader", "pyperun vmtkimagereader"])
+def test_installed_names_run(run, tube, tmp_path, line):
     folder = tmp_path / "bin"
-    assert run(f"install-vmtk-names {folder}").returncode == 5
     folder.mkdir()
     done = run(f"install-vmtk-names {folder}")
     assert done.returncode == 0
-    assert str(folder / "vmtkimagereader") in done.stdout.splitlines()
+    assert str(folder / line.split()[0]) in done.stdout.splitlines()
     log = subprocess.run(
-        ["vmtkimagereader", "-ifile", "tube.mha"],
+        [*line.split(), "-ifile", "tube.mha", "--pipe", "vmtkimagewriter", "-ofile", "copy.vti"],
         cwd=tmp_path,
         env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
@@ -553,6 +553,13 @@ def test_launchers_are_installed_and_run(run, tube, tmp_path):
         check=True,
     ).stdout
     assert "Dimensions 20 20 20" in log
+    assert (tmp_path / "copy.vti").exists()
+
+
+def test_programs_of_others_are_kept_unless_forced(run, tmp_path):
+    folder = tmp_path / "bin"
+    assert run(f"install-vmtk-names {folder}").returncode == 5
+    folder.mkdir()
     (folder / "vmtkimagewriter").write_text("someone else's")
     done = run(f"install-vmtk-names {folder}")
     assert done.returncode == 5

@@ -104,3 +104,49 @@ def test_a_machine_that_cannot_draw_is_told_what_to_install(monkeypatch: pytest.
     monkeypatch.setattr(viewer_window, "find_library", lambda _: None)
     with pytest.raises(mitk.DisplayError, match="install libEGL with a driver, or libOSMesa"):
         ViewerWindow()
+
+
+def test_a_plane_can_be_left_out_of_the_image_viewer(renderer: vmtkscripts.vmtkRenderer) -> None:
+    viewer = vmtkscripts.vmtkImageViewer()
+    viewer.Image, viewer.Display, viewer.LogOn, viewer.vmtkRenderer = ball().to_vtk(), 0, 0, renderer
+    viewer.DisplayPlaneWidgetY = 0
+    viewer.Execute()
+    planes = viewer.PlaneWidgetX, viewer.PlaneWidgetY, viewer.PlaneWidgetZ
+    assert [plane.GetEnabled() for plane in planes] == [1, 0, 1]
+
+
+def test_seeds_have_the_colour_that_was_asked_for(renderer: vmtkscripts.vmtkRenderer) -> None:
+    seeder = vmtkscripts.vmtkImageSeeder()
+    seeder.Image, seeder.Display, seeder.LogOn, seeder.vmtkRenderer = ball().to_vtk(), 0, 0, renderer
+    seeder.SeedRGBColor, seeder.KeepSeeds = [0.25, 0.5, 1.0], 1
+    seeder.BuildView()
+    actors = renderer.Renderer.GetActors()
+    colours = [actors.GetItemAsObject(number).GetProperty().GetColor() for number in range(actors.GetNumberOfItems())]
+    assert (0.25, 0.5, 1.0) in colours
+
+
+def test_text_is_typed_in_the_window(renderer: vmtkscripts.vmtkRenderer) -> None:
+    answers: list[str] = []
+    pressed: list[str] = []
+    renderer.Window.on_key = lambda symbol, _: not pressed.append(symbol)
+    renderer.PromptAsync("How wide? ", answers.append)
+    for symbol, character in (("1", "1"), ("KP_5", "5"), ("x", "x"), ("BackSpace", "\b"), ("Shift_L", "")):
+        renderer.Window.on_key(symbol, character)
+    assert (renderer.TextInputMode, renderer.CurrentTextInput, answers, pressed) == (1, "15", [], [])
+    renderer.Window.on_key("Escape", "\x1b")
+    renderer.Window.on_key("w", "w")
+    renderer.Window.on_key("Escape", "\x1b")
+    assert pressed == ["w"]
+    renderer.Window.on_key("Return", "\r")
+    assert (renderer.TextInputMode, answers) == (0, ["15"])
+    renderer.Window.on_key("u", "u")
+    assert pressed == ["w", "u"]
+
+
+def test_without_a_display_a_script_keeps_its_input(renderer: vmtkscripts.vmtkRenderer) -> None:
+    script = vmtkscripts.vmtkImageInitialization()
+    before = script.InputStream
+    renderer.RegisterScript(script)
+    assert script.InputStream is before
+    with pytest.raises(mitk.DisplayError, match="needs a display"):
+        renderer.EnterTextInputMode()

@@ -387,3 +387,51 @@ def test_an_exception_behind_a_key_comes_out_of_the_window(screen, tube, saves) 
         sleep(0.3)
     assert process.wait(30) == 1
     assert (tube / "err.txt").read_text().endswith("ZeroDivisionError: division by zero\n")
+
+
+ASKING = """
+from mitk_rs.vmtk import pypes, vmtkscripts
+
+renderer = vmtkscripts.vmtkRenderer()
+renderer.Initialize()
+script = pypes.pypeScript()
+renderer.RegisterScript(script)
+print("ready", flush=True)
+print("answer", script.InputText("How wide? ", str.isdigit), flush=True)
+renderer.PromptAsync("Name: ", lambda name: print("name", name, flush=True))
+renderer.Render()
+renderer.Deallocate()
+"""
+
+
+def test_a_script_with_a_renderer_asks_in_the_window(screen, tube, saves) -> None:
+    with (tube / "out.txt").open("w") as out, (tube / "err.txt").open("w") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-c", ASKING], env=screen.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
+
+    def hears(text: str) -> None:
+        for _ in range(450):
+            if text in (tube / "out.txt").read_text():
+                return
+            assert process.poll() is None, (tube / "err.txt").read_text()
+            sleep(0.1)
+        raise AssertionError(f"{text} does not come")
+
+    screen.do("mousemove", 300, 300)
+    hears("ready")
+    hears("How wide? ")
+    screen.settled()
+    screen.type("wide")
+    for _ in range(450):
+        if (tube / "out.txt").read_text().count("How wide? ") == 2:
+            break
+        sleep(0.1)
+    screen.settled()
+    screen.type("12")
+    hears("answer 12\n")
+    screen.settled()
+    screen.type("Ada L.")
+    hears("name Ada L.\n")
+    assert process.wait(30) == 0
+    assert (tube / "err.txt").read_text() == ""

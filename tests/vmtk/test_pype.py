@@ -174,6 +174,12 @@ def test_an_unknown_script_is_named_with_the_nearest() -> None:
         run("vmtkimagereadr")
 
 
+def test_the_usage_of_a_pype_is_vmtks() -> None:
+    usage = pypes.Pype().GetUsageString()
+    assert usage.startswith("Usage: pype --nolog --noauto --query firstScriptName -scriptOptionName scriptOptionValue ")
+    assert usage.endswith(" -id 2 --pipe thirdScriptName -scriptOptionName @secondScriptName-2.scriptOptionName")
+
+
 def test_errors_are_runtime_errors_and_never_end_the_host() -> None:
     with pytest.raises(RuntimeError, match="no Image"):
         pypes.PypeRun("vmtkimageinitialization -interactive 0 --nolog")

@@ -13,7 +13,7 @@ import SimpleITK
 
 import mitk_rs
 from mitk_rs.errors import RequestError
-from mitk_rs.vmtk import SCRIPTS, pypes, vmtkscripts
+from mitk_rs.vmtk import SCRIPTS, make_script, pypes, vmtkscripts
 from mitk_rs.vmtk.conversion import frame_of
 
 
@@ -282,3 +282,85 @@ def test_surfaces_are_written_in_every_format(voxels: np.ndarray, tmp_path: Path
     reader.Execute()
     assert reader.Surface.GetNumberOfPolys() == cubes.Surface.GetNumberOfPolys()
     assert np.allclose(reader.Surface.GetBounds(), cubes.Surface.GetBounds(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("axial", "LPS"), ("coronal", "LIP"), ("sagittal", "PIR")])
+@pytest.mark.parametrize("stored", ["RAI", "SAR", "PIR"])
+def test_the_reader_turns_the_axes_and_keeps_each_voxel_in_its_place(
+    tmp_path: Path, stored: str, wanted: str, code: str
+) -> None:
+    image = SimpleITK.GetImageFromArray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    image.SetSpacing((1.0, 2.0, 3.0))
+    image.SetOrigin((-7.0, 8.0, 9.0))
+    SimpleITK.WriteImage(SimpleITK.DICOMOrient(image, stored), str(tmp_path / "a.mha"))
+    reader = vmtkscripts.vmtkImageReader()
+    reader.LogOn, reader.InputFileName, reader.DesiredOrientation = 0, str(tmp_path / "a.mha"), wanted
+    reader.Execute()
+    to_voxels = np.array(reader.RasToIjkMatrixCoefficients).reshape(4, 4)
+    columns = np.diag([-1, -1, 1]) @ np.linalg.inv(to_voxels)[:3, :3]
+    # Left, back and head are the positive directions of the world; a code names where each axis points to.
+    signs = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "S": (2, 1), "I": (2, -1)}
+    for column, letter in zip(columns.T, code, strict=True):
+        axis, sign = signs[letter]
+        assert np.argmax(np.abs(column)) == axis
+        assert np.sign(column[axis]) == sign
+    for index in np.ndindex(*reader.Image.GetDimensions()):
+        ras = np.linalg.inv(to_voxels) @ (*index, 1)
+        at = image.TransformPhysicalPointToIndex((-ras[0], -ras[1], ras[2]))
+        assert reader.Image.GetScalarComponentAsDouble(*index, 0) == image.GetPixel(at)
+
+
+def test_an_orientation_is_for_formats_that_have_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mitk_rs.Image(np.zeros((2, 3, 4), np.uint8)).save(tmp_path / "a.vti")
+    pypes.PypeRun(f"vmtkimagereader -ifile {tmp_path}/a.vti -orientation coronal --nolog")
+    assert "-orientation coronal has no effect: vtkxml files have none" in caplog.text
+
+
+def test_the_contour_filter_is_vtks(voxels: np.ndarray) -> None:
+    from vtkmodules.vtkFiltersCore import vtkContourFilter
+
+    image = mitk_rs.Image(voxels.astype(np.float32), spacing=(0.5, 1.0, 2.0)).to_vtk()
+    peer = vtkContourFilter()
+    peer.SetInputData(image)
+    peer.SetValue(0, 100.5)
+    peer.Update()
+    script = vmtkscripts.vmtkMarchingCubes()
+    script.LogOn, script.Image, script.Level, script.UseContourFilter = 0, image, 100.5, 1
+    script.Execute()
+    made, wanted = script.Surface, peer.GetOutput()
+    assert made.GetNumberOfPoints() == wanted.GetNumberOfPoints() > 0
+    points = [[surface.GetPoint(number) for number in range(surface.GetNumberOfPoints())] for surface in (made, wanted)]
+    assert points[0] == points[1]
+
+
+def test_a_level_line_of_a_picture_is_cut_with_the_contour_filter() -> None:
+    rows, columns = np.mgrid[:9, :9]
+    script = vmtkscripts.vmtkMarchingCubes()
+    script.LogOn, script.Level, script.UseContourFilter = 0, 3.0, 1
+    script.Image = np.hypot(rows - 4, columns - 4)[np.newaxis].astype(np.float32)
+    script.Execute()
+    assert script.Surface.GetNumberOfLines() > 8
+    assert script.Surface.GetNumberOfPolys() == 0
+
+
+def test_images_of_further_libraries_are_taken_and_files_are_not(voxels: np.ndarray) -> None:
+    import nibabel
+
+    peer = nibabel.Nifti1Image(voxels.T.astype(np.float32), np.eye(4))
+    assert np.array_equal(initialized(peer, **THRESHOLD).InitialLevelSets.array, expected(voxels))
+    with pytest.raises(RequestError, match="an image of type str is not understood"):
+        initialized("scan.mha", **THRESHOLD)
+
+
+def test_the_tables_offer_what_the_scripts_can_do() -> None:
+    from mitk_rs.vmtk.scripts import image_files, surfaces, viewers
+
+    def offered(name: str, option: str) -> set[str]:
+        member = make_script(name).input_member(option)
+        assert member is not None
+        return set(member.GetRangeEnumeration())
+
+    assert offered("vmtkimagereader", "scalartype") == set(image_files.SCALAR_TYPES)
+    assert offered("vmtksurfaceviewer", "colormap") == set(viewers.MAPS)
+    assert offered("vmtksurfacewriter", "f") == set(surfaces._TITLES)
+    assert offered("vmtkimagewriter", "f") - {"meta"} == set(image_files._WRITE_TITLES)

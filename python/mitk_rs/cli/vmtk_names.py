@@ -41,10 +41,13 @@ Scripts: """
 
 _INSTALL_HELP = """usage: mitk-rs install-vmtk-names DIR [--force]
 
-Make a launcher in DIR for every script name of VMTK that mitk-rs has, so that shell loops written for VMTK run with
-DIR on the PATH. Files in DIR that are something else are not replaced without --force.
+Make a launcher in DIR for every script name of VMTK that mitk-rs has, and for vmtk and pyperun, which run a pype, so
+that shell loops written for VMTK run with DIR on the PATH. Files in DIR that are something else are not replaced
+without --force.
 """
 _MARK = "launcher made by mitk-rs install-vmtk-names"
+# Name of a launcher and the command that it runs.
+_LAUNCHERS = {**{name: name for name in SCRIPTS}, "vmtk": "pype", "pyperun": "pype"}
 
 
 def run(words: Sequence[str]) -> int:
@@ -190,11 +193,11 @@ def _install(words: Sequence[str]) -> int:
     folder = Path(names[0])
     if not folder.is_dir():
         raise FileWriteError(f"{folder} is not a folder")
-    paths = {name: folder / (f"{name}.cmd" if os.name == "nt" else name) for name in SCRIPTS}
+    paths = {name: folder / (f"{name}.cmd" if os.name == "nt" else name) for name in _LAUNCHERS}
     if "--force" not in words:
         _refuse_foreign(list(paths.values()))
     for name, path in paths.items():
-        _write_launcher(name, path)
+        _write_launcher(_LAUNCHERS[name], path)
         sys.stdout.write(f"{path}\n")
     return ExitCode.OK
 
@@ -206,14 +209,14 @@ def _refuse_foreign(paths: list[Path]) -> None:
         raise FileWriteError(f"{foreign[0].parent} holds other programs of these names: {text}; --force replaces them")
 
 
-def _write_launcher(name: str, path: Path) -> None:
+def _write_launcher(command: str, path: Path) -> None:
     from mitk_rs.io.atomic import atomic_output
 
     if os.name == "nt":
-        text = f'@rem {_MARK}\n@"{sys.executable}" -m mitk_rs.cli.main {name} %*\n'
+        text = f'@rem {_MARK}\n@"{sys.executable}" -m mitk_rs.cli.main {command} %*\n'
     else:
         quoted = sys.executable.replace("'", "'\\''")
-        text = f"#!/bin/sh\n# {_MARK}\nexec '{quoted}' -m mitk_rs.cli.main {name} \"$@\"\n"
+        text = f"#!/bin/sh\n# {_MARK}\nexec '{quoted}' -m mitk_rs.cli.main {command} \"$@\"\n"
     with atomic_output(path) as temporary:
         temporary.write_text(text)
         temporary.chmod(0o755)

@@ -10,7 +10,7 @@ from mitk_rs.io.convert import image_of, record_of
 from mitk_rs.io.formats import lies_in_plane
 from mitk_rs.io.simpleitk import describe, record_to_sitk, sitk_to_record
 
-__all__ = ["from_image", "to_image"]
+__all__ = ["from_image", "oriented", "to_image"]
 
 
 def from_image(image: Image) -> Any:
@@ -27,3 +27,18 @@ def from_image(image: Image) -> Any:
 def to_image(peer: Any) -> Image:
     """Copy a SimpleITK image with geometry and text entries."""
     return image_of(sitk_to_record(peer))
+
+
+def oriented(image: Image, code: str) -> Image:
+    """Permute and reverse the axes so that they point as near as can be to ``code``; each voxel keeps its place.
+
+    Parameters
+    ----------
+    image
+        A 3-D image.
+    code
+        Three letters such as ``LPS``: x to the left, y to the back, z to the head.
+    """
+    import SimpleITK as sitk
+
+    return to_image(sitk.DICOMOrient(from_image(image), code))

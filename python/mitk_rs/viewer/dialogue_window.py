@@ -15,13 +15,12 @@ from typing import Any
 from mitk_rs.viewer.dialogue import Dialogue, Index, RefusalError
 from mitk_rs.viewer.planes import ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers, SurfaceShape
-from mitk_rs.viewer.window import ViewerWindow
+from mitk_rs.viewer.window import RETURN_KEYS, ViewerWindow, typed
 
 __all__ = ["DialogueWindow"]
 
 _RESULT = ((0.9, 0.3, 0.2), 0.5)
 _MERGED = ((0.3, 0.8, 0.4), 0.5)
-_RETURN = ("Return", "KP_Enter")
 _COLUMNS = 72
 
 
@@ -124,15 +123,12 @@ class DialogueWindow:
         return symbol == "q"
 
     def _text_key(self, symbol: str, character: str) -> None:
-        if symbol in _RETURN:
+        if symbol in RETURN_KEYS:
             text, self._typed = self._typed, ""
             self._log(f"{text}\n")
             self._do(lambda: self._dialogue.answer(text))
-        elif symbol == "BackSpace":
-            self._typed = self._typed[:-1]
-            self._refresh()
-        elif character.isprintable() and character:
-            self._typed += character
+        else:
+            self._typed = typed(self._typed, symbol, character)
             self._refresh()
 
     def _do(self, action: Callable[[], None]) -> None:

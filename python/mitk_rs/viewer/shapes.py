@@ -15,9 +15,9 @@ _SEED_PART = 0.01
 
 
 class SeedMarkers:
-    """Red spheres at seeds, 1 % of the image's diagonal in diameter."""
+    """Spheres at seeds, 1 % of the image's diagonal in diameter; red unless ``colour`` says otherwise."""
 
-    def __init__(self, window: ViewerWindow, diagonal: float) -> None:
+    def __init__(self, window: ViewerWindow, diagonal: float, *, colour: Sequence[float] = _SEED_COLOUR) -> None:
         self._window = window
         self.points: Any = vtk("vtkCommonDataModel").vtkPolyData()
         glyphs = vtk("vtkFiltersCore").vtkGlyph3D()
@@ -26,7 +26,7 @@ class SeedMarkers:
         glyphs.SetSourceConnection(sphere.GetOutputPort())
         glyphs.SetScaleModeToDataScalingOff()
         glyphs.SetScaleFactor(diagonal * _SEED_PART)
-        self._actor = _actor(window, glyphs.GetOutputPort(), _SEED_COLOUR)
+        self._actor = _actor(window, glyphs.GetOutputPort(), colour)
         self.show(())
 
     def show(self, positions: Sequence[Sequence[float]]) -> None:
@@ -62,7 +62,7 @@ class SurfaceShape:
         self._window.renderer.RemoveActor(self.actor)
 
 
-def _actor(window: ViewerWindow, port: Any, colour: tuple[float, float, float]) -> Any:
+def _actor(window: ViewerWindow, port: Any, colour: Sequence[float]) -> Any:
     mapper = vtk("vtkRenderingCore").vtkPolyDataMapper()
     mapper.SetInputConnection(port)
     mapper.ScalarVisibilityOff()

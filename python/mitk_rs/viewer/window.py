@@ -21,12 +21,20 @@ from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.vtk_messages import vtk_messages
 from mitk_rs.viewer.display import has_display, require_display
 
-__all__ = ["ViewerWindow"]
+__all__ = ["RETURN_KEYS", "ViewerWindow", "typed"]
 
 Callback = Callable[[], object]
+RETURN_KEYS = ("Return", "KP_Enter")
 _LEFT, _CENTRED = 0, 1
 _FIRST = 10.0
 _TIMER_MILLISECONDS = 50
+
+
+def typed(text: str, symbol: str, character: str) -> str:
+    """A typed text after one more key: a character is added, BackSpace takes the last one away."""
+    if symbol == "BackSpace":
+        return text[:-1]
+    return text + character if character and character.isprintable() else text
 
 
 class ViewerWindow:

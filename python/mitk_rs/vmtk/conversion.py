@@ -21,6 +21,7 @@ Files of VTK's formats keep their extent and all their arrays; all others are re
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -193,42 +194,26 @@ def _is_simpleitk(image: Any) -> bool:
 
 def _as_ours(image: Any) -> Any:
     from mitk_rs.image import Image
+    from mitk_rs.interop import from_any
 
     if isinstance(image, Image):
         return image
-    if _is_simpleitk(image):
-        return _from_simpleitk(image)
-    if isinstance(image, np.ndarray):
-        return Image(image)
     if isinstance(image, tuple) and len(image) in (2, 3) and isinstance(image[0], np.ndarray):
         return Image(image[0], **dict(zip(("spacing", "origin"), image[1:], strict=False)))
-    raise RequestError(
-        f"an image of type {type(image).__name__} is not understood; "
-        "allowed: vtkImageData, mitk_rs.Image, SimpleITK.Image, NumPy array, (array, spacing[, origin])"
-    )
-
-
-def _from_simpleitk(image: Any) -> Any:
-    from mitk_rs.io.convert import image_of
-    from mitk_rs.io.simpleitk import sitk_to_record
-
-    return image_of(sitk_to_record(image))
-
-
-def _to_simpleitk(image: Any) -> Any:
-    from mitk_rs.io.convert import record_of
-    from mitk_rs.io.simpleitk import record_to_sitk
-
-    return record_to_sitk(record_of(image))
+    try:
+        # A file is read by a reader script, which knows its frame.
+        return from_any(object() if isinstance(image, str | bytes | os.PathLike) else image)
+    except TypeError:
+        raise RequestError(
+            f"an image of type {type(image).__name__} is not understood; allowed: vtkImageData, mitk_rs.Image, "
+            "SimpleITK.Image, NumPy array, (array, spacing[, origin]), and what mitk_rs.Image.from_any takes"
+        ) from None
 
 
 def _to_vtk(image: Any) -> Any:
-    from mitk_rs.io.convert import record_of
-    from mitk_rs.io.vtk import record_to_image_data
-
     if image.time_steps > 1:
         raise RequestError(f"the image has {image.time_steps} time steps; scripts take one")
-    return record_to_image_data(record_of(image))
+    return image.to_vtk()
 
 
 def as_image(image: Any, place: Placement | None = None) -> Any:
@@ -260,7 +245,7 @@ def give_back(made: Any, like: Any) -> Any:
         return made
     ours = as_image(made, placement(made, "physical", itk_format=True))
     if _is_simpleitk(like):
-        return _to_simpleitk(ours)
+        return ours.to_simpleitk()
     if isinstance(like, np.ndarray):
         return ours.as_numpy(time_step=0)
     if isinstance(like, tuple):
@@ -300,8 +285,11 @@ def is_vtk_format(name: str) -> bool:
     return full_suffix(name).lower() in _VTK_SUFFIXES
 
 
-def read_image(name: str) -> Any:
+def read_image(name: str, orientation: str = "") -> Any:
     """Read a file (or a folder with a DICOM series) as ``vtkImageData``.
+
+    ``orientation`` says where the axes of the voxels have to point (``LPS``: left, posterior, superior); they are
+    permuted and reversed so that each voxel keeps its place. VTK's formats stay as they are.
 
     Raises
     ------
@@ -315,7 +303,12 @@ def read_image(name: str) -> Any:
         return read_image_data(checks.check_path(name))
     from mitk_rs.io import read_image as read
 
-    return as_working(read(name))
+    image = read(name)
+    if orientation:
+        from mitk_rs.interop.simpleitk import oriented
+
+        image = oriented(image, orientation)
+    return as_working(image)
 
 
 def resolved_geometry(geometry: str, *, itk_format: bool) -> str:

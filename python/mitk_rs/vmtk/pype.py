@@ -98,9 +98,11 @@ def label(source: Source) -> str:
 
 # Running
 
+# What VMTK prints; --query lists nothing there. `mitk-rs pype --help` says more.
 _USAGE = (
-    "Usage: mitk-rs pype [--nolog] [--noauto] [--json] [--threads N] SCRIPT -option value ... "
-    "--pipe SCRIPT -option @SCRIPT.option -id ID --pipe SCRIPT -option @SCRIPT-ID.option"
+    "Usage: pype --nolog --noauto --query firstScriptName -scriptOptionName scriptOptionValue "
+    "--pipe secondScriptName -scriptOptionName scriptOptionValue -scriptOptionName @firstScriptName.scriptOptionName "
+    "-id 2 --pipe thirdScriptName -scriptOptionName @secondScriptName-2.scriptOptionName"
 )
 
 

@@ -26,6 +26,7 @@ from mitk_rs.vmtk.conversion import (
     attach,
     frame_of,
     geometry_note,
+    is_vtk_format,
     read_image,
     write_image,
 )
@@ -54,6 +55,8 @@ _READ_FORMATS = {
     ".png": "png",
 }
 _READ_TITLES = {"vtkxml": "VTK XML image", "vtk": "VTK image", "raw": "RAW image"}
+# Where the axes of the voxels point to: L(eft), P(osterior), S(uperior), ...
+_ORIENTATIONS = {"native": "", "axial": "LPS", "coronal": "LIP", "sagittal": "PIR"}
 _IDENTITY = [float(value) for value in np.eye(4).ravel()]
 
 
@@ -79,6 +82,7 @@ class vmtkImageReader(pypeScript):
     DataExtent: list[int]
     DataSpacing: list[float]
     DataOrigin: list[float]
+    DesiredOrientation: str
     DataByteOrder: str
     DataScalarType: str
     HeaderSize: int
@@ -123,7 +127,7 @@ class vmtkImageReader(pypeScript):
         if not Path(self.InputDirectoryName).is_dir():
             raise FileError(f"-d {self.InputDirectoryName}: no such folder")
         self.PrintLog("Reading DICOM directory.")
-        return read_image(self.InputDirectoryName)
+        return read_image(self.InputDirectoryName, _ORIENTATIONS[self.DesiredOrientation])
 
     def _read_file(self) -> Any:
         guessed = _READ_FORMATS.get(full_suffix(self.InputFileName).lower(), "") if self.GuessFormat else ""
@@ -134,7 +138,12 @@ class vmtkImageReader(pypeScript):
             return self._read_raw()
         if self.Format and guessed and self.Format != guessed:
             raise RequestError(f"-f {self.Format} does not fit {self.InputFileName}, whose ending says {guessed}")
-        return read_image(self.InputFileName)
+        code = _ORIENTATIONS[self.DesiredOrientation]
+        if code and is_vtk_format(self.InputFileName):
+            self.PrintWarning(
+                f"-orientation {self.DesiredOrientation} has no effect: {guessed or chosen} files have none"
+            )
+        return read_image(self.InputFileName, code)
 
     def _read_raw(self) -> Any:
         return read_raw(

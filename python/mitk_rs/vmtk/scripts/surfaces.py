@@ -19,7 +19,10 @@ __all__ = ["vmtkMarchingCubes", "vmtkSurfaceReader", "vmtkSurfaceWriter", "write
 
 
 class vmtkMarchingCubes(pypeScript):
-    """Make an isosurface (VMTK's ``vmtkMarchingCubes``), in VMTK's frame, open at the ends of the image."""
+    """Make an isosurface (VMTK's ``vmtkMarchingCubes``), in VMTK's frame, open at the ends of the image.
+
+    With ``UseContourFilter`` it is what ``vtkContourFilter`` makes: in a 2-D image it consists of lines.
+    """
 
     Table = tables.MARCHING_CUBES
     Image: Any
@@ -27,6 +30,7 @@ class vmtkMarchingCubes(pypeScript):
     ArrayName: str
     Level: float
     Connectivity: int
+    UseContourFilter: int
 
     def Execute(self) -> None:
         """Make the surface.
@@ -41,7 +45,9 @@ class vmtkMarchingCubes(pypeScript):
         if self.Image is None:
             self.PrintError("Error: no Image.")
         image = select_array(as_working(self.Image), self.ArrayName)
-        surface = extract_surface(as_image(image), level=self.Level)
+        surface = (
+            _contour(image, self.Level) if self.UseContourFilter else extract_surface(as_image(image), level=self.Level)
+        )
         if surface.GetNumberOfPoints() == 0:
             low, high = image.GetScalarRange()
             self.PrintWarning(f"the surface is empty: no value of {self.Level:g} within {low:g} to {high:g}")
@@ -49,6 +55,14 @@ class vmtkMarchingCubes(pypeScript):
             surface = _largest_piece(surface)
         attach(surface, frame_of(image))
         self.Surface = surface
+
+
+def _contour(image: Any, level: float) -> Any:
+    contour = vtk("vtkFiltersCore").vtkContourFilter()
+    contour.SetInputData(image)
+    contour.SetValue(0, level)
+    contour.Update()
+    return contour.GetOutput()
 
 
 def _largest_piece(surface: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
-from mitk_rs.viewer.display import require_display
+from mitk_rs.viewer.display import has_display, require_display
 from mitk_rs.viewer.planes import ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers
-from mitk_rs.viewer.window import ViewerWindow
+from mitk_rs.viewer.window import RETURN_KEYS, ViewerWindow, typed
 from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import as_working, attach, frame_of, select_array
 from mitk_rs.vmtk.script import pypeScript
@@ -22,6 +22,7 @@ __all__ = [
     "vmtkImageSeeder",
     "vmtkImageViewer",
     "vmtkRenderer",
+    "vmtkRendererInputStream",
     "vmtkSurfaceViewer",
 ]
 
@@ -76,6 +77,12 @@ class vmtkRenderer(pypeScript):
         The :class:`mitk_rs.viewer.window.ViewerWindow`, after :meth:`Initialize`.
     Renderer, RenderWindow, RenderWindowInteractor
         Its VTK objects.
+    UseRendererInputStream
+        Whether :meth:`RegisterScript` lets a script ask its questions in the window.
+    TextInputQuery, CurrentTextInput
+        The question in the window, and what has been typed; :meth:`EnterTextInputMode` starts the typing.
+    ExitAfterTextInputMode
+        Whether the end of the typing ends :meth:`Render` as well.
     """
 
     Table = tables.RENDERER
@@ -95,6 +102,13 @@ class vmtkRenderer(pypeScript):
         self.Renderer: Any = None
         self.RenderWindow: Any = None
         self.RenderWindowInteractor: Any = None
+        self.UseRendererInputStream = True
+        self.TextInputMode = 0
+        self.TextInputQuery: str | None = None
+        self.CurrentTextInput: str | None = None
+        self.ExitAfterTextInputMode = True
+        self.ExitTextInputCallback: Callable[[str], object] | None = None
+        self._other_keys: Callable[[str, str], bool] | None = None
 
     def Initialize(self) -> None:
         """Open the window, unless it is open; off screen where there is no display.
@@ -138,8 +152,66 @@ class vmtkRenderer(pypeScript):
             self.Window.unbind(key)
 
     def RegisterScript(self, script: pypeScript) -> None:
-        """Make sure that the window is open for a script that is going to use it."""
+        """Open the window for a script, which from now on asks its questions there if there is a display."""
         self.Initialize()
+        if self.UseRendererInputStream and has_display():
+            script.InputStream = vmtkRendererInputStream(self)
+
+    # Questions in the window
+
+    def PromptAsync(self, queryText: str, callback: Callable[[str], object]) -> None:
+        """Ask in the window without waiting; ``callback`` gets the answer while :meth:`Render` takes events."""
+        self.TextInputQuery, self.ExitTextInputCallback = queryText, callback
+        self.EnterTextInputMode(interactive=0)
+
+    def EnterTextInputMode(self, interactive: int = 1) -> None:
+        """Take keys as text, up to Return; with ``interactive`` wait for it.
+
+        Raises
+        ------
+        DisplayError
+            There is no display to wait at.
+        """
+        self.Initialize()
+        assert self.Window is not None
+        self.CurrentTextInput, self.TextInputMode = "", 1
+        # The keys of whoever shows something in the window come back with the answer.
+        self._other_keys, self.Window.on_key = self.Window.on_key, self._type
+        self.UpdateTextInput()
+        self.Render(interactive)
+
+    def ExitTextInputMode(self) -> None:
+        """End the typing and hand the answer over."""
+        assert self.Window is not None
+        self.TextInputMode, self.Window.on_key = 0, self._other_keys
+        self.Window.show_prompt("")
+        self.Window.render()
+        callback, self.ExitTextInputCallback = self.ExitTextInputCallback, None
+        if callback is not None:
+            callback(self.CurrentTextInput or "")
+        if self.ExitAfterTextInputMode:
+            self.Window.stop()
+
+    def UpdateTextInput(self) -> None:
+        """Show the question and what has been typed."""
+        self.Initialize()
+        assert self.Window is not None
+        shown = "" if self.CurrentTextInput is None else f"{self.CurrentTextInput}_"
+        self.Window.show_prompt(f"{self.TextInputQuery}{shown}" if self.TextInputQuery else "")
+        self.Window.render()
+
+    def _type(self, symbol: str, character: str) -> bool:
+        """Escape stops the typing, so that keys have their usual meaning, and starts it again."""
+        if symbol == "Escape":
+            self.TextInputMode = 1 - self.TextInputMode
+        elif not self.TextInputMode:
+            return self._other_keys is not None and self._other_keys(symbol, character)
+        elif symbol in RETURN_KEYS:
+            self.ExitTextInputMode()
+        else:
+            self.CurrentTextInput = typed(self.CurrentTextInput or "", symbol, character)
+            self.UpdateTextInput()
+        return True
 
     def Render(self, interactive: int = 1) -> None:
         """Draw; with ``interactive`` take events until ``q``."""
@@ -161,6 +233,26 @@ class vmtkRenderer(pypeScript):
         self.Window = self.Renderer = self.RenderWindow = self.RenderWindowInteractor = None
 
 
+class vmtkRendererInputStream:
+    """Input of scripts that ask in the window of a renderer (VMTK's ``vmtkRendererInputStream``)."""
+
+    def __init__(self, renderer: vmtkRenderer) -> None:
+        self.renderer = renderer
+
+    def prompt(self, text: str, info: bool = False) -> None:  # noqa: FBT001, FBT002 - VMTK's signature
+        """Show a question, or a message, in the window."""
+        self.renderer.TextInputQuery, self.renderer.CurrentTextInput = text, None
+        self.renderer.UpdateTextInput()
+
+    def readline(self) -> str:
+        """Wait for an answer; empty, as at the end of a file, when the window is closed instead."""
+        self.renderer.EnterTextInputMode()
+        if self.renderer.TextInputMode:
+            self.renderer.TextInputMode = 0
+            return ""
+        return f"{self.renderer.CurrentTextInput}\n"
+
+
 # Images
 
 
@@ -173,6 +265,9 @@ class vmtkImageViewer(ViewingScript):
     Margins: int
     TextureInterpolation: int
     ContinuousCursor: int
+    DisplayPlaneWidgetX: int
+    DisplayPlaneWidgetY: int
+    DisplayPlaneWidgetZ: int
     PlaneWidgetX: Any
     PlaneWidgetY: Any
     PlaneWidgetZ: Any
@@ -182,9 +277,12 @@ class vmtkImageViewer(ViewingScript):
         image = self.working_image(self.ArrayName)
         window = self.open_window()
         planes = ImagePlanes(window, image, interpolate=bool(self.TextureInterpolation), margins=bool(self.Margins))
-        for widget in planes.widgets:
+        displayed = (self.DisplayPlaneWidgetX, self.DisplayPlaneWidgetY, self.DisplayPlaneWidgetZ)
+        for widget, shown in zip(planes.widgets, displayed, strict=True):
             widget.SetUseContinuousCursor(self.ContinuousCursor)
             widget.SetDisplayText(self.vmtkRenderer.Annotations)
+            if not shown:
+                widget.Off()
         if self.WindowLevel[0]:
             planes.set_window_level(*self.WindowLevel)
         self.PlaneWidgetX, self.PlaneWidgetY, self.PlaneWidgetZ = planes.widgets
@@ -221,6 +319,7 @@ class vmtkImageSeeder(ViewingScript):
     ArrayName: str
     TextureInterpolation: int
     KeepSeeds: int
+    SeedRGBColor: list[float]
     Seeds: Any
 
     def __init__(self) -> None:
@@ -237,7 +336,7 @@ class vmtkImageSeeder(ViewingScript):
         """Show the slices and, with ``Display``, collect Ctrl+clicks until ``q``; ``u`` takes the last seed away."""
         image = self.working_image(self.ArrayName)
         window = self.open_window()
-        markers = SeedMarkers(window, image.GetLength())
+        markers = SeedMarkers(window, image.GetLength(), colour=self.SeedRGBColor)
 
         def refresh() -> None:
             markers.show([_position(image, index) for index in self.SeedIndices])
