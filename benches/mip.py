@@ -21,8 +21,7 @@ import numpy as np
 import mitk_rs as mitk
 import table
 from mitk_rs.projection.camera import aim
-from mitk_rs.projection.render import Volume, _kept
-from mitk_rs.projection.views import Camera
+from mitk_rs.projection.rays import Camera, Volume, _kept
 
 TITLE = "Projections"
 HEADER = ("case", "threads", "mitk_rs", "peer", "ratio", "promised")

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mitk_rs as mitk
-from mitk_rs.projection.axes import Options
+from mitk_rs.projection.axis import Options
 from mitk_rs.projection.camera import aim
-from mitk_rs.projection.render import Volume, _kept
-from mitk_rs.projection.views import Camera, turning
+from mitk_rs.projection.rays import Camera, Volume, _kept, turning
 
 pytestmark = pytest.mark.usefixtures("many_threads")
 

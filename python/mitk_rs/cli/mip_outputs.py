@@ -81,7 +81,7 @@ def _view(args: Namespace, image: Image) -> list[Any]:
         drawn = _drawn_over(args, image)
         return [view_picture(image, camera, shades=shades, depth=depth, time_step=args.time_step, **drawn)]
     if args.output.lower().endswith(".npy"):
-        from mitk_rs.projection.render import Volume
+        from mitk_rs.projection.rays import Volume
 
         values, depths = camera.cast(Volume(image, args.time_step), depth=depth)
         return [values if depths is None else depths]
@@ -90,7 +90,7 @@ def _view(args: Namespace, image: Image) -> list[Any]:
 
 def _camera(args: Namespace, **changes: Any) -> Any:
     from mitk_rs.projection import Camera
-    from mitk_rs.projection.axes import Options
+    from mitk_rs.projection.axis import Options
 
     names = ("azimuth", "elevation", "roll", "direction", "up", "size", "perspective", "zoom", "sample_distance")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -121,8 +121,7 @@ def _shades(args: Namespace, **changes: Any) -> Any:
 
 def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -> list[dict[str, Any]]:
     from mitk_rs.projection import view_picture, write_animation, write_picture
-    from mitk_rs.projection.render import turn_window
-    from mitk_rs.projection.views import turning
+    from mitk_rs.projection.rays import turn_window, turning
 
     angles = [(args.azimuth or 0.0) + 360.0 * i / args.spin for i in range(args.spin)]
     cameras = turning([_camera(args, azimuth=angle) for angle in angles], image, args.time_step)
@@ -172,7 +171,7 @@ def _write(result: Any, path: str) -> dict[str, Any]:
         height, width = result.pixels.shape[:2]
         return {"path": path, "size": [width, height], "mm_per_pixel": result.mm, "sides": result.view.letters}
     if not hasattr(result, "save"):
-        from mitk_rs.projection.files import write_array
+        from mitk_rs.projection.picture import write_array
 
         write_array(result, path)
     else:

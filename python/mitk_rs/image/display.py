@@ -49,7 +49,7 @@ class Display(Spatial, Voxels):
             return None
         if len(self._known_layout()[1]) == 2:
             return png(mid_slices(self)[0])
-        from mitk_rs.projection.preview import preview
+        from mitk_rs.projection.drawing import preview
 
         return png(preview(self))
 

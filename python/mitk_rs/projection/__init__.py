@@ -5,12 +5,10 @@ look from any direction; ``axis_picture``, ``montage``, ``write_picture`` and ``
 look at.
 """
 
-from mitk_rs.projection.axes import KINDS, mip, project, project_all, slide
-from mitk_rs.projection.files import write_animation, write_picture
-from mitk_rs.projection.pictures import Picture, Shades, axis_picture
-from mitk_rs.projection.render import render_mip, render_spin
-from mitk_rs.projection.sheet import montage
-from mitk_rs.projection.views import Camera, view_image, view_picture
+from mitk_rs.projection.axis import KINDS, mip, project, project_all, slide
+from mitk_rs.projection.drawing import axis_picture, montage, view_picture
+from mitk_rs.projection.picture import Picture, Shades, write_animation, write_picture
+from mitk_rs.projection.rays import Camera, render_mip, render_spin, view_image
 
 __all__ = [
     "KINDS",

@@ -142,7 +142,7 @@ def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
     if hasattr(image, "GetDimensions"):
         return image, None
 
-    from mitk_rs.projection.render import Volume
+    from mitk_rs.projection.rays import Volume
 
     volume = Volume(image, time_step)
     step = time_step or 0

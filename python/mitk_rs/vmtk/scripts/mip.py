@@ -187,7 +187,7 @@ def write_mip(
         All processors where ``None``.
     """
     from mitk_rs.projection import render_mip
-    from mitk_rs.projection.files import write_array, write_picture
+    from mitk_rs.projection.picture import write_array, write_picture
 
     values = render_mip(
         as_image(image),

@@ -1,21 +1,193 @@
-"""Projections along an axis of the voxel grid, exact and at the speed of memory."""
+"""Projections along an axis of the voxel grid, exact and at the speed of memory.
+
+The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` gives one for each time step and component.
+"""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._volumes import read
 from mitk_rs.errors import RequestError, TimeStepError
-from mitk_rs.projection.geometry import place_projection
-from mitk_rs.projection.layout import AXES, Array, Stack, axis_number, slab_range
+from mitk_rs.projection.camera import plane_axes
 
-__all__ = ["KINDS", "Options", "mip", "project", "project_all", "slide"]
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+
+__all__ = [
+    "AXES",
+    "KINDS",
+    "Array",
+    "Options",
+    "Stack",
+    "axis_number",
+    "mip",
+    "place_projection",
+    "plane_axes",
+    "project",
+    "project_all",
+    "slab_range",
+    "slide",
+]
+
+Array = NDArray[Any]
+AXES = ("x", "y", "z", "t")
+
+
+def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> int:
+    """0 for x, 1 for y, 2 for z, 3 for t.
+
+    Raises
+    ------
+    RequestError
+        Neither a name nor a number of an axis.
+    """
+    if isinstance(axis, str) and axis.lower() in names:
+        return names.index(axis.lower())
+    if not isinstance(axis, str) and hasattr(axis, "__index__") and 0 <= axis.__index__() < len(names):
+        return axis.__index__()
+    raise RequestError(f"axis is {axis!r}: allowed are {', '.join(names)} or 0 to {len(names) - 1} for them")
+
+
+def slab_range(slab: Any, count: int) -> tuple[int, int]:
+    """First index and end of ``slab`` on an axis of ``count`` voxels; ``None`` is all of it.
+
+    Raises
+    ------
+    RequestError
+        Not two whole numbers, or not ``0 <= first < end <= count``.
+    """
+    if slab is None:
+        return 0, count
+    try:
+        first, end = (slab.start, slab.stop) if isinstance(slab, slice) else slab
+        first = 0 if first is None else first.__index__()
+        end = count if end is None else end.__index__()
+    except (TypeError, ValueError, AttributeError):
+        raise RequestError(f"slab is {slab!r}: expected two whole numbers (first, end), or a slice") from None
+    if not 0 <= first < end <= count:
+        raise RequestError(f"slab is {first}:{end}: allowed are 0 <= first < end <= {count}, the voxels along the axis")
+    return first, end
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An array seen as ``(t, z, y, x, c)``, and which of these axes it really has."""
+
+    array: Array
+    has_time: bool
+    has_components: bool
+
+    @classmethod
+    def of(cls, array: Array, *, components: bool) -> Stack:
+        """The stack of ``([t, ]z, y, x[, c])``.
+
+        Raises
+        ------
+        RequestError
+            A picture, which has no depth to project, or an empty array.
+        """
+        axes = array.ndim - components
+        if axes not in (3, 4):
+            extra = "[, c]" if components else ""
+            what = "2-D image" if axes == 2 else "array"
+            wanted = f"voxels (z, y, x{extra}) or (t, z, y, x{extra})"
+            raise RequestError(f"a projection needs {wanted}, got a {what} of shape {array.shape}")
+        if 0 in array.shape:
+            raise RequestError(f"there are no voxels: shape {array.shape}")
+        array = array if components else array[..., np.newaxis]
+        return cls(array if axes == 4 else array[np.newaxis], axes == 4, components)
+
+    def project(self, axis: int, compute: Callable[[Array, int], Array]) -> Array:
+        """``compute(volume, axis)`` for each time step and component, put together again."""
+        results = [self._project_frame(frame, axis, compute) for frame in self.array]
+        stacked = np.stack(results) if self.has_time else results[0]
+        return stacked if self.has_components else stacked[..., 0]
+
+    def _project_frame(self, frame: Array, axis: int, compute: Callable[[Array, int], Array]) -> Array:
+        count = frame.shape[-1]
+        if count > 1 and axis != 0 and frame.flags.c_contiguous:
+            # Components lie side by side like voxels: one long row is as fast as a scalar image.
+            z, y, x, _ = frame.shape
+            merged = compute(frame.reshape(z, y, x * count), axis)
+            return merged.reshape(*merged.shape[:-1], x, count)
+        single = [along_memory(frame[..., c], axis, compute) for c in range(count)]
+        return np.stack(single, axis=-1) if count > 1 else single[0][..., np.newaxis]
+
+    def project_time(self, compute: Callable[[Array, int], Array]) -> Array:
+        """``compute`` over the time steps of each voxel.
+
+        Raises
+        ------
+        RequestError
+            There is one time step only.
+        """
+        if not self.has_time:
+            raise RequestError("a projection over time needs an image with time steps")
+        _, z, y, x, count = self.array.shape
+        slices = [self.array[:, k].reshape(-1, y, x * count) for k in range(z)]
+        result = np.stack([compute(slice_, 2) for slice_ in slices]).reshape(z, y, x, count)
+        return result if self.has_components else result[..., 0]
+
+
+def along_memory(volume: Array, axis: int, compute: Callable[[Array, int], Array]) -> Array:
+    """``compute(volume, axis)`` with the axes in the order of memory, which the core reads fastest."""
+    order = sorted(range(3), key=lambda a: -abs(volume.strides[a]))
+    if order == [0, 1, 2]:
+        return compute(volume, axis)
+    position = order.index(2 - axis)
+    result = compute(volume.transpose(order), 2 - position)
+    if result.ndim == 3:
+        return result.transpose(np.argsort(order))
+    left = [a for a in order if a != 2 - axis]
+    return result if left[0] < left[1] else result.T
+
+
+def _plane(geometry: Any, axis: int, first: int, end: int) -> tuple[Array, Array, Array]:
+    """Spacing, origin and direction of the projection of ``first <= index < end``.
+
+    The picture lies in the middle of the slab and is as thick as it, as in ITK's projection filters. The third axis
+    is the projection axis, turned around where that keeps the handedness of the volume.
+    """
+    columns, rows = plane_axes(axis)
+    direction = np.asarray(geometry.direction, np.float64)
+    spacing = np.asarray(geometry.spacing, np.float64)
+    middle = (first + end - 1) / 2 * spacing[axis] * direction[:, axis]
+    third = direction[:, axis] * (-1.0 if axis == 1 else 1.0)
+    return (
+        np.array([spacing[columns], spacing[rows], spacing[axis] * (end - first)]),
+        np.asarray(geometry.origin, np.float64) + middle,
+        np.column_stack([direction[:, columns], direction[:, rows], third]),
+    )
+
+
+def place_projection(array: Array, source: Image, steps: list[int], axis: int, slab: tuple[int, int]) -> Image:
+    """The image of a projection of ``source``: 2-D, or 2-D + time as ``(t, 1, y, x)``."""
+    places = [_plane(source.get_geometry(step), axis, *slab) for step in steps]
+    components = source.components > 1
+    spacing, origin, direction = places[0]
+    image = source._like(array, spacing, origin, direction, components=components)
+    if len(steps) > 1:
+        image.time_geometry = _moved(image, source, places)
+    return image
+
+
+def _moved(image: Image, source: Image, places: list[tuple[Array, Array, Array]]) -> Any:
+    """The time geometry of ``source`` with a plane's geometry at each step."""
+    times = source.time_geometry.clone()
+    for step, (spacing, origin, direction) in enumerate(places):
+        geometry = image.get_geometry(step).clone()
+        geometry.direction, geometry.spacing, geometry.origin = direction, spacing, origin
+        times.set_geometry_for_time_step(geometry, step)
+    return times
+
 
 KINDS = ("max", "min", "mean", "sum", "std", "argmax", "argmin", "depth")
 

@@ -1,10 +1,11 @@
-"""Maximum intensity projections from any direction."""
+"""Maximum intensity projections from any direction, and what a camera sees of a volume."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,13 +15,20 @@ from mitk_rs import _core
 from mitk_rs._validation import check_kind, real_number, whole_number
 from mitk_rs._volumes import read
 from mitk_rs.errors import RequestError, TimeStepError
-from mitk_rs.projection.axes import Options, Progress
-from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of, turning_pixel
-from mitk_rs.projection.layout import Array
-from mitk_rs.projection.pictures import check_size
-from mitk_rs.projection.window import robust_range, to_grey, window_range
+from mitk_rs.projection.axis import Options, Progress
+from mitk_rs.projection.camera import Array, Gaze, Scene, aim, gaze, rays_of, turning_pixel
+from mitk_rs.projection.picture import check_size, robust_range, to_grey, window_range
 
-__all__ = ["Volume", "render_mip", "render_spin", "turn_window", "view_angle_of"]
+__all__ = [
+    "Camera",
+    "Volume",
+    "render_mip",
+    "render_spin",
+    "turn_window",
+    "turning",
+    "view_angle_of",
+    "view_image",
+]
 
 _TYPES = ("uint8", "uint16", "float32")
 
@@ -379,3 +387,97 @@ class Volume:
         depths = (start + distance * numbers.astype(np.float64)).astype(np.float32)
         depths[missed] = np.nan
         return values, depths
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where a view is taken from; see :func:`mitk_rs.render_mip` for each option."""
+
+    azimuth: float = 0.0
+    elevation: float = 0.0
+    roll: float = 0.0
+    direction: Sequence[float] | None = None
+    up: Sequence[float] | None = None
+    size: Sequence[int] | int = (512, 512)
+    perspective: bool | float = False
+    zoom: float = 1.0
+    mm: float | None = None
+    sample_distance: float | None = None
+    options: Options = field(default_factory=Options)
+
+    def gaze(self) -> Gaze:
+        """Directions of the picture."""
+        if self.direction is not None:
+            return gaze(self.direction, self.up, self.roll)
+        view = aim(self.azimuth, self.elevation, self.roll)
+        return view if self.up is None else gaze(view.forward.tolist(), self.up, self.roll)
+
+    def cast(self, volume: Volume, *, depth: bool = False) -> tuple[Array, Array | None]:
+        """Values and depths of a volume seen with this camera."""
+        return volume.cast(
+            self.gaze(),
+            size=check_size(self.size),
+            view_angle=view_angle_of(self.perspective),
+            zoom=self.zoom,
+            mm=self.mm,
+            sample_distance=self.sample_distance,
+            depth=depth,
+            skip=True,
+            options=self.options,
+        )
+
+    def pixel(self, volume: Volume) -> float:
+        """Millimetres per pixel in the middle of the volume."""
+        return self._rays(volume)[1]
+
+    def _rays(self, volume: Volume) -> tuple[dict[str, Any], float, float]:
+        return rays_of(
+            volume.scene,
+            self.gaze(),
+            size=check_size(self.size),
+            sample_distance=1.0,
+            view_angle=view_angle_of(self.perspective),
+            zoom=self.zoom,
+            mm=self.mm,
+        )
+
+    def place(self, volume: Volume, indices: Array) -> Array:
+        """Where voxel indices ``(n, 3)`` are seen, in pixels (x, y)."""
+        view, scene = self.gaze(), volume.scene
+        pixel = self.pixel(volume)
+        size = check_size(self.size)
+        offsets = indices @ scene.matrix.T + scene.origin - scene.centre()
+        right, down, away = offsets @ view.right, offsets @ view.down, offsets @ view.forward
+        angle = view_angle_of(self.perspective)
+        if angle is not None:
+            distance = pixel * size[1] / 2 / math.tan(math.radians(angle) / 2)
+            scale = distance / np.maximum(distance + away, 1e-9)
+            right, down = right * scale, down * scale
+        return np.stack([right / pixel + (size[0] - 1) / 2, down / pixel + (size[1] - 1) / 2], axis=-1)
+
+
+def turning(cameras: Sequence[Camera], image: Any, time_step: int | None = None) -> list[Camera]:
+    """The cameras with one scale, with which each of them sees everything."""
+    volume = Volume(image, time_step)
+    mm = max(camera.pixel(volume) for camera in cameras)
+    return [replace(camera, mm=mm) for camera in cameras]
+
+
+def view_image(image: Any, camera: Camera, *, depth: bool = False, time_step: int | None = None) -> Any:
+    """The values (or depths in mm) of a parallel view as a 2-D float32 ``Image`` at its place in the world.
+
+    Raises
+    ------
+    RequestError
+        A picture in perspective, whose pixels have no fixed place.
+    """
+    check_kind(camera, Camera, "camera", "a Camera")
+    if view_angle_of(camera.perspective) is not None:
+        raise RequestError("a picture in perspective has no geometry: write .npy, .png or .tif")
+    volume = Volume(image, time_step)
+    values, depths = camera.cast(volume, depth=depth)
+    view, mm = camera.gaze(), camera.pixel(volume)
+    size = check_size(camera.size)
+    corner = volume.scene.centre() - mm * ((size[0] - 1) / 2 * view.right + (size[1] - 1) / 2 * view.down)
+    direction = np.column_stack([view.right, view.down, view.forward])
+    return image._like(values if depths is None else depths, (mm, mm, 1.0), corner, direction)

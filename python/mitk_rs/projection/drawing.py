@@ -1,0 +1,400 @@
+"""Pictures of images: a projection along an axis, a view, a contact sheet of three projections, a small preview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mitk_rs._validation import check_kind, numbers, whole_number, wrong_type
+from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.projection.axis import AXES, axis_number, project, project_all
+from mitk_rs.projection.camera import Array, View, view_along
+from mitk_rs.projection.picture import (
+    MAX_SIZE,
+    Picture,
+    Shades,
+    check_size,
+    drawn,
+    edge_drawn,
+    fitted,
+    outlined,
+    resized,
+    rings,
+    with_seeds,
+)
+from mitk_rs.projection.rays import Camera, Volume
+
+__all__ = ["axis_picture", "montage", "preview", "view_picture"]
+
+_BORDER = 26
+_TEXT_COLOUR = (230, 230, 230)
+_BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def montage(
+    image: Any,
+    *,
+    kind: str = "max",
+    time_step: int | None = None,
+    height: int = 400,
+    window: float | None = None,
+    level: float | None = None,
+    percentiles: tuple[float, float] | None = None,
+    colormap: str = "grey",
+    overlay: Any = None,
+    seeds: Iterable[Sequence[float]] = (),
+    threads: int | None = None,
+) -> Array:
+    """Contact sheet of the projections along z, y and x, all in the same scale.
+
+    Letters at the sides of each picture are the sides of the patient (L R A P S I); the bar below is as long as it
+    says.
+
+    Parameters
+    ----------
+    image
+        Scalar ``Image`` with one time step, or with ``time_step``.
+    kind, time_step, threads
+        As for :func:`mitk_rs.project`.
+    height
+        Pixels of the tallest picture.
+    window, level, percentiles, colormap
+        As for :func:`mitk_rs.render_mip`; the three pictures share them.
+    overlay
+        Level set whose outline is drawn over each picture.
+    seeds
+        Voxel indices (x, y, z) to mark.
+
+    Returns
+    -------
+    numpy.ndarray
+        RGB picture ``(y, x, 3)``, uint8.
+
+    Raises
+    ------
+    RequestError
+        What cannot be projected or drawn.
+    GeometryError
+        An overlay on another grid.
+
+    Examples
+    --------
+    >>> import numpy as np, mitk_rs as mitk
+    >>> scan = mitk.Image(np.zeros((10, 20, 30), np.int16), spacing=(1, 1, 2))
+    >>> mitk.montage(scan, height=100).shape[2]
+    3
+    """
+    if not 16 <= whole_number(height, "height") <= MAX_SIZE // 8:
+        raise RequestError(f"height is {height}: allowed are 16 to {MAX_SIZE // 8} pixels")
+    step = 0 if time_step is None else whole_number(time_step, "time_step")
+    shades = Shades(window, level, percentiles, colormap)
+    shades.check()
+    marks = check_seeds(seeds, image)
+    views = [view_along(image.get_direction(step), image.get_spacing(step), a) for a in range(3)]
+    values = [only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
+    shades = _shared(shades, values)
+    mm = max(_extent(v, view)[1] for v, view in zip(values, views, strict=True)) / height
+    pictures = [_scaled(v, view, shades, mm) for v, view in zip(values, views, strict=True)]
+    if overlay is not None:
+        check_grid(image, overlay, step)
+        inside = _projections(overlay, "min", None, threads)
+        pictures = [outlined(p, v.apply(f)) for p, v, f in zip(pictures, views, inside, strict=True)]
+    if len(marks):
+        pictures = [with_seeds(p, marks, axis, values[axis].shape) for axis, p in enumerate(pictures)]
+    return _sheet([pictures[axis] for axis in (2, 1, 0)], mm)
+
+
+def _projections(image: Any, kind: str, time_step: int | None, threads: int | None) -> list[Array]:
+    return [scalar_values(p) for p in project_all(image, kind=kind, time_step=time_step, threads=threads)]
+
+
+def _shared(shades: Shades, values: list[Array]) -> Shades:
+    """Shades with one window for all pictures."""
+    low, high = shades.range(np.concatenate([v.ravel() for v in values]))
+    return replace(shades, window=max(high - low, np.finfo(np.float64).tiny), level=(low + high) / 2, percentiles=None)
+
+
+def _extent(values: Array, view: View) -> tuple[float, float]:
+    """Width and height in mm of a projection as it is looked at."""
+    rows, columns = values.shape[::-1] if view.swap else values.shape
+    return columns * view.pixel[0], rows * view.pixel[1]
+
+
+def _scaled(values: Array, view: View, shades: Shades, mm: float) -> Picture:
+    width, height = (max(1, round(e / mm)) for e in _extent(values, view))
+    if width > MAX_SIZE // 2:
+        raise RequestError(f"a picture would be {width} pixels wide: give a smaller height")
+    return drawn(values, view, shades, (width, height))
+
+
+def _sheet(pictures: list[Picture], mm: float) -> Array:
+    """The pictures side by side, each within a border for its letters."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    tallest = max(p.pixels.shape[0] for p in pictures)
+    widths = [p.pixels.shape[1] + 2 * _BORDER for p in pictures]
+    canvas = Image.new("RGB", (sum(widths), tallest + 2 * _BORDER + 18))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(13)
+    left = 0
+    for picture, width in zip(pictures, widths, strict=True):
+        height = picture.pixels.shape[0]
+        top = _BORDER + (tallest - height) // 2
+        canvas.paste(Image.fromarray(picture.coloured()), (left + _BORDER, top))
+        middle, beside = left + width / 2, top + height / 2
+        places = {
+            "left": (left + _BORDER / 2, beside),
+            "right": (left + width - _BORDER / 2, beside),
+            "top": (middle, top - _BORDER / 2),
+            "bottom": (middle, top + height + _BORDER / 2),
+        }
+        for side, text in picture.view.letters.items():
+            draw.text(places[side], text, fill=_TEXT_COLOUR, font=font, anchor="mm")
+        left += width
+    _draw_bar(draw, font, mm, canvas.size)
+    return np.asarray(canvas)
+
+
+def _draw_bar(draw: Any, font: Any, mm: float, size: tuple[int, int]) -> None:
+    """A bar of a round number of mm, at most a quarter of the sheet."""
+    fitting = [length for length in _BAR_LENGTHS if length / mm <= size[0] / 4]
+    length = fitting[-1] if fitting else 1
+    y, x = size[1] - 12, _BORDER
+    end = x + length / mm
+    draw.line([(x, y), (end, y)], fill=_TEXT_COLOUR, width=2)
+    for tick in (x, end):
+        draw.line([(tick, y - 4), (tick, y + 4)], fill=_TEXT_COLOUR, width=1)
+    draw.text((end + 8, y), f"{length} mm", fill=_TEXT_COLOUR, font=font, anchor="lm")
+
+
+def view_picture(
+    image: Any,
+    camera: Camera,
+    *,
+    shades: Shades | None = None,
+    depth: bool = False,
+    time_step: int | None = None,
+    overlay: Any = None,
+    seeds: Iterable[Sequence[float]] = (),
+) -> Picture:
+    """The picture of a view, or of its depths.
+
+    Raises
+    ------
+    RequestError
+        A camera, window or seed that is not allowed; several components; a 2-D image.
+    GeometryError
+        An overlay on another grid.
+    """
+    shades = Shades() if shades is None else shades
+    check_kind(shades, Shades, "shades", "a Shades")
+    check_kind(camera, Camera, "camera", "a Camera")
+    shades.check()
+    volume = Volume(image, time_step)
+    marks = check_seeds(seeds, image)
+    values, depths = camera.cast(volume, depth=depth)
+    values = values if depths is None else depths
+    missed = np.isnan(values)
+    pixels = shades.apply(values)
+    pixels[missed] = 0
+    picture = Picture(pixels, camera.pixel(volume), camera.gaze(), (1.0, 1.0))
+    if overlay is not None:
+        check_grid(image, overlay, time_step or 0)
+        picture = edge_drawn(picture, _silhouette(overlay, camera))
+    return rings(picture, camera.place(volume, marks)) if len(marks) else picture
+
+
+def _silhouette(level_set: Any, camera: Camera) -> Array:
+    """Pixels whose rays pass through the inside of a level set."""
+    inside = np.clip(-np.asarray(level_set.as_numpy(writeable=False), np.float32), -1, 1)
+    same_place = level_set._like(inside, level_set.get_spacing(), level_set.get_origin(), level_set.get_direction())
+    values, _ = camera.cast(Volume(same_place, None))
+    return np.nan_to_num(values, nan=-1.0) > 0
+
+
+def axis_picture(
+    image: Any,
+    *,
+    axis: str | int = "z",
+    kind: str = "max",
+    slab: Any = None,
+    time_step: int | None = None,
+    shades: Shades | None = None,
+    size: Sequence[int] | int | None = None,
+    overlay: Any = None,
+    seeds: Iterable[Sequence[float]] = (),
+    threads: int | None = None,
+) -> Picture:
+    """The picture of a projection along an axis, turned for radiologists (see :mod:`mitk_rs.projection.camera`).
+
+    Parameters
+    ----------
+    image
+        ``Image`` with one time step or with ``time_step``.
+    axis, kind, slab, time_step, threads
+        As for :func:`mitk_rs.project`.
+    shades
+        Window, level, colour map, bits. The default is a robust range of the projection in grey.
+    size
+        Width and height of the picture; it is scaled to fit, on black. By default one voxel is one pixel along the
+        axis with the finer spacing.
+    overlay
+        Level set (``Image`` on the same grid, negative inside) whose outline is drawn over the picture.
+    seeds
+        Voxel indices (x, y, z) to mark.
+
+    Raises
+    ------
+    RequestError
+        What cannot be projected or drawn.
+    GeometryError
+        An overlay on another grid.
+
+    Examples
+    --------
+    >>> import numpy as np, mitk_rs as mitk
+    >>> from mitk_rs.projection.picture import axis_picture
+    >>> scan = mitk.Image(np.zeros((10, 20, 30), np.int16), spacing=(1, 1, 2))
+    >>> axis_picture(scan, axis="y").pixels.shape
+    (20, 30)
+    """
+    shades = Shades() if shades is None else shades
+    check_kind(shades, Shades, "shades", "a Shades")
+    shades.check()
+    fixed = None if size is None else check_size(size)
+    number = axis_number(axis, names=AXES[:3])
+    marks = check_seeds(seeds, image)
+    projected = project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads)
+    values = only_numbers(scalar_values(projected), kind)
+    view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
+    picture = drawn(values, view, shades, fixed)
+    if overlay is not None:
+        check_grid(image, overlay, time_step or 0)
+        inside = scalar_values(project(overlay, axis=number, kind="min", slab=slab, threads=threads))
+        picture = outlined(picture, view.apply(inside))
+    return with_seeds(picture, marks, number, values.shape) if len(marks) else picture
+
+
+def scalar_values(projected: Any) -> Array:
+    """The values ``(y, x)`` of a projection, of a 4-D one that of its only step."""
+    array = np.asarray(projected.as_numpy(writeable=False)) if hasattr(projected, "as_numpy") else projected
+    if array.ndim == 2:
+        return array
+    if getattr(projected, "components", 1) > 1:
+        raise RequestError(f"the image has {projected.components} components a voxel: a picture needs one")
+    raise RequestError(f"the image has {array.shape[0]} time steps: choose one with time_step= or --time-step")
+
+
+def only_numbers(values: Array, kind: str) -> Array:
+    """An extremum with NaN where there was nothing else, instead of the number that then stands there: it would
+    stretch the window over the whole range of the type."""
+    if values.dtype.kind != "f" or kind not in ("max", "min"):
+        return values
+    info = np.finfo(values.dtype)
+    return np.where(values == (info.min if kind == "max" else info.max), np.nan, values)
+
+
+def check_grid(image: Any, overlay: Any, time_step: int) -> None:
+    """Refuse an overlay whose voxels are not those of the image.
+
+    Raises
+    ------
+    GeometryError
+        Another size, spacing, origin or direction.
+    """
+    if not hasattr(overlay, "get_geometry"):
+        raise wrong_type("overlay", "an Image", overlay)
+    shape = _volume_shape(image)
+    if tuple(overlay.shape) != tuple(shape):
+        raise GeometryError(f"the overlay has the shape {tuple(overlay.shape)}, the image {tuple(shape)} (z, y, x)")
+    mine, other = (i.get_geometry(s) for i, s in ((image, time_step), (overlay, 0)))
+    # NIfTI keeps single precision: compare to a thousandth of a voxel.
+    tolerance = 1e-3 * min(mine.spacing)
+    corners = np.array([[0, 0, 0], [shape[2], 0, 0], [0, shape[1], 0], [0, 0, shape[0]]], np.float64)
+    distance = np.abs(_world(mine, corners) - _world(other, corners)).max()
+    if distance > tolerance:
+        raise GeometryError(f"the overlay lies elsewhere: its corners are up to {distance:.3g} mm from the image's")
+
+
+def _world(geometry: Any, indices: Array) -> Array:
+    matrix = np.asarray(geometry.direction) * np.asarray(geometry.spacing)
+    world: Array = indices @ matrix.T + np.asarray(geometry.origin)
+    return world
+
+
+def check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
+    """Seeds as an array of triples, each within a voxel of the image.
+
+    Raises
+    ------
+    RequestError
+        Not triples of finite numbers, or outside.
+    """
+    given = numbers(list(seeds), "seeds")
+    if given.size and (given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all()):
+        raise RequestError("seeds must be (x, y, z) triples of finite numbers, such as [(71, 213, 16)]")
+    given = given.reshape(-1, 3)
+    size = _volume_shape(image)[::-1]
+    for seed in given:
+        if not ((seed >= -0.5) & (seed < np.array(size) - 0.5)).all():
+            allowed = " x ".join(map(str, size))
+            raise RequestError(f"the seed ({', '.join(f'{v:g}' for v in seed)}) lies outside the {allowed} voxels")
+    return given
+
+
+def _volume_shape(image: Any) -> tuple[int, ...]:
+    """Voxels along z, y and x; of a 2-D image one slice."""
+    if not hasattr(image, "get_geometry"):
+        raise wrong_type("image", "an Image", image)
+    shape: tuple[int, ...] = image.shape if image.components == 1 else image.shape[:-1]
+    return (1, *shape) if len(shape) == 2 else shape[-3:]
+
+
+# Longest side of the picture in pixels: one voxel each in between.
+_SHORTEST, _LONGEST = 256, 512
+
+
+def preview(image: Any) -> Array:
+    """The maximum intensity projection along z of time step 0 of a volume, turned for radiologists, true to scale.
+
+    Colours (three or four components of uint8) are kept, of other components the first is shown.
+
+    Parameters
+    ----------
+    image
+        ``Image`` with three dimensions or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours; 256 to 512 pixels along the longer side. What is nothing but
+        NaN is black, and so is a constant image.
+
+    Examples
+    --------
+    >>> import numpy as np, mitk_rs as mitk
+    >>> from mitk_rs.projection.drawing import preview
+    >>> preview(mitk.Image(np.zeros((5, 30, 40), np.int16))).shape
+    (192, 256)
+    """
+    values = _values(image)
+    view = view_along(image.get_direction(0), image.get_spacing(0), 2)
+    turned = view.apply(values)
+    side = min(max(*turned.shape[:2], _SHORTEST), _LONGEST)
+    width, height, _ = fitted(turned.shape, view.pixel, (side, side))
+    if turned.ndim == 3:
+        channels = [resized(turned[..., c], width, height) for c in range(3)]
+        return np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255).astype(np.uint8)
+    shades = Shades()
+    return shades.apply(resized(turned, width, height), shades.range(values))
+
+
+def _values(image: Any) -> Array:
+    projected = np.asarray(project(image, axis="z", time_step=0).as_numpy(writeable=False))
+    if image.components == 1:
+        return only_numbers(projected, "max")
+    if image.components in (3, 4) and projected.dtype == np.uint8:
+        return projected[..., :3]
+    return only_numbers(projected[..., 0], "max")

@@ -1,0 +1,362 @@
+"""Pictures of voxels: turned for radiologists, square pixels, windowed, coloured, with outlines and seeds drawn over.
+
+Every picture of the package goes through this module: one mapping from values to grey, one outline, one change of size,
+one writer of PNG and TIFF.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs._validation import numbers
+from mitk_rs.errors import FileWriteError, RequestError
+from mitk_rs.io.atomic import atomic_output
+from mitk_rs.projection.camera import Array, Gaze, View, plane_axes
+
+__all__ = [
+    "COLORMAPS",
+    "MAX_SIZE",
+    "Picture",
+    "Shades",
+    "apply_colormap",
+    "check_size",
+    "robust_range",
+    "to_grey",
+    "window_range",
+    "write_animation",
+    "write_array",
+    "write_picture",
+]
+
+Bytes = NDArray[np.uint8]
+
+# Percentiles of the default window: a few hot voxels must not turn the picture dark.
+ROBUST_PERCENTILES = (0.5, 99.8)
+
+
+def robust_range(values: Array, *, percentiles: tuple[float, float] = ROBUST_PERCENTILES) -> tuple[float, float]:
+    """Least and greatest value of a picture without its outliers.
+
+    Parameters
+    ----------
+    values
+        Array of any shape; NaN and infinite values are left out.
+    percentiles
+        Which part of the values lies below each end.
+
+    Returns
+    -------
+    tuple of float
+        ``(low, high)``; all of the range where the percentiles fall together, (0, 0) where nothing is finite.
+
+    Raises
+    ------
+    RequestError
+        Percentiles outside 0 to 100 or in the wrong order.
+    """
+    ends = numbers(percentiles, "percentiles")
+    if ends.shape != (2,):
+        raise RequestError(f"percentiles are {percentiles!r}: two numbers are needed")
+    low, high = map(float, ends)
+    if not 0 <= low < high <= 100:
+        raise RequestError(f"percentiles are {low:g} and {high:g}: allowed are 0 <= low < high <= 100")
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 0.0
+    ends = np.percentile(finite, [low, high])
+    if ends[0] == ends[1]:
+        ends = np.array([finite.min(), finite.max()], np.float64)
+    return float(ends[0]), float(ends[1])
+
+
+def window_range(window: float | None, level: float | None, values: Array | None = None) -> tuple[float, float]:
+    """Values shown black and white.
+
+    Black is ``level - window / 2``, white ``level + window / 2``. Where ``window`` is ``None`` or not positive, both
+    are the robust range of ``values``, as VMTK takes the range of the image for a window of 0.
+
+    Raises
+    ------
+    RequestError
+        A window without a level or the other way round; NaN or infinite.
+    """
+    if (window is None) != (level is None):
+        raise RequestError("window and level go together: give both or none")
+    if window is None or level is None or window <= 0:
+        return (0.0, 0.0) if values is None else robust_range(values)
+    if not (np.isfinite(window) and np.isfinite(level)):
+        raise RequestError(f"window and level must be finite, got {window:g} and {level:g}")
+    return level - window / 2, level + window / 2
+
+
+def to_grey(values: Array, low: float, high: float, dtype: Any = np.uint8) -> Array:
+    """Scale ``low .. high`` to 0 .. 255 (uint8) or 0 .. 65535 (uint16), cut at the ends, rounded to nearest.
+
+    A constant picture (``low == high``) is black below and at the value, white above; NaN is black.
+    """
+    white = np.iinfo(dtype).max
+    values = np.nan_to_num(np.asarray(values, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    if high <= low:
+        return np.where(values > high, white, 0).astype(dtype)
+    scaled = np.clip((values - low) / (high - low), 0.0, 1.0) * white
+    return np.floor(scaled + 0.5).astype(dtype)
+
+
+def _ramp(*stops: tuple[float, str]) -> Bytes:
+    """256 colours between ``(position, hex colour)`` stops."""
+    positions = [position * 255 for position, _ in stops]
+    colours = np.array([[int(colour[i : i + 2], 16) for i in (0, 2, 4)] for _, colour in stops])
+    channels = [np.interp(np.arange(256), positions, colours[:, c]) for c in range(3)]
+    return np.floor(np.stack(channels, axis=-1) + 0.5).astype(np.uint8)
+
+
+#: Colour maps by name: 256 RGB colours each, dark to bright.
+COLORMAPS: dict[str, Bytes] = {
+    "grey": _ramp((0, "000000"), (1, "ffffff")),
+    "inverse": _ramp((0, "ffffff"), (1, "000000")),
+    "hot": _ramp((0, "000000"), (0.38, "e60000"), (0.75, "ffd200"), (1, "ffffff")),
+    "bone": _ramp((0, "000000"), (0.375, "525272"), (0.75, "a6c5c5"), (1, "ffffff")),
+    "ice": _ramp((0, "000000"), (0.4, "0b3c8c"), (0.75, "38b6e8"), (1, "ffffff")),
+    "depth": _ramp((0, "fff7c2"), (0.3, "f5a742"), (0.6, "b0306a"), (1, "1b0f40")),
+}
+
+
+def apply_colormap(grey: Bytes, name: str) -> Bytes:
+    """Colour a uint8 picture ``(y, x)``; the result is ``(y, x, 3)``, or the picture itself for ``"grey"``.
+
+    Raises
+    ------
+    RequestError
+        No colour map has this name.
+    """
+    if name not in COLORMAPS:
+        raise RequestError(f"colormap is {name!r}: allowed are {', '.join(COLORMAPS)}")
+    return grey if name == "grey" else COLORMAPS[name][grey]
+
+
+#: Largest width and height of a picture in pixels.
+MAX_SIZE = 16384
+
+OUTLINE_COLOUR = (64, 255, 128)
+SEED_COLOURS = ((255, 80, 80), (80, 200, 255))
+
+
+def check_size(size: Sequence[int] | int) -> tuple[int, int]:
+    """Width and height in pixels; one number is a square.
+
+    Raises
+    ------
+    RequestError
+        Not one or two whole numbers of 1 to :data:`MAX_SIZE`.
+    """
+    values = (size, size) if hasattr(size, "__index__") else tuple(size)
+    whole = len(values) == 2 and all(hasattr(v, "__index__") for v in values)
+    if not whole or not all(1 <= v.__index__() <= MAX_SIZE for v in values):
+        raise RequestError(f"size is {size!r}: expected width and height in pixels, 1 to {MAX_SIZE} each")
+    return values[0].__index__(), values[1].__index__()
+
+
+@dataclass(frozen=True)
+class Shades:
+    """How values become shades: window and level, or percentiles; bits; colour map."""
+
+    window: float | None = None
+    level: float | None = None
+    percentiles: tuple[float, float] | None = None
+    colormap: str = "grey"
+    bits: int = 8
+
+    def check(self) -> None:
+        """Refuse what no picture can have, before anything is computed."""
+        window_range(self.window, self.level)
+        if self.percentiles is not None:
+            robust_range(np.zeros(1), percentiles=self.percentiles)
+        apply_colormap(np.zeros((1, 1), np.uint8), self.colormap)
+        if self.bits not in (8, 16):
+            raise RequestError(f"bits is {self.bits}: allowed are 8 and 16")
+        if self.colormap != "grey" and self.bits != 8:
+            raise RequestError("a colour map needs 8 bits: 16 bits are for grey pictures")
+
+    def range(self, values: Array) -> tuple[float, float]:
+        """Values shown black and white."""
+        if self.percentiles is not None:
+            return robust_range(values, percentiles=self.percentiles)
+        return window_range(self.window, self.level, values)
+
+    def apply(self, values: Array, ends: tuple[float, float] | None = None) -> Array:
+        """The picture of values, grey or coloured."""
+        grey = to_grey(values, *(ends or self.range(values)), np.uint8 if self.bits == 8 else np.uint16)
+        return apply_colormap(grey, self.colormap)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with square pixels of ``mm`` each.
+
+    ``origin`` is where the corner of the projection lies in it, ``scale`` pixels of the picture per pixel of the
+    (turned) projection, both as (x, y).
+    """
+
+    pixels: Array
+    mm: float
+    view: View | Gaze
+    scale: tuple[float, float]
+    origin: tuple[int, int] = (0, 0)
+
+    def coloured(self) -> Array:
+        """The pixels as RGB bytes, a copy."""
+        pixels = self.pixels if self.pixels.dtype == np.uint8 else (self.pixels >> 8).astype(np.uint8)
+        return pixels.copy() if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+
+
+def fitted(shape: tuple[int, ...], pixel: tuple[float, float], size: tuple[int, int] | None) -> tuple[int, int, float]:
+    """Width, height and mm per pixel of a picture with square pixels, the largest that fits ``size``."""
+    extent = (shape[1] * pixel[0], shape[0] * pixel[1])
+    mm = min(pixel) if size is None else max(extent[0] / size[0], extent[1] / size[1])
+    width, height = (max(1, math.floor(e / mm + 0.5)) for e in extent)
+    if size is None and max(width, height) > MAX_SIZE:
+        raise RequestError(
+            f"the picture would have {width} x {height} pixels, more than {MAX_SIZE}: give a size to scale it down"
+        )
+    return (width, height, mm) if size is None else (min(width, size[0]), min(height, size[1]), mm)
+
+
+def resized(picture: Array, width: int, height: int) -> Array:
+    """A picture ``(y, x)`` of any real type with another number of pixels: linear between pixel centres, averaged
+    where it shrinks."""
+    from PIL import Image
+
+    if picture.shape[:2] == (height, width):
+        return picture
+    plane = Image.fromarray(np.ascontiguousarray(picture, np.float32))
+    return np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+def framed(pixels: Array, size: tuple[int, int] | None) -> tuple[Array, tuple[int, int]]:
+    """The picture in the middle of a black one of ``size``, and where its corner is."""
+    if size is None or pixels.shape[:2] == size[::-1]:
+        return pixels, (0, 0)
+    frame = np.zeros((size[1], size[0], *pixels.shape[2:]), pixels.dtype)
+    left, top = (size[0] - pixels.shape[1]) // 2, (size[1] - pixels.shape[0]) // 2
+    frame[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return frame, (left, top)
+
+
+def drawn(values: Array, view: View, shades: Shades, size: tuple[int, int] | None) -> Picture:
+    """A projection turned, windowed and scaled to square pixels."""
+    turned = view.apply(values)
+    ends = shades.range(values)
+    width, height, mm = fitted(turned.shape, view.pixel, size)
+    pixels, origin = framed(shades.apply(resized(turned, width, height), ends), size)
+    return Picture(pixels, mm, view, (width / turned.shape[1], height / turned.shape[0]), origin)
+
+
+def outlined(picture: Picture, field: Array) -> Picture:
+    """The picture with the outline of ``field < 0`` drawn over; ``field`` is turned like the picture."""
+    width, height = (max(1, round(n * s)) for n, s in zip(field.shape[::-1], picture.scale, strict=True))
+    return edge_drawn(picture, resized(np.clip(field, -1.0, 1.0), width, height) < 0)
+
+
+def edge_drawn(picture: Picture, mask: Array) -> Picture:
+    """The picture with the edge of a mask of its own pixels drawn over, on the inside."""
+    inside = np.pad(mask, 1)
+    core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
+    pixels = picture.coloured()
+    left, top = picture.origin
+    pixels[top : top + mask.shape[0], left : left + mask.shape[1]][mask & ~core] = OUTLINE_COLOUR
+    return replace(picture, pixels=pixels)
+
+
+def with_seeds(picture: Picture, seeds: Array, axis: int, shape: tuple[int, ...]) -> Picture:
+    """The picture of a projection along an axis with a ring around each seed."""
+    columns, rows = plane_axes(axis)
+    assert isinstance(picture.view, View)
+    points = [picture.view.point(seed[columns], seed[rows], shape) for seed in seeds]
+    scaled = (np.array(points) + 0.5) * picture.scale - 0.5
+    return rings(picture, scaled + picture.origin)
+
+
+def rings(picture: Picture, points: Array) -> Picture:
+    """The picture with a ring around each point (x, y), the first in red, the others in blue."""
+    from PIL import Image, ImageDraw
+
+    canvas = Image.fromarray(picture.coloured())
+    draw = ImageDraw.Draw(canvas)
+    radius = max(3.0, min(picture.pixels.shape[:2]) / 80)
+    for number, (x, y) in enumerate(points.tolist()):
+        colour = SEED_COLOURS[min(number, 1)]
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=max(1, round(radius / 3)))
+    return replace(picture, pixels=np.asarray(canvas))
+
+
+def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | None = None) -> None:
+    """Write grey (uint8, uint16) or RGB (uint8) pixels to a PNG or TIFF.
+
+    Parameters
+    ----------
+    pixels
+        ``(y, x)`` or ``(y, x, 3)``.
+    path
+        Name of the file; its ending chooses the format.
+    mm
+        Size of a pixel, written as resolution.
+
+    Raises
+    ------
+    FileWriteError
+        An unknown ending, or a file that cannot be written; an old one is then as it was.
+    """
+    from PIL import Image
+
+    kind = _format(path, {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"})
+    options: dict[str, Any] = {"dpi": (25.4 / mm, 25.4 / mm)} if mm and 1e-3 < mm < 1e3 else {}
+    if kind == "TIFF":
+        options["compression"] = "tiff_deflate"
+    with atomic_output(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format=kind, **options)
+
+
+def write_array(array: Array, path: str | os.PathLike[str]) -> None:
+    """Write an array to a ``.npy`` file.
+
+    Raises
+    ------
+    FileWriteError
+        As for :func:`write_picture`.
+    """
+    with atomic_output(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_animation(frames: Sequence[Array], path: str | os.PathLike[str], *, seconds: float) -> None:
+    """Write frames (uint8, grey or RGB) as an endless animated GIF or WebP that takes ``seconds`` for a turn.
+
+    Raises
+    ------
+    FileWriteError
+        As for :func:`write_picture`.
+    """
+    from PIL import Image
+
+    kind = _format(path, {".gif": "GIF", ".webp": "WEBP"})
+    first, *others = [Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
+    options = {"lossless": False, "quality": 85} if kind == "WEBP" else {"optimize": True}
+    # GIF counts hundredths of a second, and players slow down frames shorter than two of them.
+    duration = max(20, round(1000 * seconds / len(frames)))
+    with atomic_output(path) as temporary:
+        first.save(temporary, format=kind, save_all=True, append_images=others, duration=duration, loop=0, **options)
+
+
+def _format(path: str | os.PathLike[str], known: dict[str, str]) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        raise FileWriteError(f"cannot write {os.fspath(path)}: its ending must be one of {' '.join(known)}")
+    return known[suffix]
