@@ -11,12 +11,12 @@ import operator
 import reprlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, TimeStepError
 
 if TYPE_CHECKING:
     from mitk_rs.marching import Cancel, Progress
@@ -33,7 +33,15 @@ class RunOptions(TypedDict, total=False):
     timeout: float | None
 
 
-def check_names(function: str, given: Mapping[str, object], known: Sequence[str]) -> None:
+RUN_OPTIONS = tuple(RunOptions.__annotations__)
+
+
+def run_options(given: Mapping[str, Any]) -> RunOptions:
+    """How a call runs, out of all of its options."""
+    return cast(RunOptions, {name: given[name] for name in RUN_OPTIONS if name in given})
+
+
+def check_names(function: str, given: Mapping[str, object], options: type[Mapping[str, Any]]) -> None:
     """Refuse keyword arguments that the function does not have, as Python does.
 
     Raises
@@ -41,6 +49,7 @@ def check_names(function: str, given: Mapping[str, object], known: Sequence[str]
     TypeError
         Naming the first unknown one.
     """
+    known = options.__annotations__
     for name in given:
         if name not in known:
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}: known are {', '.join(known)}")
@@ -147,6 +156,20 @@ def whole_number(value: Any, what: str) -> int:
         return operator.index(value)
     except TypeError:
         raise wrong_type(what, "a whole number", value) from None
+
+
+def existing_step(value: Any, steps: int, what: str = "the image") -> int:
+    """The number of a time step that something with ``steps`` of them has."""
+    step = whole_number(value, "time_step")
+    if not 0 <= step < steps:
+        raise TimeStepError(f"time step {step} does not exist: {what} has {steps}")
+    return step
+
+
+def check_unmasked(array: NDArray[Any], what: str) -> None:
+    """Refuse masked arrays: nothing here would heed the mask."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array, whose mask would be lost: use array.filled(value)")
 
 
 def numbers(value: Any, what: str) -> NDArray[np.float64]:

@@ -22,8 +22,8 @@ import numpy as np
 
 from mitk_rs import _core
 from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
+from mitk_rs._sources import Source
 from mitk_rs._validation import finite, flag, number, one_of, positive
-from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def initialize_level_set(
     """
     start = time.perf_counter()
     source = _as_image(image)
-    volume = Volume(source, "image", time_step=time_step)
+    volume = Source(source, "the image", time_step=time_step)
     parameters = {
         "sources": _points(sources, "source", volume, image),
         "targets": _points(targets, "target", volume, image),
@@ -246,7 +246,7 @@ def _as_image(image: Any) -> Any:
     return image
 
 
-def _points(value: Indices, name: str, volume: Volume, image: Any) -> list[Index]:
+def _points(value: Indices, name: str, volume: Source, image: Any) -> list[Index]:
     """Triples inside the image."""
     points = volume.seeds(value, f"{name}s", role=name, needed=False, source=image)
     size = (*volume.shape[::-1], 1)[:3]
@@ -257,7 +257,7 @@ def _points(value: Indices, name: str, volume: Volume, image: Any) -> list[Index
     return points
 
 
-def _check(method: str, parameters: dict[str, Any], volume: Volume) -> None:
+def _check(method: str, parameters: dict[str, Any], volume: Source) -> None:
     """What can be wrong before a voxel is read."""
     if not isinstance(method, str) or method not in METHODS:
         raise RequestError(f"method is {method!r}: it must be one of {', '.join(METHODS)}")

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
+from mitk_rs._sources import Source
 from mitk_rs._validation import real_number
-from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def fast_marching(
     >>> arrival.target_value, arrival.stop
     (3.0, 4.0)
     """
-    volume = Volume(speed, "speed", spacing, time_step)
+    volume = Source(speed, "speed", spacing=spacing, time_step=time_step)
     volume.check_axes()
     starts = volume.seeds(seeds, "seeds")
     goals = volume.seeds(targets, "targets", needed=False)
@@ -288,7 +288,7 @@ def colliding_fronts(
     >>> front[0, 0, 2:5]
     array([-1., -1., -1.], dtype=float32)
     """
-    volume = Volume(speed, "speed", spacing, time_step)
+    volume = Source(speed, "speed", spacing=spacing, time_step=time_step)
     volume.check_axes()
     first = volume.seeds(seeds1, "seeds1")
     second = volume.seeds(seeds2, "seeds2")
@@ -348,7 +348,7 @@ def _precision(dtype: DTypeLike) -> str:
     return name
 
 
-def _check_out(out: NDArray[Any] | None, volume: Volume) -> NDArray[Any] | None:
+def _check_out(out: NDArray[Any] | None, volume: Source) -> NDArray[Any] | None:
     if out is not None and volume.is_image:
         raise RequestError("out= goes with an array as speed: an image gives a new image")
     return out

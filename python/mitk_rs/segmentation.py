@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from mitk_rs import _core
+from mitk_rs._sources import Source
 from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of
-from mitk_rs._volumes import Volume
 from mitk_rs.errors import RequestError
 
 __all__ = ["feature_image"]
 
 FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
-_RUN = tuple(RunOptions.__annotations__)
 
 
 class _Feature(TypedDict):
@@ -136,7 +135,7 @@ def feature_image(
     >>> mitk.feature_image(scan, type="upwind")[2, 2].round(3)
     array([1.   , 1.   , 1.   , 0.053, 1.   , 1.   , 1.   , 1.   ], dtype=float32)
     """
-    check_names("feature_image", run, _RUN)
+    check_names("feature_image", run, RunOptions)
     feature: _Feature = {
         "type": one_of(type, "type", FEATURE_TYPES),
         "sigma": not_negative(sigma, "sigma"),
@@ -148,7 +147,7 @@ def feature_image(
         "dimensionality": one_of(dimensionality, "dimensionality", (2, 3)),
     }
     _check_feature(feature)
-    volume = Volume(scan, "scan", time_step=time_step)
+    volume = Source(scan, "scan", time_step=time_step)
     return volume.wrap(volume.read(lambda voxels: _core.feature_image(voxels, volume.spacing, feature, **run)))
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mitk_rs._sources import Source
 from mitk_rs._validation import real_number, text, wrong_type
-from mitk_rs._volumes import Volume
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.io.atomic import atomic_output
@@ -68,11 +68,9 @@ def extract_surface(level_set: Image, level: float = 0.0, *, time_step: int | No
     """
     if not math.isfinite(real_number(level, "level")):
         raise RequestError(f"level is {level}: it must be a finite number")
-    volume = Volume(level_set, "image", time_step=time_step)
+    volume = Source(level_set, "the image", time_step=time_step)
     surface = volume.read(lambda frame: _cut(_checked(frame), float(level)))
-    geometry = level_set.get_geometry(time_step or 0)
-    affine = geometry.affine()
-    _carry_to_world(surface, affine[:3, :3], affine[:3, 3])
+    _carry_to_world(surface, volume.matrix, np.asarray(volume.origin))
     return surface
 
 

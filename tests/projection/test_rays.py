@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mitk_rs as mitk
-from mitk_rs.projection.axis import Options
 from mitk_rs.projection.camera import aim
 from mitk_rs.projection.rays import Camera, Volume, _kept, turning
 
@@ -106,13 +106,11 @@ def test_skipping_and_threads_change_no_bit(dtype, shape, azimuth, elevation, pe
     voxels[rng.random(shape) > 0.98] = 120
     image = mitk.Image(voxels, spacing=(0.7, 1.0, 1.6), direction=turned(10, 25))
     volume = Volume(image, None)
-    options = {"size": (37, 29), "view_angle": perspective or None, "zoom": 1.0, "mm": None}
-    common = {**options, "sample_distance": distance, "depth": True}
-    view = aim(azimuth, elevation)
-    values, depths = volume.cast(view, **common, skip=False, plain=True, options=Options())
+    camera = Camera(azimuth, elevation, size=(37, 29), perspective=perspective, sample_distance=distance)
+    values, depths = camera.cast(volume, depth=True, skip=False, plain=True)
     for threads in (1, 2, 3, 7):
         for skip in (True, False):
-            got = volume.cast(view, **common, skip=skip, options=Options(threads=threads))
+            got = replace(camera, options={"threads": threads}).cast(volume, depth=True, skip=skip)
             assert got[0].tobytes() == values.tobytes()
             assert got[1].tobytes() == depths.tobytes()
 
@@ -179,7 +177,7 @@ def test_bricks_are_kept_until_the_voxels_may_change():
 def test_a_turn_comes_round():
     image, _ = phantom()
     frames = list(mitk.render_spin(image, frames=4, size=48))
-    mm = turning([Camera(azimuth=angle, size=48) for angle in (0, 90, 180, 270)], image)[0].mm
+    mm = turning([Camera(azimuth=angle, size=48) for angle in (0, 90, 180, 270)], Volume(image))[0].mm
     front = mitk.render_mip(image, size=48, dtype="float32", mm=mm)
     assert len(frames) == 4
     assert np.corrcoef(frames[0].ravel(), np.nan_to_num(front).ravel())[0, 1] > 0.99
@@ -237,8 +235,8 @@ except mitk.RequestError as error:
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
-        (np.zeros((5, 6)), mitk.RequestError, "got a 2-D image"),
-        (mitk.Image(np.zeros((5, 6))), mitk.RequestError, "got a 2-D image"),
+        (np.zeros((5, 6)), mitk.RequestError, "must have the shape \\(z, y, x\\), got \\(5, 6\\)"),
+        (mitk.Image(np.zeros((5, 6))), mitk.RequestError, "must have the shape \\(z, y, x\\), got \\(5, 6\\)"),
         (mitk.Image(), mitk.RequestError, "the image is empty"),
         (mitk.Image(np.zeros((4, 5, 6, 3)), components=True), mitk.RequestError, "3 components"),
         (mitk.Image(np.zeros((2, 4, 5, 6))), mitk.RequestError, "choose one with time_step="),

@@ -58,7 +58,7 @@ def make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[
 
 
 def _axis(args: Namespace, image: Image) -> list[Any]:
-    axes = "xyz" if args.axis == "all" else args.axis or "z"
+    axes: Any = "xyz" if args.axis == "all" else args.axis or "z"
     common = {"kind": args.kind, "time_step": args.time_step, "threads": args.threads}
     if is_picture(args.output):
         from mitk_rs.projection import axis_picture
@@ -90,11 +90,10 @@ def _view(args: Namespace, image: Image) -> list[Any]:
 
 def _camera(args: Namespace, **changes: Any) -> Any:
     from mitk_rs.projection import Camera
-    from mitk_rs.projection.axis import Options
 
     names = ("azimuth", "elevation", "roll", "direction", "up", "size", "perspective", "zoom", "sample_distance")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return Camera(**{**given, **changes}, options=Options(threads=args.threads))
+    return Camera(**{**given, **changes}, options={"threads": args.threads})
 
 
 def _drawn_over(args: Namespace, image: Image) -> dict[str, Any]:
@@ -121,13 +120,14 @@ def _shades(args: Namespace, **changes: Any) -> Any:
 
 def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -> list[dict[str, Any]]:
     from mitk_rs.projection import view_picture, write_animation, write_picture
-    from mitk_rs.projection.rays import turn_window, turning
+    from mitk_rs.projection.rays import Volume, turn_window, turning
 
     angles = [(args.azimuth or 0.0) + 360.0 * i / args.spin for i in range(args.spin)]
-    cameras = turning([_camera(args, azimuth=angle) for angle in angles], image, args.time_step)
+    volume = Volume(image, args.time_step)
+    cameras = turning([_camera(args, azimuth=angle) for angle in angles], volume)
     window, level = args.window, args.level
     if window is None:
-        window, level = turn_window(image, cameras, args.percentiles, args.time_step)
+        window, level = turn_window(volume, cameras, args.percentiles)
     shades, drawn = _shades(args, window=window, level=level, percentiles=None), _drawn_over(args, image)
     pictures = []
     with console.progress("turning") as progress:

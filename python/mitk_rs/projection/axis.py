@@ -5,17 +5,16 @@ The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` giv
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, get_args, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._volumes import read
-from mitk_rs.errors import RequestError, TimeStepError
+from mitk_rs._sources import Array, ImageT, Source
+from mitk_rs._validation import RunOptions, check_names, flag, one_of, run_options, whole_number
+from mitk_rs.errors import RequestError
 from mitk_rs.projection.camera import plane_axes
 
 if TYPE_CHECKING:
@@ -25,11 +24,9 @@ __all__ = [
     "AXES",
     "KINDS",
     "Array",
-    "Options",
     "Stack",
     "axis_number",
     "mip",
-    "place_projection",
     "plane_axes",
     "project",
     "project_all",
@@ -37,11 +34,31 @@ __all__ = [
     "slide",
 ]
 
-Array = NDArray[Any]
 AXES = ("x", "y", "z", "t")
+Axis = Literal["x", "y", "z", "t", 0, 1, 2, 3]
+VolumeAxis = Literal["x", "y", "z", 0, 1, 2]
+Extremum = Literal["max", "min"]
+Kind = Literal["max", "min", "mean", "sum", "std", "argmax", "argmin", "depth"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_One = TypeVar("_One")
+Three = tuple[_One, _One, _One]
 
 
-def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> int:
+class AllAxesOptions(RunOptions, total=False):
+    """Options of :func:`project_all` and :func:`slide`."""
+
+    time_step: int | None
+    components: bool
+
+
+class ProjectOptions(AllAxesOptions, total=False):
+    """Options of :func:`project`."""
+
+    slab: Sequence[int | None] | slice | None
+    spacing: Sequence[float] | None
+
+
+def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> Any:
     """0 for x, 1 for y, 2 for z, 3 for t.
 
     Raises
@@ -87,21 +104,8 @@ class Stack:
 
     @classmethod
     def of(cls, array: Array, *, components: bool) -> Stack:
-        """The stack of ``([t, ]z, y, x[, c])``.
-
-        Raises
-        ------
-        RequestError
-            A picture, which has no depth to project, or an empty array.
-        """
+        """The stack of ``([t, ]z, y, x[, c])``."""
         axes = array.ndim - components
-        if axes not in (3, 4):
-            extra = "[, c]" if components else ""
-            what = "2-D image" if axes == 2 else "array"
-            wanted = f"voxels (z, y, x{extra}) or (t, z, y, x{extra})"
-            raise RequestError(f"a projection needs {wanted}, got a {what} of shape {array.shape}")
-        if 0 in array.shape:
-            raise RequestError(f"there are no voxels: shape {array.shape}")
         array = array if components else array[..., np.newaxis]
         return cls(array if axes == 4 else array[np.newaxis], axes == 4, components)
 
@@ -168,60 +172,11 @@ def _plane(geometry: Any, axis: int, first: int, end: int) -> tuple[Array, Array
     )
 
 
-def place_projection(array: Array, source: Image, steps: list[int], axis: int, slab: tuple[int, int]) -> Image:
-    """The image of a projection of ``source``: 2-D, or 2-D + time as ``(t, 1, y, x)``."""
-    places = [_plane(source.get_geometry(step), axis, *slab) for step in steps]
-    components = source.components > 1
-    spacing, origin, direction = places[0]
-    image = source._like(array, spacing, origin, direction, components=components)
-    if len(steps) > 1:
-        image.time_geometry = _moved(image, source, places)
-    return image
-
-
-def _moved(image: Image, source: Image, places: list[tuple[Array, Array, Array]]) -> Any:
-    """The time geometry of ``source`` with a plane's geometry at each step."""
-    times = source.time_geometry.clone()
-    for step, (spacing, origin, direction) in enumerate(places):
-        geometry = image.get_geometry(step).clone()
-        geometry.direction, geometry.spacing, geometry.origin = direction, spacing, origin
-        times.set_geometry_for_time_step(geometry, step)
-    return times
-
-
-KINDS = ("max", "min", "mean", "sum", "std", "argmax", "argmin", "depth")
-
-Progress = Callable[[float], object]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a call is run; handed through to the core."""
-
-    threads: int | None = None
-    progress: Progress | None = None
-    cancel: Any = None
-    timeout: float | None = None
-
-    def keywords(self) -> dict[str, Any]:
-        """As keyword arguments of a function of the core."""
-        return dict(vars(self))
-
-
-def project(
-    image: Any,
-    *,
-    axis: str | int = "z",
-    kind: str = "max",
-    slab: Sequence[int] | slice | None = None,
-    time_step: int | None = None,
-    components: bool = False,
-    spacing: Sequence[float] | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    cancel: Any = None,
-    timeout: float | None = None,
-) -> Any:
+@overload
+def project(image: ImageT, *, axis: Axis = "z", kind: Kind = "max", **options: Unpack[ProjectOptions]) -> ImageT: ...
+@overload
+def project(image: Array, *, axis: Axis = "z", kind: Kind = "max", **options: Unpack[ProjectOptions]) -> Array: ...
+def project(image: Image | Array, *, axis: Axis = "z", kind: Kind = "max", **options: Unpack[ProjectOptions]) -> Any:
     """Project a volume along one of its axes.
 
     Parameters
@@ -278,19 +233,28 @@ def project(
     >>> mitk.project(mitk.Image(volume, spacing=(1, 1, 5)), axis="y", kind="mean").shape
     (2, 4)
     """
-    task = _Task(image, time_step=time_step, components=components)
+    check_names("project", options, ProjectOptions)
+    source, run = _source(image, options, options.get("spacing")), run_options(options)
     number = axis_number(axis)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise RequestError(f"kind is {kind!r}: allowed are {', '.join(KINDS)}")
-    slab_ = slab_range(slab, task.count(number))
-    options = Options(threads, progress, cancel, timeout)
-    if kind == "depth":
-        step = 1.0 if number == 3 else task.spacing(spacing)[number]
-        return task.run(number, slab_, lambda v, a: _core_project(v, a, "argmax", slab_, options) * step)
-    return task.run(number, slab_, lambda v, a: _core_project(v, a, kind, slab_, options))
+    one_of(kind, "kind", KINDS)
+    ends = slab_range(options.get("slab"), _count(source, number))
+    scale = 1.0 if number == 3 else source.spacing[number]
+
+    def compute(volume: Array, along: int) -> Array:
+        if kind == "depth":
+            return _core_project(volume, along, "argmax", ends, run) * scale
+        return _core_project(volume, along, kind, ends, run)
+
+    if number == 3:
+        return source.wrap(source.read(lambda voxels: _stack(source, voxels).project_time(compute)))
+    return _placed(source, source.read(lambda voxels: _stack(source, voxels).project(number, compute)), number, ends)
 
 
-def mip(image: Any, *, axis: str | int = "z", **options: Any) -> Any:
+@overload
+def mip(image: ImageT, *, axis: Axis = "z", **options: Unpack[ProjectOptions]) -> ImageT: ...
+@overload
+def mip(image: Array, *, axis: Axis = "z", **options: Unpack[ProjectOptions]) -> Array: ...
+def mip(image: Image | Array, *, axis: Axis = "z", **options: Unpack[ProjectOptions]) -> Any:
     """Maximum intensity projection along an axis: :func:`project` with ``kind="max"``.
 
     Examples
@@ -302,17 +266,11 @@ def mip(image: Any, *, axis: str | int = "z", **options: Any) -> Any:
     return project(image, axis=axis, kind="max", **options)
 
 
-def project_all(
-    image: Any,
-    *,
-    kind: str = "max",
-    time_step: int | None = None,
-    components: bool = False,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    cancel: Any = None,
-    timeout: float | None = None,
-) -> tuple[Any, Any, Any]:
+@overload
+def project_all(image: ImageT, *, kind: Kind = "max", **options: Unpack[AllAxesOptions]) -> Three[ImageT]: ...
+@overload
+def project_all(image: Array, *, kind: Kind = "max", **options: Unpack[AllAxesOptions]) -> Three[Array]: ...
+def project_all(image: Image | Array, *, kind: Kind = "max", **options: Unpack[AllAxesOptions]) -> Any:
     """Project along x, y and z, for ``"max"`` and ``"min"`` in a single pass over the voxels.
 
     Parameters and errors are those of :func:`project`.
@@ -328,26 +286,42 @@ def project_all(
     >>> [p.shape for p in mitk.project_all(np.zeros((2, 3, 4)))]
     [(2, 3), (2, 4), (3, 4)]
     """
-    options = Options(threads, progress, cancel, timeout)
-    task = _Task(image, time_step=time_step, components=components)
-    if not isinstance(kind, str) or kind not in ("max", "min") or not task.is_scalar_volume:
-        kept = {"time_step": time_step, "components": components, **options.keywords()}
-        return tuple(project(image, axis=axis, kind=kind, **kept) for axis in "xyz")
-    return task.run_all(lambda volume: _core.project_all_axes(volume, kind, **options.keywords()))
+    check_names("project_all", options, AllAxesOptions)
+    one_of(kind, "kind", KINDS)
+    source = _source(image, options)
+    if kind not in ("max", "min") or len(source.shape) != 3 or source.components:
+        x, y, z = (project(image, axis=axis, kind=kind, **options) for axis in (0, 1, 2))
+        return x, y, z
+    found = source.read(lambda volume: _core.project_all_axes(volume, kind, **run_options(options)))
+    x, y, z = (_placed(source, array, axis, (0, _count(source, axis))) for axis, array in enumerate(found))
+    return x, y, z
 
 
+@overload
 def slide(
-    image: Any,
+    image: ImageT,
     *,
-    axis: str | int = "z",
+    axis: VolumeAxis = "z",
     thickness: int,
-    kind: str = "max",
-    time_step: int | None = None,
-    components: bool = False,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    cancel: Any = None,
-    timeout: float | None = None,
+    kind: Extremum = "max",
+    **options: Unpack[AllAxesOptions],
+) -> ImageT: ...
+@overload
+def slide(
+    image: Array,
+    *,
+    axis: VolumeAxis = "z",
+    thickness: int,
+    kind: Extremum = "max",
+    **options: Unpack[AllAxesOptions],
+) -> Array: ...
+def slide(
+    image: Image | Array,
+    *,
+    axis: VolumeAxis = "z",
+    thickness: int,
+    kind: Extremum = "max",
+    **options: Unpack[AllAxesOptions],
 ) -> Any:
     """Sliding thick slab: for every voxel the extremum of the slab of ``thickness`` voxels around it.
 
@@ -381,119 +355,48 @@ def slide(
     >>> mitk.slide(volume, axis="x", thickness=3).ravel().tolist()
     [5, 5, 5, 7, 7]
     """
-    options = Options(threads, progress, cancel, timeout)
+    check_names("slide", options, AllAxesOptions)
+    one_of(kind, "kind", ("max", "min"))
     number = axis_number(axis, names=AXES[:3])
-    width = operator.index(thickness)
+    width = whole_number(thickness, "thickness")
     if width < 1:
         raise RequestError(f"thickness is {width}: allowed are 1 to the number of voxels along the axis")
-    task = _Task(image, time_step=time_step, components=components)
-    return task.run_volume(number, lambda v, a: _core.slide_axis(v, a, width, kind, **options.keywords()))
+    source, run = _source(image, options), run_options(options)
+
+    def compute(volume: Array, along: int) -> Array:
+        return _core.slide_axis(volume, along, width, kind, **run)
+
+    return source.wrap(source.read(lambda voxels: _stack(source, voxels).project(number, compute)))
 
 
-def _core_project(volume: Array, axis: int, kind: str, slab: tuple[int, int], options: Options) -> Array:
-    result = _core.project_axis(volume, axis, kind, *slab, **options.keywords())
+def _core_project(volume: Array, axis: int, kind: str, slab: tuple[int, int], run: RunOptions) -> Array:
+    result = _core.project_axis(volume, axis, kind, *slab, **run)
     if kind in ("argmax", "argmin"):
         return result + np.int32(slab[0])
     return result.view(np.bool_) if volume.dtype == np.bool_ and kind in ("max", "min") else result
 
 
-class _Task:
-    """A source to project: an image under a read accessor, or an array."""
+def _source(image: Any, options: AllAxesOptions, spacing: Sequence[float] | None = None) -> Source:
+    components = flag(options.get("components", False), "components")
+    return Source(
+        image, time_step=options.get("time_step"), spacing=spacing, axes=(3,), series=True, components=components
+    )
 
-    def __init__(self, source: Any, *, time_step: int | None, components: bool) -> None:
-        self._source = source
-        self._step = time_step
-        self._is_image = hasattr(source, "get_geometry")
-        if self._is_image:
-            self._check_image(source)
-        elif isinstance(source, np.ma.MaskedArray):
-            raise TypeError("the image is a masked array, whose mask would be lost: use array.filled(value)")
-        elif not isinstance(source, np.ndarray):
-            raise TypeError(f"the image must be an Image or a numpy array, got {type(source).__name__}")
-        self._components = source.components > 1 if self._is_image else components
-        Stack.of(np.broadcast_to(np.uint8(0), self._shape()), components=self._components)
 
-    def _check_image(self, image: Any) -> None:
-        if image.time_steps == 0:
-            raise RequestError("the image is empty")
-        if self._step is not None and not 0 <= operator.index(self._step) < image.time_steps:
-            raise TimeStepError(f"time step {self._step} does not exist: the image has {image.time_steps}")
+def _stack(source: Source, voxels: Array) -> Stack:
+    return Stack.of(voxels, components=source.components)
 
-    @property
-    def is_scalar_volume(self) -> bool:
-        return len(self._shape()) == 3 and not self._components
 
-    def _shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self._source.shape
-        axes = len(shape) - self._components
-        if self._step is None or axes < 4:
-            if self._step not in (None, 0):
-                raise TimeStepError(f"time step {self._step} does not exist: there is one")
-            return shape
-        if not 0 <= operator.index(self._step) < shape[0]:
-            raise TimeStepError(f"time step {self._step} does not exist: there are {shape[0]}")
-        return shape[1:]
+def _count(source: Source, axis: int) -> int:
+    """Voxels along an axis, or time steps."""
+    spatial = source.shape[: len(source.shape) - source.components]
+    return int((1, *spatial)[-4:][3 - axis])
 
-    def count(self, axis: int) -> int:
-        """Voxels along an axis."""
-        stack = Stack.of(np.broadcast_to(np.uint8(0), self._shape()), components=self._components)
-        return int(stack.array.shape[(3, 2, 1, 0)[axis]])
 
-    def spacing(self, given: Sequence[float] | None) -> Sequence[float]:
-        """Distances (x, y, z) in mm."""
-        if given is None:
-            return self._source.get_spacing(self._step or 0) if self._is_image else (1.0, 1.0, 1.0)
-        values = np.asarray(given, np.float64)
-        if values.shape != (3,) or not (np.isfinite(values).all() and (values > 0).all()):
-            raise RequestError(f"spacing is {given!r}: expected three finite numbers (x, y, z) > 0 mm")
-        return [float(value) for value in values]
-
-    def _read(self, compute: Callable[[Stack], Any]) -> Any:
-        if not self._is_image:
-            array = self._source[self._step] if len(self._shape()) < self._source.ndim else self._source
-            return compute(Stack.of(array, components=self._components))
-        step = self._step if len(self._shape()) < len(self._source.shape) else None
-        return read(self._source, step, lambda voxels: compute(Stack.of(voxels, components=self._components)))
-
-    def run(self, axis: int, slab: tuple[int, int], compute: Callable[[Array, int], Array]) -> Any:
-        """The projection, as what the source was."""
-        if axis == 3:
-            return self._wrap_volume(self._read(lambda stack: stack.project_time(compute)), one_step=True)
-        return self._wrap(self._read(lambda stack: stack.project(axis, compute)), axis, slab)
-
-    def run_volume(self, axis: int, compute: Callable[[Array, int], Array]) -> Any:
-        """A result with the shape of the source."""
-        return self._wrap_volume(self._read(lambda stack: stack.project(axis, compute)), one_step=False)
-
-    def run_all(self, compute: Callable[[Array], list[Array]]) -> tuple[Any, Any, Any]:
-        """Three projections of a scalar volume."""
-        results = self._read(lambda stack: compute(stack.array[0, ..., 0]))
-        wrapped = [self._wrap(r, axis, (0, self.count(axis))) for axis, r in enumerate(results)]
-        return wrapped[0], wrapped[1], wrapped[2]
-
-    def _steps(self) -> list[int]:
-        if self._step is not None:
-            return [self._step]
-        return list(range(self._source.time_steps))
-
-    def _wrap(self, array: Array, axis: int, slab: tuple[int, int]) -> Any:
-        if not self._is_image:
-            return array
-        steps = self._steps()
-        array = array[:, np.newaxis] if len(steps) > 1 else array
-        return place_projection(np.ascontiguousarray(array), self._source, steps, axis, slab)
-
-    def _wrap_volume(self, array: Array, *, one_step: bool) -> Any:
-        if not self._is_image:
-            return array
-        geometry = self._source.get_geometry(self._step or 0)
-        image = self._source._like(
-            np.ascontiguousarray(array),
-            geometry.spacing,
-            geometry.origin,
-            geometry.direction,
-            components=self._components,
-        )
-        if not one_step and len(self._steps()) > 1:
-            image.time_geometry = self._source.time_geometry.clone()
-        return image
+def _placed(source: Source, array: Array, axis: int, slab: tuple[int, int]) -> Any:
+    """A projection as what the source was: an array, or an image in the middle of the slab, ``(t, 1, y, x)`` with
+    time."""
+    if not source.is_image:
+        return array
+    array = np.ascontiguousarray(array[:, np.newaxis] if len(source.steps) > 1 else array)
+    return source.place(array, [_plane(geometry, axis, *slab) for geometry in source.geometries])

@@ -15,7 +15,7 @@ patient that each side of the picture shows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,6 @@ __all__ = [
     "gaze",
     "letter",
     "rays_of",
-    "turning_pixel",
     "view_along",
 ]
 
@@ -210,8 +209,8 @@ def rays_of(
     view_angle: float | None,
     zoom: float,
     mm: float | None,
-) -> tuple[dict[str, Any], float, float]:
-    """The camera for the core, mm per pixel in the middle of the volume, and the depth in mm of sample 0.
+) -> tuple[dict[str, Any], float]:
+    """The camera for the core, and mm per pixel in the middle of the volume.
 
     A parallel picture fits the volume's corners into ``size``; one in perspective, as VTK's, the sphere around them.
     """
@@ -227,19 +226,12 @@ def rays_of(
     }
     if view_angle is None:
         camera["step"] = (to_index @ (sample_distance * view.forward)).tolist()
-        return camera, pixel, 0.0
+        return camera, pixel
     eye = middle - pixel * size[1] / 2 / math.tan(math.radians(view_angle) / 2) * view.forward
     camera["eye"] = (to_index @ (eye - scene.origin)).tolist()
     camera["distance"] = sample_distance
     camera["matrix"] = scene.matrix.tolist()
-    return camera, pixel, 0.0
-
-
-def turning_pixel(
-    scene: Scene, views: Iterable[Gaze], *, size: tuple[int, int], view_angle: float | None, zoom: float
-) -> float:
-    """mm per pixel with which everything is seen in each of the views, so that nothing grows or shrinks in a turn."""
-    return max(_fitting(scene, view, size, view_angle) for view in views) / zoom
+    return camera, pixel
 
 
 def _fitting(scene: Scene, view: Gaze, size: tuple[int, int], view_angle: float | None) -> float:

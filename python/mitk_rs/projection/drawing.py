@@ -10,7 +10,7 @@ import numpy as np
 
 from mitk_rs._validation import check_kind, numbers, whole_number, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
-from mitk_rs.projection.axis import AXES, axis_number, project, project_all
+from mitk_rs.projection.axis import AXES, Kind, VolumeAxis, axis_number, project, project_all
 from mitk_rs.projection.camera import Array, View, view_along
 from mitk_rs.projection.picture import (
     MAX_SIZE,
@@ -37,7 +37,7 @@ _BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def montage(
     image: Any,
     *,
-    kind: str = "max",
+    kind: Kind = "max",
     time_step: int | None = None,
     height: int = 400,
     window: float | None = None,
@@ -107,7 +107,7 @@ def montage(
     return _sheet([pictures[axis] for axis in (2, 1, 0)], mm)
 
 
-def _projections(image: Any, kind: str, time_step: int | None, threads: int | None) -> list[Array]:
+def _projections(image: Any, kind: Kind, time_step: int | None, threads: int | None) -> list[Array]:
     return [scalar_values(p) for p in project_all(image, kind=kind, time_step=time_step, threads=threads)]
 
 
@@ -217,8 +217,8 @@ def _silhouette(level_set: Any, camera: Camera) -> Array:
 def axis_picture(
     image: Any,
     *,
-    axis: str | int = "z",
-    kind: str = "max",
+    axis: VolumeAxis = "z",
+    kind: Kind = "max",
     slab: Any = None,
     time_step: int | None = None,
     shades: Shades | None = None,

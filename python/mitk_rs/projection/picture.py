@@ -187,7 +187,7 @@ class Shades:
 
     def range(self, values: Array) -> tuple[float, float]:
         """Values shown black and white."""
-        if self.percentiles is not None:
+        if self.percentiles is not None and not (self.window and self.window > 0):
             return robust_range(values, percentiles=self.percentiles)
         return window_range(self.window, self.level, values)
 

@@ -1,23 +1,25 @@
-"""Maximum intensity projections from any direction, and what a camera sees of a volume."""
+"""Maximum intensity projections from any direction: trilinear samples along the ray of each pixel."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from mitk_rs import _core
-from mitk_rs._validation import check_kind, real_number, whole_number
-from mitk_rs._volumes import read
-from mitk_rs.errors import RequestError, TimeStepError
-from mitk_rs.projection.axis import Options, Progress
-from mitk_rs.projection.camera import Array, Gaze, Scene, aim, gaze, rays_of, turning_pixel
-from mitk_rs.projection.picture import check_size, robust_range, to_grey, window_range
+from mitk_rs._sources import Array, Source
+from mitk_rs._validation import RunOptions, check_kind, check_names, real_number, run_options, whole_number
+from mitk_rs.errors import RequestError
+from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of
+from mitk_rs.projection.picture import Shades, check_size
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
 
 __all__ = [
     "Camera",
@@ -37,33 +39,70 @@ _kept: WeakKeyDictionary[Any, dict[int, tuple[int, Any]]] = WeakKeyDictionary()
 _kept_lock = threading.Lock()
 
 
+class RenderOptions(RunOptions, total=False):
+    """Options of :func:`render_mip` that most calls leave out."""
+
+    roll: float
+    direction: Sequence[float] | None
+    up: Sequence[float] | None
+    percentiles: tuple[float, float] | None
+    perspective: bool | float
+    zoom: float
+    mm: float | None
+    sample_distance: float | None
+    dtype: Any
+    background: float | None
+    time_step: int | None
+    spacing: Sequence[float] | None
+
+
+class SpinOptions(RenderOptions, total=False):
+    """Options of :func:`render_spin`: those of :func:`render_mip`."""
+
+    elevation: float
+    size: Sequence[int] | int
+    window: float | None
+    level: float | None
+
+
+_CAMERA = ("roll", "direction", "up", "perspective", "zoom", "mm", "sample_distance")
+
+
+@overload
 def render_mip(
-    image: Any,
+    image: Image | Array,
     *,
     azimuth: float = 0.0,
     elevation: float = 0.0,
-    roll: float = 0.0,
-    direction: Sequence[float] | None = None,
-    up: Sequence[float] | None = None,
     size: Sequence[int] | int = (512, 512),
     window: float | None = None,
     level: float | None = None,
-    percentiles: tuple[float, float] | None = None,
-    perspective: bool | float = False,
-    zoom: float = 1.0,
-    mm: float | None = None,
-    sample_distance: float | None = None,
-    dtype: Any = np.uint8,
-    background: float | None = None,
+    depth: Literal[False] = False,
+    **options: Unpack[RenderOptions],
+) -> Array: ...
+@overload
+def render_mip(
+    image: Image | Array,
+    *,
+    azimuth: float = 0.0,
+    elevation: float = 0.0,
+    size: Sequence[int] | int = (512, 512),
+    window: float | None = None,
+    level: float | None = None,
+    depth: Literal[True],
+    **options: Unpack[RenderOptions],
+) -> tuple[Array, Array]: ...
+def render_mip(
+    image: Image | Array,
+    *,
+    azimuth: float = 0.0,
+    elevation: float = 0.0,
+    size: Sequence[int] | int = (512, 512),
+    window: float | None = None,
+    level: float | None = None,
     depth: bool = False,
-    time_step: int | None = None,
-    spacing: Sequence[float] | None = None,
-    skip: bool = True,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    cancel: Any = None,
-    timeout: float | None = None,
-) -> Any:
+    **options: Unpack[RenderOptions],
+) -> Array | tuple[Array, Array]:
     """Maximum intensity projection from any direction: trilinear samples along the ray of each pixel.
 
     Parameters
@@ -75,18 +114,19 @@ def render_mip(
     direction, up
         World direction (LPS) of the view and what is up in it, instead of azimuth and elevation.
     size
-        Width and height in pixels.
+        Width and height in pixels, 512 x 512 by default.
     window, level, percentiles
         Values shown black (``level - window / 2``) and white; by default a robust range of the picture. They play no
         part for float32.
     perspective
         ``True`` is a view angle of 30 degrees, as VTK's cameras have; a number is another one. Default: parallel rays.
     zoom, mm
-        Magnification of the picture that just shows the whole volume; or millimetres per pixel in its middle.
+        Magnification of the picture that just shows the whole volume (1 by default); or millimetres per pixel in its
+        middle.
     sample_distance
         Millimetres from sample to sample; half the smallest spacing by default.
     dtype
-        uint8, uint16 or float32. The last gives values, NaN where a ray misses the volume.
+        uint8 (default), uint16 or float32. The last gives values, NaN where a ray misses the volume.
     background
         Pixel where a ray misses: 0 by default.
     depth
@@ -95,8 +135,6 @@ def render_mip(
         Which time step of an image with several.
     spacing
         Distances (x, y, z) in mm of an array; 1 by default.
-    skip
-        ``False`` takes every sample. Skipping never changes a result; this is for tests.
     threads, progress, cancel, timeout
         As for :func:`mitk_rs.fast_marching`. The result does not depend on ``threads``.
 
@@ -112,6 +150,11 @@ def render_mip(
         A camera, size, window or distance that is not finite or out of range; several components; a 2-D image.
     TimeStepError
         There is no such time step.
+
+    See Also
+    --------
+    render_spin : Pictures of a whole turn.
+    project : Projections along an axis, exact.
 
     Notes
     -----
@@ -129,26 +172,38 @@ def render_mip(
     >>> shot.shape, int(shot.max()), int(shot[0, 0])
     ((64, 64), 255, 0)
     """
-    kind = _checked_type(dtype)
-    window_range(window, level)
-    view = gaze(direction, up, roll) if direction is not None else _aimed(azimuth, elevation, roll, up)
-    volume = Volume(image, time_step, spacing)
-    values, depths = volume.cast(
-        view,
-        size=check_size(size),
-        view_angle=view_angle_of(perspective),
-        zoom=zoom,
-        mm=mm,
-        sample_distance=sample_distance,
-        depth=depth,
-        skip=skip,
-        options=Options(threads, progress, cancel, timeout),
-    )
-    picture = shaded(values, kind, window, level, percentiles, background)
-    return (picture, depths) if depth else picture
+    check_names("render_mip", options, RenderOptions)
+    kind = _checked_type(options.get("dtype", np.uint8))
+    shades = Shades(window, level, options.get("percentiles"), bits=16 if kind == "uint16" else 8)
+    shades.check()
+    seen = Camera(azimuth, elevation, size=size, **_named(options, _CAMERA), options=run_options(options))
+    volume = Volume(image, options.get("time_step"), options.get("spacing"))
+    values, depths = seen.cast(volume, depth=depth)
+    picture = _shaded(values, kind, shades, options.get("background"))
+    return (picture, depths) if depths is not None else picture
 
 
-def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any) -> Iterator[Array]:
+def _named(options: RenderOptions, names: Sequence[str]) -> dict[str, Any]:
+    return {name: options[name] for name in names if name in options}  # type: ignore[literal-required]
+
+
+def _shaded(values: Array, kind: str, shades: Shades, background: float | None) -> Array:
+    """Values as grey, or as they are."""
+    missed = np.isnan(values)
+    background = None if background is None else real_number(background, "background")
+    picture = values if kind == "float32" else shades.apply(values)
+    if background is None:
+        return picture
+    limit = 0 if kind == "float32" else np.iinfo(picture.dtype).max
+    if limit and not 0 <= background <= limit:
+        raise RequestError(f"background is {background:g}: allowed are 0 to {limit}")
+    picture[missed] = background
+    return picture
+
+
+def render_spin(
+    image: Image | Array, *, frames: int, azimuth: float = 0.0, **options: Unpack[SpinOptions]
+) -> Iterator[Array]:
     """Pictures of a whole turn around the body axis, one after the other, with the same window and scale.
 
     Parameters
@@ -160,7 +215,7 @@ def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any
     azimuth
         Of the first one.
     options
-        All others of :func:`render_mip` but ``direction``, ``up`` and ``depth``.
+        All others of :func:`render_mip` but ``direction`` and ``depth``.
 
     Raises
     ------
@@ -175,78 +230,36 @@ def render_spin(image: Any, *, frames: int, azimuth: float = 0.0, **options: Any
     """
     if not 1 <= whole_number(frames, "frames") <= 3600:
         raise RequestError(f"frames is {frames}: allowed are 1 to 3600")
-    angles = [azimuth + 360.0 * i / frames for i in range(frames)]
+    check_names("render_spin", options, SpinOptions)
+    if options.get("direction") is not None:
+        raise TypeError("render_spin() has no direction: it turns around the body axis, from azimuth on")
+    given = _named(options, ("elevation", "size", *_CAMERA))
+    cameras = [Camera(azimuth + 360.0 * i / frames, **given, options=run_options(options)) for i in range(frames)]
+    volume = Volume(image, options.get("time_step"), options.get("spacing"))
     if options.get("mm") is None:
-        options["mm"] = _turning_pixel(image, angles, **options)
-    if options.get("window") is None and options.get("dtype") != "float32":
+        options["mm"] = turning(cameras, volume)[0].mm
+    if options.get("window") is None and _checked_type(options.get("dtype", np.uint8)) != "float32":
         shown = options.pop("percentiles", None)
-        plain = {k: v for k, v in options.items() if k not in ("window", "level", "dtype", "background")}
-        looks = [render_mip(image, azimuth=a, dtype="float32", **plain) for a in angles[:: max(1, frames // 4)]]
-        window, level = _common_window(looks, shown)
-        options.update(window=window, level=level)
-    return (render_mip(image, azimuth=a, **options) for a in angles)
+        cameras = [replace(camera, mm=options["mm"]) for camera in cameras]
+        options["window"], options["level"] = turn_window(volume, cameras, shown)
+    return (render_mip(image, azimuth=camera.azimuth, **options) for camera in cameras)
 
 
-def _turning_pixel(
-    image: Any,
-    angles: Sequence[float],
-    *,
-    elevation: float = 0.0,
-    roll: float = 0.0,
-    up: Sequence[float] | None = None,
-    size: Sequence[int] | int = (512, 512),
-    perspective: bool | float = False,
-    zoom: float = 1.0,
-    time_step: int | None = None,
-    spacing: Sequence[float] | None = None,
-    **_others: Any,
-) -> float:
-    views = [_aimed(angle, elevation, roll, up) for angle in angles]
-    scene, view_angle = Volume(image, time_step, spacing).scene, view_angle_of(perspective)
-    return turning_pixel(scene, views, size=check_size(size), view_angle=view_angle, zoom=_positive("zoom", zoom))
+def turning(cameras: Sequence[Camera], volume: Volume) -> list[Camera]:
+    """The cameras with one scale, with which each of them sees everything."""
+    mm = max(camera.pixel(volume) for camera in cameras)
+    return [replace(camera, mm=mm) for camera in cameras]
 
 
 def turn_window(
-    image: Any, cameras: Sequence[Any], percentiles: Sequence[float] | None, time_step: int | None
+    volume: Volume, cameras: Sequence[Camera], percentiles: tuple[float, float] | None = None
 ) -> tuple[float, float]:
     """One window and level for all cameras of a turn, from a few of them."""
-    volume = Volume(image, time_step)
-    looks = [camera.cast(volume)[0] for camera in cameras[:: max(1, len(cameras) // 4)]]
-    return _common_window(looks, (percentiles[0], percentiles[1]) if percentiles else None)
-
-
-def _common_window(looks: list[Array], percentiles: tuple[float, float] | None) -> tuple[float, float]:
-    low, high = _ends(np.concatenate([look.ravel() for look in looks]), percentiles)
+    looks = [camera.cast(volume)[0].ravel() for camera in cameras[:: max(1, len(cameras) // 4)]]
+    shades = Shades(percentiles=percentiles)
+    low, high = shades.range(np.concatenate(looks))
     # A constant volume: any window that is not empty will do.
     return max(high - low, 1e-12 * max(1.0, abs(high))), (low + high) / 2
-
-
-def _ends(values: Array, percentiles: tuple[float, float] | None) -> tuple[float, float]:
-    return robust_range(values, percentiles=percentiles) if percentiles is not None else robust_range(values)
-
-
-def shaded(
-    values: Array,
-    kind: str,
-    window: float | None,
-    level: float | None,
-    percentiles: tuple[float, float] | None,
-    background: float | None,
-) -> Array:
-    """Values as grey, or as they are."""
-    missed = np.isnan(values)
-    background = None if background is None else real_number(background, "background")
-    if kind == "float32":
-        if background is not None:
-            values[missed] = background
-        return values
-    low, high = window_range(window, level) if window is not None and window > 0 else _ends(values, percentiles)
-    grey = to_grey(values, low, high, kind)
-    limit = np.iinfo(grey.dtype).max
-    if background is not None and not 0 <= background <= limit:
-        raise RequestError(f"background is {background:g}: allowed are 0 to {limit}")
-    grey[missed] = 0 if background is None else background
-    return grey
 
 
 def _checked_type(dtype: Any) -> str:
@@ -257,11 +270,6 @@ def _checked_type(dtype: Any) -> str:
     if name not in _TYPES:
         raise RequestError(f"dtype is {name}: allowed are {', '.join(_TYPES)}")
     return name
-
-
-def _aimed(azimuth: float, elevation: float, roll: float, up: Sequence[float] | None) -> Gaze:
-    view = aim(azimuth, elevation, roll)
-    return view if up is None else gaze(view.forward.tolist(), up, roll)
 
 
 def view_angle_of(perspective: float) -> float | None:
@@ -280,113 +288,33 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
-class Volume:
-    """A scalar volume that rays are cast through."""
+class Volume(Source):
+    """A scalar volume that rays are cast through.
 
-    def __init__(self, source: Any, time_step: int | None, spacing: Sequence[float] | None = None) -> None:
-        self._source = source
-        self._is_image = hasattr(source, "get_geometry")
-        self._step = self._checked_step(time_step) if self._is_image else 0
-        self._check_shape(time_step)
-        self._frame = self._place(spacing)
+    Attributes
+    ----------
+    scene
+        Where it is in the world.
+    """
 
-    def _checked_step(self, time_step: int | None) -> int:
-        steps = self._source.time_steps
-        if steps == 0:
-            raise RequestError("the image is empty")
-        if time_step is None and steps > 1:
-            raise RequestError(f"the image has {steps} time steps: choose one with time_step= or --time-step")
-        step = 0 if time_step is None else whole_number(time_step, "time_step")
-        if not 0 <= step < steps:
-            raise TimeStepError(f"time step {step} does not exist: the image has {steps}")
-        return step
+    def __init__(self, source: Any, time_step: int | None = None, spacing: Sequence[float] | None = None) -> None:
+        super().__init__(source, time_step=time_step, spacing=spacing, axes=(3,))
+        z, y, x = self.shape
+        self.scene = Scene(self.matrix, np.asarray(self.origin), (x, y, z))
 
-    def _check_shape(self, time_step: int | None) -> None:
-        source = self._source
-        if not self._is_image and not isinstance(source, np.ndarray):
-            raise TypeError(f"the image must be an Image or a numpy array, got {type(source).__name__}")
-        if self._is_image and source.components > 1:
-            raise RequestError(f"the image has {source.components} components a voxel: rays need one")
-        if not self._is_image and time_step is not None:
-            raise TypeError("time_step goes with an Image: pass array[time_step] instead")
-        shape = source.shape[-3:] if self._is_image and source.ndim == 4 else source.shape
-        if len(shape) != 3 or 0 in shape:
-            what = "2-D image" if len(shape) == 2 else "array"
-            raise RequestError(f"rays need voxels (z, y, x), got a {what} of shape {tuple(source.shape)}")
-        self.size = (int(shape[2]), int(shape[1]), int(shape[0]))
-
-    def _place(self, spacing: Sequence[float] | None) -> Scene:
-        if self._is_image:
-            geometry = self._source.get_geometry(self._step)
-            matrix = np.asarray(geometry.direction, np.float64) * np.asarray(geometry.spacing)
-            return Scene(matrix, np.asarray(geometry.origin, np.float64), self.size)
-        values = np.asarray((1.0, 1.0, 1.0) if spacing is None else spacing, np.float64)
-        if values.shape != (3,) or not (np.isfinite(values).all() and (values > 0).all()):
-            raise RequestError(f"spacing is {spacing!r}: expected three finite numbers (x, y, z) > 0 mm")
-        return Scene(np.diag(values), np.zeros(3), self.size)
-
-    @property
-    def scene(self) -> Scene:
-        """Where the volume lies."""
-        return self._frame
-
-    def _read(self, compute: Callable[[Array], Any]) -> Any:
-        if not self._is_image:
-            return compute(self._source)
-        step = self._step if self._source.ndim == 4 else None
-        return read(self._source, step, compute)
-
-    def bricks(self, voxels: Array, options: Options) -> Any:
+    def bricks(self, voxels: Array, options: RunOptions) -> Any:
         """Upper bounds of the voxels: those kept with the image if it has not changed since, else new ones."""
-        stamp = self._source._stamp() if self._is_image else None
+        stamp = self._source._stamp() if self.is_image else None
         if stamp is None:
-            return _core.Bricks(voxels, **options.keywords())
+            return _core.Bricks(voxels, **options)
         with _kept_lock:
-            known = _kept.get(self._source, {}).get(self._step)
+            known = _kept.get(self._source, {}).get(self.step or 0)
         if known is not None and known[0] == stamp:
             return known[1]
-        made = _core.Bricks(voxels, **options.keywords())
+        made = _core.Bricks(voxels, **options)
         with _kept_lock:
-            _kept.setdefault(self._source, {})[self._step] = (stamp, made)
+            _kept.setdefault(self._source, {})[self.step or 0] = (stamp, made)
         return made
-
-    def cast(
-        self,
-        view: Gaze,
-        *,
-        size: tuple[int, int],
-        view_angle: float | None,
-        zoom: float,
-        mm: float | None,
-        sample_distance: float | None,
-        depth: bool,
-        skip: bool,
-        options: Options,
-        plain: bool = False,
-    ) -> tuple[Array, Array | None]:
-        """Values of the pixels, NaN where a ray misses, and depths in mm."""
-        _positive("zoom", zoom)
-        if mm is not None:
-            _positive("mm", mm)
-        distance = self.scene.spacing() / 2 if sample_distance is None else sample_distance
-        _positive("sample_distance", distance)
-        check_kind(skip, (bool, int), "skip", "True or False")
-        camera, _, start = rays_of(
-            self.scene, view, size=size, sample_distance=distance, view_angle=view_angle, zoom=zoom, mm=mm
-        )
-
-        def compute(voxels: Array) -> tuple[Array, Any]:
-            bricks = self.bricks(voxels, options) if skip and not plain else None
-            return _core.cast_rays(voxels, bricks, **camera, depths=depth, plain=plain, **options.keywords())
-
-        values, numbers = self._read(compute)
-        missed = np.isneginf(values)
-        values[missed] = np.nan
-        if numbers is None:
-            return values, None
-        depths = (start + distance * numbers.astype(np.float64)).astype(np.float32)
-        depths[missed] = np.nan
-        return values, depths
 
 
 @dataclass(frozen=True)
@@ -403,7 +331,7 @@ class Camera:
     zoom: float = 1.0
     mm: float | None = None
     sample_distance: float | None = None
-    options: Options = field(default_factory=Options)
+    options: RunOptions = field(default_factory=RunOptions)
 
     def gaze(self) -> Gaze:
         """Directions of the picture."""
@@ -412,33 +340,43 @@ class Camera:
         view = aim(self.azimuth, self.elevation, self.roll)
         return view if self.up is None else gaze(view.forward.tolist(), self.up, self.roll)
 
-    def cast(self, volume: Volume, *, depth: bool = False) -> tuple[Array, Array | None]:
-        """Values and depths of a volume seen with this camera."""
-        return volume.cast(
-            self.gaze(),
-            size=check_size(self.size),
-            view_angle=view_angle_of(self.perspective),
-            zoom=self.zoom,
-            mm=self.mm,
-            sample_distance=self.sample_distance,
-            depth=depth,
-            skip=True,
-            options=self.options,
-        )
+    def cast(
+        self, volume: Volume, *, depth: bool = False, skip: bool = True, plain: bool = False
+    ) -> tuple[Array, Array | None]:
+        """Values of the pixels, NaN where a ray misses, and depths in mm.
+
+        ``skip=False`` takes every sample and ``plain`` one ray at a time: neither changes a bit.
+        """
+        distance = volume.scene.spacing() / 2 if self.sample_distance is None else self.sample_distance
+        _positive("sample_distance", distance)
+        rays, _ = self._rays(volume, distance)
+
+        def compute(voxels: Array) -> tuple[Array, Any]:
+            bricks = volume.bricks(voxels, self.options) if skip and not plain else None
+            return _core.cast_rays(voxels, bricks, **rays, depths=depth, plain=plain, **self.options)
+
+        values, numbers = volume.read(compute)
+        missed = np.isneginf(values)
+        values[missed] = np.nan
+        if numbers is None:
+            return values, None
+        depths = (distance * numbers.astype(np.float64)).astype(np.float32)
+        depths[missed] = np.nan
+        return values, depths
 
     def pixel(self, volume: Volume) -> float:
         """Millimetres per pixel in the middle of the volume."""
-        return self._rays(volume)[1]
+        return self._rays(volume, 1.0)[1]
 
-    def _rays(self, volume: Volume) -> tuple[dict[str, Any], float, float]:
+    def _rays(self, volume: Volume, distance: float) -> tuple[dict[str, Any], float]:
         return rays_of(
             volume.scene,
             self.gaze(),
             size=check_size(self.size),
-            sample_distance=1.0,
+            sample_distance=distance,
             view_angle=view_angle_of(self.perspective),
-            zoom=self.zoom,
-            mm=self.mm,
+            zoom=_positive("zoom", self.zoom),
+            mm=None if self.mm is None else _positive("mm", self.mm),
         )
 
     def place(self, volume: Volume, indices: Array) -> Array:
@@ -454,13 +392,6 @@ class Camera:
             scale = distance / np.maximum(distance + away, 1e-9)
             right, down = right * scale, down * scale
         return np.stack([right / pixel + (size[0] - 1) / 2, down / pixel + (size[1] - 1) / 2], axis=-1)
-
-
-def turning(cameras: Sequence[Camera], image: Any, time_step: int | None = None) -> list[Camera]:
-    """The cameras with one scale, with which each of them sees everything."""
-    volume = Volume(image, time_step)
-    mm = max(camera.pixel(volume) for camera in cameras)
-    return [replace(camera, mm=mm) for camera in cameras]
 
 
 def view_image(image: Any, camera: Camera, *, depth: bool = False, time_step: int | None = None) -> Any:

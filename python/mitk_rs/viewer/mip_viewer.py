@@ -152,7 +152,7 @@ def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
         for column in range(3):
             matrix.SetElement(row, column, float(direction[row, column]))
         matrix.SetElement(row, 3, float(origin[row]))
-    return _upright(image, step, volume.size), matrix
+    return _upright(image, step, volume.scene.size), matrix
 
 
 def _upright(image: Any, step: int, size: tuple[int, int, int]) -> Any:

@@ -1,0 +1,273 @@
+"""What algorithms compute on: an ``Image`` or an array.
+
+:class:`Source` checks the argument, reads it (an image under a read accessor) and gives a result back as what the
+source was: an ``Image`` for an image, of the same class and at the same place, an array for an array.
+"""
+
+from __future__ import annotations
+
+import os
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs._validation import check_unmasked, existing_step, wrong_type
+from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.geometry import arguments
+from mitk_rs.image.accessors import place
+
+if TYPE_CHECKING:
+    from mitk_rs.geometry import BaseGeometry
+    from mitk_rs.image import Image
+
+Array = NDArray[Any]
+Triple = tuple[float, float, float]
+Indices = list[tuple[int, int, int]]
+_Result = TypeVar("_Result")
+#: For functions that give an image for an image: of the same class.
+ImageT = TypeVar("ImageT", bound="Image")
+
+# Largest cosine between two axes that fronts accept: they measure distances along the axes.
+MAX_SHEAR = 1e-3
+
+
+class Source:
+    """Voxels to compute on, given as an ``Image`` or as an array.
+
+    Parameters
+    ----------
+    source
+        The image or array.
+    name
+        What messages call it.
+    time_step
+        Which step of an image.
+    spacing
+        Three numbers (x, y, z) in mm; the image's own, or 1 for an array, where ``None``.
+    axes
+        How many axes a time step may have: 3 is a volume ``(z, y, x)``, 2 a picture ``(y, x)``.
+    series
+        Whether several time steps and components are allowed; then ``step`` is ``None`` where no step is chosen.
+    components
+        Whether the last axis of an array counts components.
+
+    Attributes
+    ----------
+    step
+        The time step; ``None`` for an array, and for all steps of an image.
+    shape
+        That of the array that :meth:`read` hands over.
+    components
+        Whether its last axis counts components.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        name: str = "the image",
+        *,
+        time_step: int | None = None,
+        spacing: Any = None,
+        axes: Sequence[int] = (2, 3),
+        series: bool = False,
+        components: bool = False,
+    ) -> None:
+        self._source = source
+        self._name = name
+        self.is_image = hasattr(source, "get_geometry")
+        if not self.is_image:
+            if not isinstance(source, np.ndarray):
+                raise wrong_type(name, "an Image or a numpy array", source)
+            check_unmasked(source, name)
+        self.components = self._has_components(series=series) if self.is_image else components
+        self.step = self._chosen_step(time_step, series=series)
+        self.shape = self._chosen_shape(axes, series=series)
+        self._spacing = None if spacing is None else self._checked_spacing(spacing)
+
+    def _has_components(self, *, series: bool) -> bool:
+        image = self._source
+        if image.time_steps == 0:
+            raise RequestError(f"{self._name} is empty: it has no voxels before initialize()")
+        if image.components > 1 and not series:
+            raise RequestError(f"{self._name} has {image.components} components a voxel: one is needed")
+        return bool(image.components > 1)
+
+    def _chosen_step(self, time_step: int | None, *, series: bool) -> int | None:
+        if self.is_image:
+            steps = self._source.time_steps
+            if time_step is None and steps > 1 and not series:
+                raise RequestError(f"{self._name} has {steps} time steps: choose one with time_step= or --time-step")
+            if time_step is None:
+                return None if series else 0
+            return existing_step(time_step, steps, self._name)
+        if time_step is None or not series:
+            if time_step is not None:
+                raise TypeError(f"time_step goes with an Image: pass {self._name.removeprefix('the ')}[time_step]")
+            return None
+        has_time = self._source.ndim - self.components == 4
+        return existing_step(time_step, len(self._source) if has_time else 1, self._name)
+
+    def _chosen_shape(self, axes: Sequence[int], *, series: bool) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self._source.shape
+        spatial = len(shape) - self.components
+        # An array counts time as an axis only where a series is allowed; there a step takes that axis away.
+        self._takes_step = spatial == 4 and self.step is not None
+        shape = shape[1:] if self._takes_step else shape
+        allowed = [*axes, 4] if series else axes
+        if len(shape) - self.components not in allowed:
+            forms = {2: "(y, x)", 3: "(z, y, x)", 4: "(t, z, y, x)"}
+            wanted = " or ".join(forms[n] for n in sorted(allowed, key=lambda n: (n == 2, n)))
+            wanted = wanted.replace("x)", "x, c)") if self.components else wanted
+            raise RequestError(f"{self._name} must have the shape {wanted}, got {tuple(self._source.shape)}")
+        if 0 in shape:
+            raise RequestError(f"{self._name} has no voxels: its shape is {tuple(shape)}")
+        return tuple(shape)
+
+    def _checked_spacing(self, spacing: Any) -> Triple:
+        # A picture has no third axis, so two numbers say everything.
+        flat = len(self.shape) == 2 and np.shape(spacing) == (2,)
+        return arguments.spacing([*spacing, 1.0] if flat else spacing)
+
+    @property
+    def steps(self) -> list[int]:
+        """The time steps of an image that are read."""
+        return list(range(self._source.time_steps)) if self.step is None else [self.step]
+
+    @property
+    def geometries(self) -> list[BaseGeometry]:
+        """Geometry of each time step of an image that is read."""
+        return [self._source.get_geometry(step) for step in self.steps]
+
+    @property
+    def spacing(self) -> Triple:
+        """Distances (x, y, z) in mm between voxel centres."""
+        if self._spacing is not None:
+            return self._spacing
+        return (1.0, 1.0, 1.0) if not self.is_image else self._source.get_spacing(self.step or 0)
+
+    @property
+    def origin(self) -> Triple:
+        """World position (mm, LPS) of the first voxel's centre; 0 for an array."""
+        return (0.0, 0.0, 0.0) if not self.is_image else self._source.get_origin(self.step or 0)
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """World directions of x, y and z as columns; the identity for an array."""
+        return np.eye(3) if not self.is_image else np.asarray(self._source.get_direction(self.step or 0), np.float64)
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """3x3 matrix from index distances (x, y, z) to world distances in mm."""
+        matrix: NDArray[np.float64] = self.direction * np.asarray(self.spacing)
+        return matrix
+
+    def check_axes(self) -> None:
+        """Refuse sheared axes, along which distances do not add up as fronts assume.
+
+        Raises
+        ------
+        GeometryError
+            The cosine between two axes is above 1e-3.
+        """
+        direction = self.direction
+        unit = direction / np.linalg.norm(direction, axis=0)
+        shear = float(np.abs(unit.T @ unit - np.eye(3)).max())
+        if shear > MAX_SHEAR:
+            raise GeometryError(
+                f"the image's axes are sheared: the cosine between two of them is {shear:.3g}, at most {MAX_SHEAR} is "
+                "allowed; resample the image on orthogonal axes"
+            )
+
+    def seeds(self, value: Any, name: str, *, role: str = "seed", needed: bool = True, source: Any = None) -> Indices:
+        """Voxels (x, y, z) from a list of indices, from :class:`mitk_rs.seeds.Seeds`, or from a file of them.
+
+        ``source`` is what the user passed, where that is not what the volume was made of.
+
+        Raises
+        ------
+        TypeError, RequestError
+            As in :func:`indices`; a seed of a file that lies outside.
+        FileError
+            A file that cannot be read.
+        """
+        if isinstance(value, str | os.PathLike):
+            from mitk_rs.seeds import is_seed_file, read_seeds
+
+            value = read_seeds(value) if is_seed_file(os.fspath(value)) else value
+        if hasattr(value, "to_space"):
+            value = value.indices(self._source if source is None else source, role=role, time_step=self.step)
+        return indices(value, name, self.shape, needed=needed)
+
+    def read(self, compute: Callable[[Array], _Result]) -> _Result:
+        """What ``compute`` makes of the voxels, under a read accessor if they are an image's."""
+        if not self.is_image:
+            return compute(self._source[self.step] if self._takes_step else self._source)
+        voxels, lock = self._source._leased_read_view(self.step if self._takes_step else None, None, place())
+        try:
+            return compute(voxels)
+        finally:
+            # Not left to the array's end: the traceback of an error would keep the lock for as long as the error lives.
+            lock.release()
+
+    def wrap(self, array: Array, *, components: bool | None = None) -> Any:
+        """A result on the voxel grid as what the source was: the array, or an image that takes over its memory."""
+        if not self.is_image:
+            return array
+        components = self.components if components is None else components
+        array = np.ascontiguousarray(array)
+        spacing = self._source.get_spacing(self.step or 0)
+        made = self._source._like(array, spacing, self.origin, self.direction, components=components)
+        if made.time_steps > 1:
+            made.time_geometry = self._source.time_geometry.clone()
+        return made
+
+    def place(self, array: Array, places: Sequence[tuple[Array, Array, Array]]) -> Any:
+        """A result with a place of its own, ``(spacing, origin, direction)`` for each time step."""
+        image = self._source._like(array, *places[0], components=self.components)
+        if len(places) > 1:
+            times = self._source.time_geometry.clone()
+            for step, (spacing, origin, direction) in enumerate(places):
+                geometry = image.get_geometry(step).clone()
+                geometry.direction, geometry.spacing, geometry.origin = direction, spacing, origin
+                times.set_geometry_for_time_step(geometry, step)
+            image.time_geometry = times
+        return image
+
+
+def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True) -> Indices:
+    """Voxel indices as triples of ints; pairs (x, y) are allowed on a picture.
+
+    Raises
+    ------
+    TypeError
+        Entries that are not whole numbers.
+    RequestError
+        Not triples, or none where ``needed``. Whether they lie inside is for the core to say.
+    """
+    example = "(x, y) pairs, such as [(71, 213)]" if len(shape) == 2 else "(x, y, z) triples, such as [(71, 213, 16)]"
+    points = _points(value, f"{name} must be a list of {example}, got", (2, 3) if len(shape) == 2 else (3,))
+    if points.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be whole numbers (voxel indices), got {reprlib.repr(value)}")
+    if needed and not len(points):
+        raise RequestError(f"{name} is empty: at least one voxel is needed, as a list of {example}")
+    if points.shape[1] == 2:
+        points = np.column_stack([points, np.zeros(len(points), points.dtype)])
+    return [(x, y, z) for x, y, z in points.tolist()]
+
+
+def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise TypeError(f"{complaint} {reprlib.repr(value)}")
+    given = value if isinstance(value, np.ndarray) else list(value)
+    if len(given) == 0:
+        return np.empty((0, 3), np.int64)
+    try:
+        points = np.asarray(given)
+    except ValueError:
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1] not in lengths:
+        raise RequestError(f"{complaint} {reprlib.repr(value)}")
+    return points
