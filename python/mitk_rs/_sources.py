@@ -121,7 +121,8 @@ class Source:
             forms = {2: "(y, x)", 3: "(z, y, x)", 4: "(t, z, y, x)"}
             wanted = " or ".join(forms[n] for n in sorted(allowed, key=lambda n: (n == 2, n)))
             wanted = wanted.replace("x)", "x, c)") if self.components else wanted
-            raise RequestError(f"{self._name} must have the shape {wanted}, got {tuple(self._source.shape)}")
+            found = "a 2-D image of shape " if len(shape) - self.components == 2 else ""
+            raise RequestError(f"{self._name} must have the shape {wanted}, got {found}{tuple(self._source.shape)}")
         if 0 in shape:
             raise RequestError(f"{self._name} has no voxels: its shape is {tuple(shape)}")
         return tuple(shape)

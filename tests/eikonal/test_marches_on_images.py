@@ -104,7 +104,7 @@ def test_unfit_images_are_refused() -> None:
     vectors = mitk.Image(np.ones((3, 4, 5, 2), np.float32), components=True)
     with pytest.raises(mitk.RequestError, match="2 components a voxel: one is needed"):
         mitk.fast_marching(vectors, seeds=[(0, 0, 0)])
-    with pytest.raises(mitk.RequestError, match="empty image"):
+    with pytest.raises(mitk.RequestError, match="speed is empty"):
         mitk.fast_marching(mitk.Image(), seeds=[(0, 0, 0)])
     with pytest.raises(mitk.RequestError, match="out= goes with an array"):
         mitk.fast_marching(oblique(), seeds=[(0, 0, 0)], out=np.zeros((9, 10, 11), np.float32))

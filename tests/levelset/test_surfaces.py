@@ -152,7 +152,7 @@ def test_what_has_no_surface(array, level, message):
 
 
 def test_several_components_have_no_surface():
-    with pytest.raises(mitk.RequestError, match="one component"):
+    with pytest.raises(mitk.RequestError, match="3 components a voxel: one is needed"):
         mitk.extract_surface(mitk.Image(np.zeros((4, 4, 5, 3)), components=True))
 
 

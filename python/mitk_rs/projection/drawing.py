@@ -255,7 +255,7 @@ def axis_picture(
     Examples
     --------
     >>> import numpy as np, mitk_rs as mitk
-    >>> from mitk_rs.projection.picture import axis_picture
+    >>> from mitk_rs.projection import axis_picture
     >>> scan = mitk.Image(np.zeros((10, 20, 30), np.int16), spacing=(1, 1, 2))
     >>> axis_picture(scan, axis="y").pixels.shape
     (20, 30)
