@@ -80,6 +80,10 @@ if TYPE_CHECKING:
     from mitk_rs.segmentation import feature_image as feature_image
     from mitk_rs.surface import extract_surface as extract_surface
     from mitk_rs.surface import write_surface as write_surface
+    from mitk_rs.thresholds import Histogram as Histogram
+    from mitk_rs.thresholds import ProposedThreshold as ProposedThreshold
+    from mitk_rs.thresholds import histogram as histogram
+    from mitk_rs.thresholds import propose_lower_threshold as propose_lower_threshold
     from mitk_rs.time_geometry import ArbitraryTimeGeometry as ArbitraryTimeGeometry
     from mitk_rs.time_geometry import ProportionalTimeGeometry as ProportionalTimeGeometry
     from mitk_rs.time_geometry import TimeGeometry as TimeGeometry
@@ -109,6 +113,7 @@ _EXPORTS = {
     "FloatProperty": "properties",
     "Geometry3D": "geometry",
     "GeometryError": "errors",
+    "Histogram": "thresholds",
     "IOUtil": "io.ioutil",
     "Image": "image",
     "IntProperty": "properties",
@@ -124,6 +129,7 @@ _EXPORTS = {
     "PropertyKeyPath": "properties",
     "PropertyList": "properties",
     "PropertyNotOwnedError": "errors",
+    "ProposedThreshold": "thresholds",
     "ProportionalTimeGeometry": "time_geometry",
     "RequestError": "errors",
     "Seeds": "seeds",
@@ -146,6 +152,7 @@ _EXPORTS = {
     "find_indexed_properties": "properties",
     "get_loaded_modules": "io.ioutil",
     "get_num_threads": "_core",
+    "histogram": "thresholds",
     "initialize_level_set": "levelset",
     "make_pixel_type": "pixel_type",
     "mip": "projection",
@@ -153,6 +160,7 @@ _EXPORTS = {
     "project": "projection",
     "project_all": "projection",
     "property_from_dict": "properties",
+    "propose_lower_threshold": "thresholds",
     "read_seeds": "seeds",
     "render_mip": "projection",
     "render_spin": "projection",
@@ -181,6 +189,7 @@ _MODULES = frozenset(
         "seeds",
         "segmentation",
         "surface",
+        "thresholds",
         "time_geometry",
     }
 )

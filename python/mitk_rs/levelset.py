@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
 from mitk_rs._sources import Source
 from mitk_rs._validation import finite, flag, number, one_of, positive
 from mitk_rs.errors import RequestError
+from mitk_rs.thresholds import ProposedThreshold, propose
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -74,6 +75,9 @@ class LevelSetReport:
     level_time: float | None = None
     """Fast marching: the arrival time on the surface."""
 
+    auto_lower: ProposedThreshold | None = None
+    """Where the lower threshold comes from, if it was ``"auto"``."""
+
     seconds: dict[str, float] = field(default_factory=dict)
     """Duration of each step."""
 
@@ -111,7 +115,7 @@ def initialize_level_set(
     method: str = "collidingfronts",
     sources: Indices = (),
     targets: Indices = (),
-    lower_threshold: float | None = None,
+    lower_threshold: float | Literal["auto"] | None = None,
     upper_threshold: float | None = None,
     isosurface: float = 0.0,
     negate: bool = False,
@@ -154,6 +158,8 @@ def initialize_level_set(
     lower_threshold, upper_threshold
         Least and greatest value, both included, of ``threshold``, or of voxels that fronts may enter. The speed of a
         front is the value within, scaled so that the largest gets 1. Values outside get 0, always.
+        ``lower_threshold="auto"`` takes :func:`mitk_rs.propose_lower_threshold` of all sources and targets; the report
+        names it.
     isosurface
         Value of the surface for ``isosurface``.
     negate
@@ -214,10 +220,13 @@ def initialize_level_set(
     start = time.perf_counter()
     source = _as_image(image)
     volume = Source(source, "the image", time_step=time_step)
-    parameters = {
+    # Not a comparison alone: an array would be compared element by element.
+    lower = None if isinstance(lower_threshold, str) and lower_threshold == "auto" else lower_threshold
+    auto = lower is not lower_threshold
+    parameters: dict[str, Any] = {
         "sources": _points(sources, "source", volume, image),
         "targets": _points(targets, "target", volume, image),
-        "lower": number(lower_threshold, "lower_threshold"),
+        "lower": number(lower, "lower_threshold"),
         "upper": number(upper_threshold, "upper_threshold"),
         "isosurface": finite(isosurface, "isosurface"),
         "negate": flag(negate, "negate"),
@@ -228,8 +237,10 @@ def initialize_level_set(
         "target_offset": positive(target_offset, "target_offset", zero=True),
     }
     _check(method, parameters, volume)
+    if auto and method not in _WITH_THRESHOLDS:
+        raise RequestError(f"lower_threshold is 'auto', but method {method} does not use thresholds")
     how = {"threads": threads, "progress": progress, "cancel": cancel, "timeout": timeout}
-    level_set, found = volume.read(lambda voxels: _compute(method, voxels, volume.spacing, parameters, how))
+    level_set, found = volume.read(lambda voxels: _compute(method, voxels, volume.spacing, parameters, how, auto=auto))
     computed = time.perf_counter()
     report = _report(method, parameters, source, time_step or 0, level_set, found)
     report.seconds.update(initialize=computed - start, measure=time.perf_counter() - computed)
@@ -277,16 +288,36 @@ class _Found:
 
 
 def _compute(
-    method: str, voxels: Any, spacing: tuple[float, float, float], parameters: dict[str, Any], how: dict[str, Any]
+    method: str,
+    voxels: Any,
+    spacing: tuple[float, float, float],
+    parameters: dict[str, Any],
+    how: dict[str, Any],
+    *,
+    auto: bool,
 ) -> tuple[Any, _Found]:
     if voxels.ndim == 2:
         voxels = voxels[np.newaxis]
     if parameters["compat"]:
         x, y, z = (float(np.float32(step)) for step in spacing)
         spacing = (x, y, z)
+    proposed = _propose(voxels, spacing, parameters) if auto else None
     job = Job(voxels=voxels, spacing=spacing, **parameters, **how)
+    job.facts["auto_lower"] = proposed
     _warn_of_request(method, job)
     return METHODS[method](job), _Found(job.warnings, job.facts)
+
+
+def _propose(voxels: Any, spacing: tuple[float, float, float], parameters: dict[str, Any]) -> ProposedThreshold:
+    """Set the lower threshold from the values at the seeds."""
+    if parameters["negate"]:
+        voxels = float(voxels.max()) + float(voxels.min()) - voxels.astype(np.float64)
+    proposed = propose(voxels, spacing, [*parameters["sources"], *parameters["targets"]])
+    upper = parameters["upper"]
+    if upper is not None and proposed.value > upper:
+        raise RequestError(f"the lower threshold {proposed.value:g} from the seeds is above the upper one, {upper:g}")
+    parameters["lower"] = proposed.value
+    return proposed
 
 
 def _warn_of_request(method: str, job: Job) -> None:
@@ -296,6 +327,10 @@ def _warn_of_request(method: str, job: Job) -> None:
     if method not in _WITH_THRESHOLDS and not (job.lower is None and job.upper is None):
         job.warnings.append(f"method {method} does not use thresholds")
     if method in _FRONTS:
+        if job.lower is None and job.upper is None:
+            job.warnings.append(
+                "no threshold is given: fronts run through the whole image, not only through the vessel"
+            )
         for source in job.sources:
             value = intensity(job, source)
             if not within(job, value):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import check_inputs
-from mitk_rs.cli.parser import CommandParser, Subparsers, add_common
+from mitk_rs.cli.files import check_inputs, check_time_step
+from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer
 
 if TYPE_CHECKING:
     from mitk_rs.io.record import ImageHeader
 
 __all__ = ["add_parser", "run"]
 
+_BINS, _WIDTH = 24, 48
+
 _DESCRIPTION = """Print size, geometry, pixel type and time steps of an image; only its header is read.
 
   mitk-rs info scan.mha
-  mitk-rs info scan.mha --statistics --json"""
+  mitk-rs info scan.mha --statistics --json
+  mitk-rs info scan.mha --histogram"""
 
 
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
@@ -26,6 +30,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser = subparsers.add_parser("info", help="print what an image is", description=_DESCRIPTION)
     parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
     parser.add_argument("--statistics", action="store_true", help="read the voxels, too: least, greatest, mean value")
+    parser.add_argument("--histogram", action="store_true", help="percentiles, bars, and thresholds by Otsu's method")
+    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of the histogram")
     add_common(parser, output=False)
     return parser
 
@@ -38,6 +44,8 @@ def run(args: Namespace) -> None:
     facts = _facts(args.input, read_info(args.input))
     if args.statistics:
         facts["statistics"] = _statistics(args.input)
+    if args.histogram:
+        facts["histogram"] = _histogram(args)
     console = Console("mitk-rs info", quiet=args.quiet, as_json=args.json)
     if args.json:
         console.result_json(facts)
@@ -79,6 +87,21 @@ def _statistics(path: str) -> dict[str, float]:
     }
 
 
+def _histogram(args: Namespace) -> dict[str, Any]:
+    from mitk_rs.io import read_image
+    from mitk_rs.thresholds import histogram
+
+    image = read_image(args.input)
+    check_time_step(image, args.input, args.time_step)
+    found = histogram(image, bins=_BINS, time_step=args.time_step)
+    return {
+        "edges": found.edges.tolist(),
+        "counts": found.counts.tolist(),
+        "percentiles": [[share, value] for share, value in found.percentiles.items()],
+        "otsu": list(found.otsu),
+    }
+
+
 def _text(facts: dict[str, Any]) -> str:
     from mitk_rs.image.display import memory_text
 
@@ -95,7 +118,27 @@ def _text(facts: dict[str, Any]) -> str:
         ("memory", memory_text(facts["memory_bytes"])),
     ]
     rows += [(name.replace("_", " "), f"{value:g}") for name, value in facts.get("statistics", {}).items()]
-    return "".join(f"{name + ':':<12} {value}\n" for name, value in rows)
+    text = "".join(f"{name + ':':<12} {value}\n" for name, value in rows)
+    return text + (_bars(facts["histogram"]) if "histogram" in facts else "")
+
+
+def _bars(facts: dict[str, Any]) -> str:
+    """Percentiles, a bar for each bin, thresholds. Bars are logarithmic: a vessel is a small part of a scan."""
+    counts, edges = facts["counts"], facts["edges"]
+    most = math.log1p(max(counts))
+    lines = ["", "percentiles:"]
+    lines += [f"{share:>7g} % {value:>12.6g}" for share, value in facts["percentiles"]]
+    lines += ["", "values from, number of voxels (bars are logarithmic):"]
+    for low, count in zip(edges[:-1], counts, strict=True):
+        bar = "#" * max(round(_WIDTH * math.log1p(count) / most), 1 if count else 0)
+        lines.append(f"{low:>12.6g} {count:>12} {bar}".rstrip())
+    if facts["otsu"]:
+        two, three = facts["otsu"][0], facts["otsu"][1:]
+        lines += [
+            "",
+            f"Otsu's thresholds: {two:.6g} parts in two, {' and '.join(f'{value:.6g}' for value in three)} in three",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _numbers(values: list[float]) -> str:

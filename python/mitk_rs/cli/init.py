@@ -117,6 +117,7 @@ def _add_native(parser: CommandParser) -> None:
     group.add_argument(
         "--points", type=one_of(["index", "physical", "ras"]), default="index", metavar="KIND", help=_POINTS
     )
+    group.add_argument("--auto-lower", action="store_true", help="lower threshold from the values at the seeds")
     group.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
     group.add_argument("--fail-empty", action="store_true", help="exit with 4 where nothing is inside")
 
@@ -133,6 +134,10 @@ def run(args: Namespace) -> None:
     for option in repeated(args.words):
         if option not in ("-sourcepoints", "-targetpoints"):
             console.warning(f"{option} is given more than once: the last one counts")
+    if args.auto_lower and args.lowerthreshold is not None:
+        raise UsageError("--auto-lower and --lower exclude each other")
+    if args.auto_lower and args.interactive:
+        raise UsageError("--auto-lower does not go with --interactive: the dialogue asks for the threshold")
     source = _input(args)
     outputs = _outputs(args)
     check_inputs(source)
@@ -207,7 +212,7 @@ def _request(args: Namespace, image: Image, seeds: dict[str, list[Seeds]]) -> di
         "method": args.method,
         "sources": voxels_of(seeds["source"], "source", image, args.time_step),
         "targets": voxels_of(seeds["target"], "target", image, args.time_step),
-        "lower_threshold": args.lowerthreshold,
+        "lower_threshold": "auto" if args.auto_lower else args.lowerthreshold,
         "upper_threshold": args.upperthreshold,
         "isosurface": args.isosurface,
         "negate": bool(args.negate),
@@ -248,6 +253,11 @@ def _tell(args: Namespace, source: str, result: LevelSetResult, seconds: dict[st
     if args.json:
         console.result_json(_json(args, source, report.as_dict()))
         return
+    if report.auto_lower is not None:
+        console.note(
+            f"--auto-lower: --lower {report.auto_lower.value:g}, half way between the darkest seed "
+            f"({report.auto_lower.seeds:g}) and the background ({report.auto_lower.background:g})"
+        )
     files = " and ".join(name for name in (args.olevelsetsfile, args.osurfacefile) if name)
     pieces = "1 piece" if report.components == 1 else f"{report.components} pieces"
     console.note(
