@@ -24,7 +24,7 @@ PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 help:
 	@echo "make demo    segment a vessel: synthetic CT angiography, or INPUT=scan.mha SOURCE='i j k' TARGET='i j k' LOWER=700"
 	@echo "make test    lints, Rust tests with and without the Python feature, Python tests"
-	@echo "make lint    rustfmt, clippy, ruff, mypy, stubtest"
+	@echo "make lint    rustfmt, clippy, ruff, import-linter, mypy, stubtest"
 	@echo "make bench   compare with ITK, SimpleITK, VTK, NumPy, scikit-fmm, eikonalfm   (BENCH='--quick')"
 	@echo "make loom    the ledger of accessors in every order of threads"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
@@ -75,6 +75,7 @@ lint-rust: .make/venv
 lint-python: .make/build .make/test
 	ruff check .
 	ruff format --check .
+	lint-imports --no-cache --no-logo
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest --concise --allowlist tools/stubtest_allowed.txt mitk_rs._core
 

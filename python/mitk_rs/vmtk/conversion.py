@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,15 @@ __all__ = [
     "frame_of",
     "fresh_like",
     "give_back",
+    "inside",
     "is_vtk_format",
     "placement",
     "read_image",
     "resolved_geometry",
     "select_array",
+    "to_indices",
     "to_vmtk_frame",
+    "triples",
     "write_image",
 ]
 
@@ -273,6 +277,46 @@ def select_array(image: Any, name: str) -> Any:
     copy.ShallowCopy(image)
     copy.GetPointData().SetActiveScalars(name)
     return copy
+
+
+# Points as voxel indices, with the checks that VMTK does not make
+
+Index = tuple[int, int, int]
+
+
+def triples(flat: Sequence[int]) -> list[Index]:
+    """``[1, 2, 3, 4, 5, 6]`` as ``[(1, 2, 3), (4, 5, 6)]``."""
+    return [(int(i), int(j), int(k)) for i, j, k in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+
+
+def inside(image: Any, flat: Sequence[int]) -> list[Index]:
+    """Indices counted from the first voxel, from ones counted as in the image's extent.
+
+    Raises
+    ------
+    RequestError
+        A point is outside; the message names it and what each axis allows.
+    """
+    extent = image.GetExtent()
+    found = []
+    for point in triples(flat):
+        if any(not low <= value <= high for value, low, high in zip(point, extent[::2], extent[1::2], strict=True)):
+            ranges = ", ".join(
+                f"{axis} {low}..{high}" for axis, low, high in zip("ijk", extent[::2], extent[1::2], strict=True)
+            )
+            raise RequestError(f"point ({point[0]},{point[1]},{point[2]}) is outside of the image; allowed: {ranges}")
+        found.append((point[0] - extent[0], point[1] - extent[2], point[2] - extent[4]))
+    return found
+
+
+def to_indices(image: Any, flat: Sequence[float]) -> list[int]:
+    """Extent indices, flat, of physical points x y z (LPS, mm)."""
+    frame = frame_of(image)
+    world = np.asarray(flat, dtype=float).reshape(-1, 3)
+    if frame is not None:
+        world = frame.memory + np.linalg.solve(frame.direction, (world - frame.anchor).T).T
+    local = np.linalg.solve(direction_of(image), (world - image.GetOrigin()).T).T / image.GetSpacing()
+    return [int(value) for value in np.rint(local).ravel()]
 
 
 # Files

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,10 @@ from mitk_rs.io.atomic import atomic_output
 from mitk_rs.viewer.dialogue import Branch, Dialogue
 from mitk_rs.viewer.display import has_display
 from mitk_rs.viewer.lines import replay, run_terminal
-from mitk_rs.vmtk.conversion import as_image, give_back
-from mitk_rs.vmtk.scripts.initialization import triples, vmtkImageInitialization
+from mitk_rs.vmtk.conversion import as_image, give_back, triples
+
+if TYPE_CHECKING:
+    from mitk_rs.vmtk.scripts.initialization import vmtkImageInitialization
 
 __all__ = ["ask_seeds", "converse", "display_surface", "preview", "write_preview"]
 

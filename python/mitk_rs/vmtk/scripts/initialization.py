@@ -6,17 +6,25 @@ Negative inside, float32, on the grid of the image. The numbers are VMTK's (``co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import as_image, as_working, attach, direction_of, frame_of, fresh_like, give_back
+from mitk_rs.vmtk.conversion import (
+    as_image,
+    as_working,
+    attach,
+    frame_of,
+    fresh_like,
+    give_back,
+    inside,
+    to_indices,
+)
 from mitk_rs.vmtk.script import pypeScript
 
-__all__ = ["add_physical", "inside", "shifted", "speed_shift", "to_indices", "triples", "vmtkImageInitialization"]
+__all__ = ["add_physical", "shifted", "speed_shift", "vmtkImageInitialization"]
 
 _TITLES = {
     "collidingfronts": "Colliding fronts",
@@ -249,14 +257,12 @@ class vmtkImageInitialization(pypeScript):
 
     def DisplayLevelSetSurface(self, levelSets: Any, value: float = 0.0) -> None:
         """Show the surface of a level set in the renderer, half transparent."""
-
         from mitk_rs.vmtk.scripts import dialogue
 
         dialogue.display_surface(self, as_working(levelSets), value)
 
     def SeedInput(self, queryString: str, numberOfSeeds: int) -> Any:
         """Let the user place seeds in the window; ``vtkPolyData`` of their positions."""
-
         from mitk_rs.vmtk.scripts import dialogue
 
         return dialogue.ask_seeds(self, queryString, numberOfSeeds)
@@ -274,35 +280,7 @@ def _is_threshold(text: str) -> bool:
         return False
 
 
-# Points as voxel indices, with the checks that VMTK does not make
-
-Index = tuple[int, int, int]
 _FRONTS = ("collidingfronts", "fastmarching", "multiplecollidingfronts")
-
-
-def triples(flat: Sequence[int]) -> list[Index]:
-    """``[1, 2, 3, 4, 5, 6]`` as ``[(1, 2, 3), (4, 5, 6)]``."""
-    return [(int(i), int(j), int(k)) for i, j, k in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
-
-
-def inside(image: Any, flat: Sequence[int]) -> list[Index]:
-    """Indices counted from the first voxel, from ones counted as in the image's extent.
-
-    Raises
-    ------
-    RequestError
-        A point is outside; the message names it and what each axis allows.
-    """
-    extent = image.GetExtent()
-    found = []
-    for point in triples(flat):
-        if any(not low <= value <= high for value, low, high in zip(point, extent[::2], extent[1::2], strict=True)):
-            ranges = ", ".join(
-                f"{axis} {low}..{high}" for axis, low, high in zip("ijk", extent[::2], extent[1::2], strict=True)
-            )
-            raise RequestError(f"point ({point[0]},{point[1]},{point[2]}) is outside of the image; allowed: {ranges}")
-        found.append((point[0] - extent[0], point[1] - extent[2], point[2] - extent[4]))
-    return found
 
 
 def add_physical(script: vmtkImageInitialization, image: Any) -> None:
@@ -312,16 +290,6 @@ def add_physical(script: vmtkImageInitialization, image: Any) -> None:
         if flat:
             setattr(script, name, [*getattr(script, name), *to_indices(image, flat)])
             setattr(script, f"{name}Physical", [])
-
-
-def to_indices(image: Any, flat: Sequence[float]) -> list[int]:
-    """Extent indices, flat, of physical points x y z (LPS, mm)."""
-    frame = frame_of(image)
-    world = np.asarray(flat, dtype=float).reshape(-1, 3)
-    if frame is not None:
-        world = frame.memory + np.linalg.solve(frame.direction, (world - frame.anchor).T).T
-    local = np.linalg.solve(direction_of(image), (world - image.GetOrigin()).T).T / image.GetSpacing()
-    return [int(value) for value in np.rint(local).ravel()]
 
 
 def speed_shift(image: Any, method: str, lower: float | None, upper: float | None) -> float:
