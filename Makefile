@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint lint-rust lint-python test-rust test-python bench loom valgrind soak mutants audit docs wheel \
+.PHONY: demo test lint lint-rust lint-python test-rust test-python bench fuzz loom valgrind soak mutants audit docs wheel \
 	lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
@@ -28,6 +28,7 @@ help:
 	@echo "make bench   compare with ITK, SimpleITK, VTK, NumPy, scikit-fmm, eikonalfm   (BENCH='--quick')"
 	@echo "make loom    the ledger of accessors in every order of threads"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
+	@echo "make fuzz    a hundred thousand broken files, read in children that may crash   (CASES=1000, JOBS=2)"
 	@echo "make soak    the tests of docs/reliability.md with its numbers: a quarter of an hour"
 	@echo "make mutants which changes to the code the tests do not notice; hours   (MUTANTS=python, store or marches)"
 	@echo "make audit   known vulnerabilities, licences and origin of crates and Python packages; needs the internet"
@@ -92,6 +93,12 @@ loom: .make/venv
 
 valgrind: .make/build
 	tests/valgrind/run.sh $(PY)
+
+# Goes on where it was interrupted; delete .make/fuzz to begin again.
+CASES ?= 100000
+JOBS ?= $(shell nproc)
+fuzz: .make/build .make/test
+	PYTHONPATH=tests/support $(PY) tests/support/broken_files.py $(CASES) --jobs $(JOBS) --results .make/fuzz
 
 # The numbers of docs/reliability.md; SOAK=minute does a tenth of them.
 soak: .make/build .make/test

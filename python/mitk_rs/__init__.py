@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
     from mitk_rs.image import Image as Image
-    from mitk_rs.io.ioutil import IOUtil as IOUtil
-    from mitk_rs.io.ioutil import get_loaded_modules as get_loaded_modules
+    from mitk_rs.image.files import IOUtil as IOUtil
+    from mitk_rs.image.files import get_loaded_modules as get_loaded_modules
     from mitk_rs.levelset import LevelSetReport as LevelSetReport
     from mitk_rs.levelset import LevelSetResult as LevelSetResult
     from mitk_rs.levelset import initialize_level_set as initialize_level_set
@@ -114,7 +114,7 @@ _EXPORTS = {
     "Geometry3D": "geometry",
     "GeometryError": "errors",
     "Histogram": "thresholds",
-    "IOUtil": "io.ioutil",
+    "IOUtil": "image.files",
     "Image": "image",
     "IntProperty": "properties",
     "InternalError": "errors",
@@ -150,7 +150,7 @@ _EXPORTS = {
     "fast_marching": "marching",
     "feature_image": "segmentation",
     "find_indexed_properties": "properties",
-    "get_loaded_modules": "io.ioutil",
+    "get_loaded_modules": "image.files",
     "get_num_threads": "_core",
     "histogram": "thresholds",
     "initialize_level_set": "levelset",

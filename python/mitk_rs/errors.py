@@ -55,6 +55,11 @@ class TimeStepError(Exception, IndexError):
 class FileError(Exception, OSError, ValueError):
     """A file that cannot be read or written; the message names the file and the reason."""
 
+    def __str__(self) -> str:
+        # OSError would show errno and filename in their place where they are set. Names may have bytes that are not
+        # UTF-8; the message must be printable all the same.
+        return builtins.BaseException.__str__(self).encode("utf-8", "backslashreplace").decode()
+
 
 class FileMissingError(FileError, FileNotFoundError):
     """There is no such file."""

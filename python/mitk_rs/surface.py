@@ -177,7 +177,7 @@ def write_surface(
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
     if surface.GetNumberOfPoints() == 0:
         raise FileWriteError(f"cannot write {path}: the surface is empty")
-    from mitk_rs.io.vtk_messages import run_writer
+    from mitk_rs.io.vtk import run_writer
 
     with atomic_output(path) as temporary:
         run_writer(_writer(suffix, binary=binary, space=space), surface, str(temporary), str(path))

@@ -1,5 +1,7 @@
 """Damaged and malicious files give one clear error that names the file and the field; nothing is printed."""
 
+import contextlib
+import errno
 import gzip
 import os
 import resource
@@ -7,7 +9,11 @@ import struct
 import subprocess
 import sys
 import textwrap
+import tracemalloc
+import zlib
+from pathlib import Path
 
+import dicom_files
 import numpy as np
 import pytest
 
@@ -68,28 +74,31 @@ def vti(tmp_path, old, new):
 BAD_HEADERS = {
     "negative.mha": (meta(spacing="-1 1 1"), "field spacing"),
     "zero.mha": (meta(spacing="0 1 1"), "field spacing"),
-    "nan.mha": (meta(spacing="nan 1 1"), "field spacing"),
+    "nan.mha": (meta(spacing="nan 1 1"), "field ElementSpacing is 'nan 1 1'"),
     "origin.mha": (meta(Offset="inf 0 0"), "field Offset is 'inf 0 0'"),
     "singular.mha": (meta(TransformMatrix="1 0 0 1 0 0 0 0 1"), "field direction"),
     "terabytes.mha": (meta(size="40000 40000 40000"), "field size is 40000 x 40000 x 40000 int16, 128000000000000"),
-    "overflow.mha": (meta(size="4294967296 4294967296 4294967296"), "field size"),
-    "negative_size.mha": (meta(size="-4 4 4"), "field size"),
+    "overflow.mha": (meta(size="4294967296 4294967296 4294967296"), "more than any file can hold"),
+    "negative_size.mha": (meta(size="-4 4 4"), "field size is -4 x 4 x 4"),
     "empty_axis.mha": (meta(size="0 4 4"), "at least one voxel"),
-    "text.mha": (meta(size="a b c"), "cannot read"),
+    "text.mha": (meta(size="a b c"), "field DimSize is 'a b c', it must be 3 whole numbers"),
     "one_dimension.mha": (meta(size="4", NDims="1", TransformMatrix="1", Offset="0", ElementSpacing="1"), "dimensions"),
     "zero.nrrd": (nrrd("(0,0,0) (0,1,0) (0,0,1)"), "field"),
-    "nan.nrrd": (nrrd("(nan,0,0) (0,1,0) (0,0,1)"), "space vector"),
+    "nan.nrrd": (nrrd("(nan,0,0) (0,1,0) (0,0,1)"), "field space directions is 'nan 0 0'"),
     "singular.nrrd": (nrrd("(1,0,0) (1,0,0) (0,0,1)"), "field direction"),
     "terabytes.nrrd": (nrrd(size="40000 40000 40000"), "field size"),
-    "no_data.nhdr": (nrrd().replace(b"raw\n", b"raw\ndata file: nothing.raw\n"), "cannot read"),
-    "garbage.png": ("hello" * 50, "in no format"),
-    "garbage.mha": ("hello" * 50, "in no format"),
+    "no_data.nhdr": (nrrd().replace(b"raw\n", b"raw\ndata file: nothing.raw\n"), "'nothing.raw': no such file"),
+    "garbage.png": ("hello" * 50, "not a PNG picture"),
+    "garbage.mha": ("hello" * 50, "not 'name = value'"),
     "garbage.unknown": ("hello" * 50, "in no format"),
     "garbage.jpg": ("hello" * 50, "JPEG"),
     "garbage.vti": ("hello" * 50, "syntax error"),
-    "garbage.vtk": ("hello" * 50, "Unrecognized file type"),
-    "garbage.npy": ("hello" * 50, "cannot read"),
-    "surface.vtk": ("# vtk DataFile Version 3.0\nx\nASCII\nDATASET POLYDATA\nPOINTS 1 float\n0 0 0\n", "polydata"),
+    "garbage.vtk": ("hello" * 50, "# vtk DataFile Version"),
+    "garbage.npy": ("hello" * 50, "magic string is not correct"),
+    "surface.vtk": (
+        "# vtk DataFile Version 3.0\nx\nASCII\nDATASET POLYDATA\nPOINTS 1 float\n0 0 0\n",
+        "no DATASET STRUCTURED_POINTS",
+    ),
     "other.vti": ('<?xml version="1.0"?><VTKFile type="PolyData"></VTKFile>', "ImageData"),
 }
 
@@ -112,13 +121,13 @@ def assert_refused(path, message):
 
 
 NIFTI_CHANGES = {
-    "negative": ([(80, "<f", -1.0)], "field spacing"),
+    "negative": ([(80, "<f", -1.0)], "field pixdim[1] is -1, it must be above 0"),
     "zero": ([(80, "<f", 0.0)], r"field pixdim[1] is 0"),
     "nan": ([(84, "<f", float("nan"))], r"field pixdim[2] is nan"),
-    "dimensions": ([(40, "<h", 9)], "cannot read"),
-    "negative_size": ([(42, "<h", -5)], "cannot read"),
+    "dimensions": ([(40, "<h", 9)], "field dim[0] is 9, it must be 1 to 7"),
+    "negative_size": ([(42, "<h", -5)], "field dim[1] is -5"),
     "terabytes": ([(42, "<h", 32000), (44, "<h", 32000), (46, "<h", 32000)], "field size is 32000 x 32000 x 32000"),
-    "too_large": ([(46, "<h", 31)], "truncated: the header needs 124352 bytes, there are 120352"),
+    "too_large": ([(46, "<h", 31)], "the file is truncated: "),
 }
 
 
@@ -136,7 +145,7 @@ VTI_CHANGES = {
     "negative": (b'Spacing="0.75', b'Spacing="-.75', "field spacing"),
     "nan": (b'Spacing="0.75', b'Spacing="nan ', "field Spacing"),
     "direction": (b'Direction="1', b'Direction="x', "field Direction"),
-    "extent": (b"0 49 0 39 0 29", b"0 49 0 39 0 99", "cannot read"),
+    "extent": (b"0 49 0 39 0 29", b"0 49 0 39 0 99", "are needed"),
     "terabytes": (b"0 49 0 39 0 29", b"0 40000 0 40000 0 40000", "field extent"),
 }
 
@@ -268,3 +277,406 @@ def test_nothing_is_printed_about_hostile_files(tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (16 << 30, 16 << 30)),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# --- never voxels that the file does not hold --------------------------------------------------------------------
+
+
+def packed_meta(data, size="4 4 40", **fields):
+    """A compressed MetaImage with any data."""
+    header = meta(size=size, CompressedData="True", **fields)
+    return header[: header.index(b"LOCAL") + 6] + data
+
+
+NUMBERS = np.random.default_rng(7).integers(0, 255, 1280).astype("u1").tobytes()
+PACKED = zlib.compress(NUMBERS)
+
+
+def vti_of(pieces, whole="0 9 0 9 0 9"):
+    """A .vti file of 10 x 10 x 10 voxels, of pieces given by their extents."""
+    text = ""
+    for extent in pieces:
+        a, b, c, d, e, f = map(int, extent.split())
+        count = (b - a + 1) * (d - c + 1) * (f - e + 1)
+        array = f'<DataArray type="Int16" Name="s" format="ascii">{" ".join("7" * count)}</DataArray>'
+        text += f'<Piece Extent="{extent}"><PointData Scalars="s">{array}</PointData></Piece>'
+    grid = f'<ImageData WholeExtent="{whole}" Origin="0 0 0" Spacing="1 1 1">{text}</ImageData>'
+    return f'<?xml version="1.0"?><VTKFile type="ImageData" version="0.1" byte_order="LittleEndian">{grid}</VTKFile>'
+
+
+def vtk_text(numbers, end="\n", spacing="1 1 1"):
+    header = f"# vtk DataFile Version 3.0\nx\nASCII\nDATASET STRUCTURED_POINTS\nDIMENSIONS 2 2 2\nSPACING {spacing}\n"
+    return header + "ORIGIN 0 0 0\nPOINT_DATA 8\nSCALARS s short\nLOOKUP_TABLE default\n" + numbers + end
+
+
+NOT_HELD = {
+    "stream ends early.mha": (packed_meta(PACKED[:-100]), "truncated"),
+    "stream is short.mha": (packed_meta(zlib.compress(NUMBERS[:128])), "its voxels need 1280 bytes, there are 128"),
+    "size lies.mha": (packed_meta(PACKED, CompressedDataSize="100"), "truncated"),
+    "checksum.mha": (packed_meta(PACKED[:-1] + bytes([PACKED[-1] ^ 1])), "the compressed data are damaged"),
+    "text is short.mha": (
+        meta(BinaryData="False", size="4 4 4").replace(bytes(128), b"111 222 333 " * 20),
+        "64 numbers are needed, there are 60",
+    ),
+    "text is no number.mha": (
+        meta(BinaryData="False", size="4 4 4").replace(bytes(128), b"1 2 x " * 22),
+        "not all of type int16",
+    ),
+    "text is too large.mha": (
+        meta(BinaryData="False", size="4 4 4").replace(bytes(128), b"70000 " * 64),
+        "not all of type int16",
+    ),
+    "raw is short.mha": (meta(size="4 4 5"), "160 bytes, but there are only 128 bytes of data"),
+    "raw.nrrd": (nrrd(size="4 4 5"), "160 bytes, but there are only 128 bytes of data"),
+    "gzip.nrrd": (
+        nrrd().replace(b"raw", b"gzip")[:-128] + gzip.compress(bytes(64)),
+        "its voxels need 128 bytes, there are 64",
+    ),
+    "hex.nrrd": (nrrd().replace(b"raw", b"hex")[:-128] + b"00" * 100 + b"\n" * 80, "need 128 bytes, there are 100"),
+    "ascii.nrrd": (nrrd().replace(b"raw", b"ascii")[:-128] + b"100 " * 63, "64 numbers are needed, there are 63"),
+    "pieces leave a part out.vti": (vti_of(["0 1 0 1 0 1"]), "its 1 pieces do not cover the extent"),
+    "pieces leave a gap.vti": (vti_of(["0 9 0 9 0 3", "0 9 0 9 5 9"]), "its 2 pieces do not cover the extent"),
+    "piece elsewhere.vti": (vti_of(["20 29 0 9 0 9"]), "its 1 pieces do not cover the extent"),
+    "no piece.vti": (vti_of([]), "its 0 pieces do not cover the extent"),
+    "too few numbers.vti": (vti_of(["0 9 0 9 0 9"]).replace("7 7", "7", 1), "has 999 numbers, 1000 are needed"),
+    "cut in its last number.vtk": (vtk_text("1 2 3 4 5 6 7 18", end=""), "no end of line follows the last number"),
+    "too few numbers.vtk": (vtk_text("1 2 3 4 5 6 7"), "needs 8 numbers"),
+    "number out of range.vtk": (vtk_text("1 2 3 4 5 6 7 70000"), "not of type int16"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_HELD)
+def test_voxels_that_the_file_does_not_hold_are_refused(tmp_path, name):
+    content, message = NOT_HELD[name]
+    assert_refused(write_damaged(tmp_path, name, content), message)
+
+
+def test_pieces_that_cover_the_extent_are_read(tmp_path):
+    path = write_damaged(tmp_path, "x.vti", vti_of(["0 9 0 9 0 4", "0 9 0 9 4 9"]))
+    assert (mitk.Image(path).array == 7).all()
+
+
+def test_forged_lengths_of_gzip_files_are_noticed(tmp_path):
+    """The last four bytes of a gzip file say how long its content is; here they say what the header wants."""
+    whole = nifti(tmp_path)
+    for kept in (0.5, 0.9):
+        cut = gzip.compress(whole[: int(len(whole) * kept)])
+        for content in (cut[:-4] + struct.pack("<I", len(whole)), cut[:-8] + gzip.compress(whole)[-8:], cut[:-8]):
+            assert_refused(write_damaged(tmp_path, "x.nii.gz", content), "cannot read")
+
+
+def test_gzip_files_of_several_members_are_read(tmp_path):
+    whole = nifti(tmp_path)
+    parts = [gzip.compress(whole[begin : begin + 30000]) for begin in range(0, len(whole), 30000)]
+    for padding in (b"", bytes(512), b"garbage"):
+        path = write_damaged(tmp_path, "x.nii.gz", b"".join(parts) + padding)
+        np.testing.assert_array_equal(mitk.Image(path).array, VOXELS)
+
+
+FIELDS = {
+    "offset nan": ([(108, "<f", float("nan"))], "field vox_offset is nan"),
+    "offset inf": ([(108, "<f", float("inf"))], "field vox_offset is inf"),
+    "offset negative": ([(108, "<f", -1000.0)], "field vox_offset is -1000, it must be a whole number from 352 on"),
+    "offset far": ([(108, "<f", 1e20)], "truncated"),
+    "offset 0": ([(108, "<f", 0.0)], "field vox_offset is 0"),
+    "offset broken": ([(108, "<f", 352.5)], "field vox_offset is 352.5"),
+    "quaternion": ([(252, "<h", 1), (256, "<f", float("nan"))], "field quatern_b is nan"),
+    "quaternion too long": ([(252, "<h", 1), (254, "<h", 0), (256, "<f", 0.9), (260, "<f", 0.9)], "not a rotation"),
+    "q-offset": ([(252, "<h", 1), (268, "<f", float("inf"))], "field qoffset_x is inf"),
+    "s-form": ([(254, "<h", 1), (280, "<f", float("nan"))], "field srow_x is [nan"),
+    "slope nan": ([(112, "<f", float("nan"))], "field scl_slope is nan"),
+    "slope inf": ([(112, "<f", float("inf"))], "field scl_slope is inf"),
+    "intercept": ([(116, "<f", float("nan"))], "field scl_inter is nan"),
+    "slope too large": ([(112, "<f", 3e38)], "lead beyond float32"),
+    "bitpix 0": ([(72, "<h", 0)], "field bitpix is 0, voxels of this datatype have 16 bits"),
+    "bitpix 8": ([(72, "<h", 8)], "field bitpix is 8"),
+    "bitpix -16": ([(72, "<h", -16)], "field bitpix is -16"),
+    "datatype": ([(70, "<h", 1234)], "field datatype is 1234 (unknown)"),
+    "no axis": ([(44, "<h", 0)], "field dim[2] is 0"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_of_a_nifti_are_never_replaced(tmp_path, name, packed):
+    changes, message = FIELDS[name]
+    content = nifti(tmp_path, *changes)
+    path = write_damaged(tmp_path, "x.nii.gz" if packed else "x.nii", gzip.compress(content) if packed else content)
+    assert_refused(path, message)
+
+
+WRONG_COUNTS = {
+    "one number.mha": (meta(Offset="5"), "field Offset has 1 numbers, 3 are needed"),
+    "broken sizes.mha": (meta(size="4.7 4.2 4"), "field DimSize is '4.7 4.2 4', it must be 3 whole numbers"),
+    "far.mha": (meta(HeaderSize="999999999999"), "field HeaderSize is 999999999999, but the voxels follow the header"),
+    "element size.mha": (meta(ElementSize="0 -1 nan"), "field ElementSize is '0 -1 nan'"),
+    "skip.nrrd": (nrrd().replace(b"raw\n", b"raw\nbyte skip: -2\n"), "field byte skip is '-2'"),
+    "twice.mha": (meta().replace(b"Offset", b"DimSize = 1 1 1\nOffset"), "field DimSize is there twice"),
+    "twice.nrrd": (nrrd().replace(b"encoding", b"sizes: 1 1 1\nencoding"), "field sizes is there twice"),
+    "vectors.nrrd": (nrrd(directions="(1,0,0) (0,1,0)"), "field space directions has 2 vectors, 3 are needed"),
+    "short vector.nrrd": (
+        nrrd(directions="(1,0,0) (0,1) (0,0,1)"),
+        "field space directions has vectors of [2, 3] numbers",
+    ),
+    "tiny.mha": (meta(spacing="1e-310 1 1"), "field spacing must be"),
+    "huge.mha": (meta(spacing="1e300 1 1"), "spacing must be 1e-12 to 1e+12 mm"),
+    "huge.nrrd": (nrrd("(1e300,0,0) (0,1,0) (0,0,1)"), "spacing must be 1e-12 to 1e+12 mm"),
+    "underscore.mha": (meta(spacing="1_0 1 1"), "field ElementSpacing is '1_0 1 1'"),
+    "underscore.vtk": (vtk_text("1_0 2 3 4 5 6 7 8"), "a number has an underscore"),
+    "tiny.vtk": (vtk_text("1 2 3 4 5 6 7 8", spacing="1e-310 1 1"), "spacing must be 1e-12 to 1e+12 mm"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_COUNTS)
+def test_fields_of_wrong_length_or_range_are_named(tmp_path, name):
+    content, message = WRONG_COUNTS[name]
+    assert_refused(write_damaged(tmp_path, name, content), message)
+
+
+# --- never the end of the process --------------------------------------------------------------------------------
+
+LONG = b"x" * 70_000
+DEADLY = {
+    "many dimensions.mha": (meta(NDims="100"), "field NDims is '100', it must be a whole number from 1 to 5"),
+    "billions of dimensions.mha": (meta(NDims="1000000000"), "field NDims is '1000000000'"),
+    "negative dimensions.mha": (meta(NDims="-1"), "field NDims is '-1'"),
+    "format string.mhd": (meta().replace(b"LOCAL", b"x%s%s%s%n.raw 0 3 1"), "is not the name of one file"),
+    "long field.nrrd": (
+        nrrd().replace(b"raw\n", b"raw\nspace units: " + LONG + b"\n"),
+        "has 70001 characters, 10000 are",
+    ),
+    "long line.nrrd": (nrrd().replace(b"encoding", LONG), "neither a field nor 'key:=value'"),
+    "long type.nrrd": (nrrd(kind=LONG.decode()), "field type has 70001 characters"),
+    "many keys.nrrd": (
+        nrrd().replace(b"raw\n", b"raw\n" + b"".join(b"key%d:=value\n" % n for n in range(100_000))),
+        "more than 10000 lines",
+    ),
+    "many keys.mha": (
+        b"".join(b"key%d = value\n" % n for n in range(100_000)) + meta(),
+        "more than 10000 lines",
+    ),
+    "texts.vti": (vti_of(["0 9 0 9 0 9"]).replace("Int16", "String"), "has type 'String'"),
+    "components.vti": (
+        vti_of(["0 9 0 9 0 9"]).replace('Name="s"', 'Name="s" NumberOfComponents="2000000000"'),
+        "field NumberOfComponents is '2000000000', it must be 0 to 1024",
+    ),
+    "negative components.vti": (
+        vti_of(["0 9 0 9 0 9"]).replace('Name="s"', 'Name="s" NumberOfComponents="-1"'),
+        "field NumberOfComponents is '-1'",
+    ),
+    "negative extent.vti": (vti_of(["0 9 0 9 0 9"], whole="0 -5 0 9 0 9"), "every axis must have at least one voxel"),
+    "entities.vti": (
+        '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+        + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+        + ']><VTKFile type="ImageData"><DataArray>&i;</DataArray></VTKFile>',
+        "cannot read",
+    ),
+    "deep.npy": (
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", 4000) + (b"[" * 2000 + b"]" * 2000),
+        "cannot read",
+    ),
+    "bracket.npy": (b"\x93NUMPY\x01\x00" + struct.pack("<H", 30) + b"{'descr': '<i2', 'shape': (3, ", "cannot read"),
+    "archive.npy": (b"PK\x03\x04" + bytes(100), "cannot read"),
+    "header length.npy": (b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1) + b"{", "cannot read"),
+}
+
+
+@pytest.mark.parametrize("name", DEADLY)
+def test_files_that_ended_or_hung_the_process_are_refused(tmp_path, name):
+    content, message = DEADLY[name]
+    assert_refused(write_damaged(tmp_path, name, content), message)
+
+
+LINES = ["DIMENSIONS 2 2", "DIMENSIONS 2 2 99999999999999999999", "SPACING a b c", "POINT_DATA 99", "VECTORS v short"]
+LINES += ["SCALARS s short 999999", "LOOKUP_TABLE default 4000000000", "FIELD f 999999999", "SCALARS s nonsense"]
+LINES += ["\0" * 40, "CELL_DATA 99999999999", "x" * 5000, "SCALARS " + "s" * 5000 + " short", "DATASET POLYDATA"]
+LINES += ["METADATA"]
+
+
+@pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
+def test_damaged_lines_of_a_legacy_header_are_refused(tmp_path, line):
+    lines = vtk_text("1 2 3 4 5 6 7 8").splitlines()
+    for number in range(4, 9):
+        path = write_damaged(tmp_path, "x.vtk", "\n".join([*lines[:number], line, *lines[number + 1 :]]) + "\n")
+        if line == "DIMENSIONS 2 2" and number != 4:
+            continue
+        with contextlib.suppress(mitk.FileError):
+            # A line that is left out may be one that a file can do without.
+            assert mitk.Image(path).array.shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize("steps", [10**7, 2 * 10**9])
+@pytest.mark.parametrize("name", ["x.nrrd", "x.mha"])
+def test_time_steps_that_the_file_does_not_hold_are_refused_at_once(tmp_path, name, steps):
+    """Nothing is made from the sizes before they are compared with the file."""
+    content = (
+        nrrd(directions="(1,0,0,0) (0,1,0,0) (0,0,1,0) (0,0,0,1)", size=f"1 1 1 {steps}", origin="(0,0,0,0)")
+        .replace(b"dimension: 3", b"dimension: 4")
+        .replace(b"space: left-posterior-superior", b"space dimension: 4")
+        .replace(b"domain domain domain", b"domain domain domain domain")
+        if name == "x.nrrd"
+        else meta(
+            NDims="4",
+            size=f"1 1 1 {steps}",
+            Offset="0 0 0 0",
+            spacing="1 1 1 1",
+            TransformMatrix="1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1",
+        )
+    )
+    before = tracemalloc_peak(lambda: assert_refused(write_damaged(tmp_path, name, content), "bytes of data"))
+    assert before < 1e6
+
+
+def tracemalloc_peak(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_descriptors_of_refused_files_are_closed(tmp_path):
+    paths = [write_damaged(tmp_path, name, content) for name, (content, _) in (NOT_HELD | DEADLY).items()]
+    for _ in range(2):
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for path in paths:
+            with pytest.raises(mitk.FileError):
+                mitk.Image(path)
+        after = len(list(Path("/proc/self/fd").iterdir()))
+    assert after <= before
+
+
+def test_a_bomb_of_gzip_is_bounded_by_its_header(tmp_path):
+    """A megabyte that would unpack to a gigabyte is not unpacked."""
+    header = nifti(tmp_path)[:352]
+    path = write_damaged(tmp_path, "x.nii.gz", gzip.compress(header + bytes(1 << 30), 1))
+    assert tracemalloc_peak(lambda: assert_refused(path, "after the voxels")) < 10e6
+
+
+# --- nothing is read but what was named --------------------------------------------------------------------------
+
+
+def headers_naming(folder, name):
+    """Headers of both formats that name a data file."""
+    text = meta(size="2 2 2")
+    yield write_damaged(folder, "a.mhd", text[: text.index(b"LOCAL")] + name.encode() + b"\n")
+    yield write_damaged(folder, "list.mhd", text[: text.index(b"LOCAL")] + b"LIST\n" + name.encode() + b"\n")
+    yield write_damaged(folder, "a.nhdr", nrrd(size="2 2 2")[:-129] + b"data file: " + name.encode() + b"\n")
+    lines = b"data file: LIST\n" + name.encode() + b"\n"
+    yield write_damaged(folder, "list.nhdr", nrrd(size="2 2 2")[:-129] + lines)
+
+
+def test_pipes_and_devices_are_not_read_as_data(tmp_path):
+    os.mkfifo(tmp_path / "pipe.raw")
+    (tmp_path / "zero.raw").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    for name, reason in (
+        ("pipe.raw", "not a regular file"),
+        ("zero.raw", "outside the folder"),
+        ("folder", "a folder"),
+    ):
+        for path in headers_naming(tmp_path, name):
+            assert_refused(path, reason)
+
+
+@pytest.mark.parametrize("name", ["../secret", "sub/../../secret", "/etc/passwd", "link"])
+def test_data_outside_the_folder_of_the_header_are_refused(tmp_path, name):
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "secret").write_bytes(bytes(range(200)))
+    (home / "link").symlink_to(tmp_path / "secret")
+    for path in headers_naming(home, name):
+        with pytest.raises(mitk.FileError, match=r"(outside the folder|no such file)"):
+            mitk.Image(path)
+        if name in ("../secret", "link"):
+            read = mitk.io.read_image(path, allow_other_folders=True)
+            assert read.array.tobytes() == bytes(range(16))
+
+
+def test_the_other_half_of_a_pair_may_not_lead_out_of_its_folder(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    mitk.Image(VOXELS).save(tmp_path / "x.hdr")
+    (tmp_path / "x.hdr").rename(home / "x.hdr")
+    (home / "x.img").symlink_to(tmp_path / "x.img")
+    assert_refused(home / "x.hdr", "outside the folder of the header")
+    np.testing.assert_array_equal(mitk.io.read_image(home / "x.hdr", allow_other_folders=True).array, VOXELS)
+    (home / "x.img").unlink()
+    os.mkfifo(home / "x.img")
+    assert_refused(home / "x.hdr", "its data file is missing")
+
+
+# --- texts and names that are not UTF-8 --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_texts_in_latin_1_are_read(tmp_path, encoding):
+    key, value = "Patiënt".encode(encoding), "Müller".encode(encoding)
+    path = write_damaged(tmp_path, "x.mha", meta().replace(b"NDims", key + b" = " + value + b"\nNDims"))
+    assert mitk.Image(path).get_property("Patiënt") == "Müller"
+    path = write_damaged(tmp_path, "x.nrrd", nrrd().replace(b"encoding", key + b":=" + value + b"\nencoding"))
+    assert mitk.Image(path).get_property("Patiënt") == "Müller"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_that_are_not_utf_8_work_or_are_refused(tmp_path, suffix):
+    flat = suffix in {".png", ".jpg", ".bmp"}
+    image = mitk.Image(VOXELS[0].astype("u1")) if flat else mitk.Image(VOXELS)
+    name = os.fsencode(tmp_path) + b"/bad\xff\xfe" + suffix.encode()
+    folder = os.fsencode(tmp_path)
+    if suffix in {".mhd", ".nhdr"}:
+        with pytest.raises(mitk.FileWriteError, match="bytes that are not UTF-8"):
+            image.save(name)
+        assert not os.listdir(folder)  # noqa: PTH208 (bytes)
+        return
+    image.save(name)
+    assert set(os.listdir(folder)) <= {b"bad\xff\xfe" + suffix.encode(), b"bad\xff\xfe.img"}  # noqa: PTH208
+    loaded = mitk.Image(name)
+    assert loaded.shape == image.shape
+    if suffix != ".jpg":
+        np.testing.assert_array_equal(loaded.array, image.array)
+    assert mitk.io.read_info(name).shape == image.shape
+
+
+def test_a_dicom_folder_with_names_that_are_not_utf_8_is_read(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    for z in range(3):
+        dicom_files.write_slice(tmp_path / "a", np.full((4, 5), z, "i2"), (0, 0, z), number=z)
+        (tmp_path / "a").rename(folder / os.fsdecode(b"%d\xfe" % z))
+    assert mitk.Image(folder).array[:, 0, 0].tolist() == [0, 1, 2]
+
+
+# --- headers are read without their voxels -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "suffix", [".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".hdr", ".img", ".vti", ".vtk", ".npy", ".tif"]
+)
+def test_a_description_costs_no_voxels(tmp_path, suffix):
+    """Peak memory of Python and its arrays, and of the process, stays far below the 64 MB of the voxels."""
+    path = tmp_path / f"x{suffix}"
+    mitk.io.write_image(mitk.Image(np.ones((64, 1024, 1024), "u1")), path, compress=False)
+    mitk.io.read_info(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert tracemalloc_peak(lambda: mitk.io.read_info(path)) < 4e6
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
+
+
+def test_a_missing_file_has_errno_and_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        mitk.Image(tmp_path / "missing.mha")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOENT, str(tmp_path / "missing.mha"))
+    assert str(caught.value) == f"cannot read {tmp_path / 'missing.mha'}: no such file"
+
+
+def test_warnings_of_simpleitk_are_left_as_the_user_set_them(tmp_path):
+    import SimpleITK as sitk
+
+    mitk.Image(VOXELS).save(tmp_path / "x.mha")
+    for switch in (sitk.ProcessObject.GlobalWarningDisplayOff, sitk.ProcessObject.GlobalWarningDisplayOn):
+        switch()
+        shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+        mitk.Image(tmp_path / "x.mha").save(tmp_path / "y.nrrd")
+        assert sitk.ProcessObject.GetGlobalWarningDisplay() == shown

@@ -57,6 +57,7 @@ class Console:
 
     def __init__(self, command: str, *, quiet: bool = False, as_json: bool = False) -> None:
         self.command, self.quiet, self.as_json = command, quiet, as_json
+        self.warnings: list[str] = []
 
     def note(self, text: str) -> None:
         """Tell what was done, on stderr."""
@@ -64,7 +65,8 @@ class Console:
             self._to_stderr(text)
 
     def warning(self, text: str) -> None:
-        """Tell what looks wrong, on stderr."""
+        """Tell what looks wrong, on stderr and under ``warnings`` of the JSON object."""
+        self.warnings.append(text)
         self._to_stderr(f"warning: {text}")
 
     def _to_stderr(self, text: str) -> None:
@@ -77,8 +79,9 @@ class Console:
         write_stdout(text if text.endswith("\n") else f"{text}\n")
 
     def result_json(self, value: Mapping[str, Any]) -> None:
-        """Print one JSON object on stdout. Infinite numbers and NaN become text: JSON has none."""
-        self.result(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False))
+        """Print one JSON object on stdout, with the warnings. Infinite numbers and NaN become text: JSON has none."""
+        warnings = list(dict.fromkeys([*value.get("warnings", ()), *self.warnings]))
+        self.result(json.dumps(_plain({**value, "warnings": warnings}), indent=2, allow_nan=False, ensure_ascii=False))
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[float], None] | None]:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import all_image_suffixes, check_inputs, check_outputs, check_time_step
+from mitk_rs.cli.files import add_reading, all_image_suffixes, check_inputs, check_outputs, check_time_step, read_input
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, one_of
 from mitk_rs.errors import RequestError
 
@@ -39,6 +39,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("--round", action="store_true", help="let --pixel-type round and clip values")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="write this frame only")
     add_common(parser)
+    add_reading(parser)
     return parser
 
 
@@ -46,10 +47,11 @@ def run(args: Namespace) -> None:
     """Check everything, read, convert, write."""
     check_inputs(args.input)
     check_outputs([(args.output, all_image_suffixes())], inputs=[args.input], force=args.force)
-    from mitk_rs.io import read_image, write_image
+    from mitk_rs.io import write_image
 
+    console = Console("mitk-rs convert", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    image = read_image(args.input)
+    image = read_input(args, args.input, console)
     if args.time_step is not None:
         check_time_step(image, args.input, args.time_step)
         image = frame(image, args.time_step)
@@ -57,7 +59,6 @@ def run(args: Namespace) -> None:
         image = cast(image, args.pixel_type, rounded=args.round)
     write_image(image, args.output)
     seconds = time.perf_counter() - start
-    console = Console("mitk-rs convert", quiet=args.quiet, as_json=args.json)
     size = " x ".join(str(image.get_dimension(axis)) for axis in range(image.ndim))
     if args.json:
         written = {"size": size, "pixel_type": image.dtype.name, "seconds": seconds}

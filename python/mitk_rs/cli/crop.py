@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, check_inputs, check_outputs
+from mitk_rs.cli.files import IMAGE_SUFFIXES, add_reading, check_inputs, check_outputs, read_input
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk.options import parse_float, parse_int
@@ -35,6 +35,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     how.add_argument("--index", type=Numbers(parse_int, 6), metavar="I0 I1 J0 J1 K0 K1", help=_INDEX)
     how.add_argument("--box", type=Numbers(parse_float, 6), metavar="X0 X1 Y0 Y1 Z0 Z1", help=_BOX)
     add_common(parser)
+    add_reading(parser)
     return parser
 
 
@@ -42,13 +43,13 @@ def run(args: Namespace) -> None:
     """Check everything, read, cut, write."""
     check_inputs(args.input)
     check_outputs([(args.output, IMAGE_SUFFIXES)], inputs=[args.input], force=args.force)
-    from mitk_rs.io import read_image, write_image
+    from mitk_rs.io import write_image
 
-    image = read_image(args.input)
+    console = Console("mitk-rs crop", quiet=args.quiet, as_json=args.json)
+    image = read_input(args, args.input, console)
     bounds = args.index or _bounds_of_box(image, args.box)
     part = crop(image, bounds)
     write_image(part, args.output)
-    console = Console("mitk-rs crop", quiet=args.quiet, as_json=args.json)
     size = [bounds[2 * axis + 1] - bounds[2 * axis] + 1 for axis in range(3)]
     if args.json:
         made = {"index": bounds, "size": size, "origin": part.origin}

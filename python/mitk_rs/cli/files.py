@@ -4,29 +4,79 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
+from mitk_rs.errors import DicomSeriesWarning, FileError, FileMissingError, FileWriteError, RequestError
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from mitk_rs.cli.console import Console
     from mitk_rs.image import Image
+    from mitk_rs.io import ReadOptions
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "SURFACE_SUFFIXES",
+    "add_reading",
     "all_image_suffixes",
     "check_fits",
     "check_inputs",
     "check_outputs",
     "check_time_step",
+    "read_input",
+    "reading_options",
 ]
 
 IMAGE_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz", ".vti", ".vtk")
 # Headers whose voxels go to a file of their own beside them.
 _DATA_SUFFIXES = {".mhd": (".zraw", ".raw"), ".nhdr": (".raw.gz", ".raw"), ".hdr": (".img",), ".img": (".hdr",)}
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
+
+
+def add_reading(parser: ArgumentParser) -> None:
+    """Add the options that say how inputs are read."""
+    group = parser.add_argument_group("reading")
+    series = "which of several DICOM series of a folder: number in the list of mitk-rs info, UID or description"
+    group.add_argument("--series", metavar="SERIES", help=series)
+    gaps = "read a DICOM series with missing slices, uneven distances or a tilted gantry, and warn"
+    group.add_argument("--allow-gaps", action="store_true", help=gaps)
+    folders = "let a header (.mhd .nhdr .hdr) name data outside its own folder"
+    group.add_argument("--allow-other-folders", action="store_true", help=folders)
+
+
+def reading_options(args: Namespace) -> ReadOptions:
+    """The options of :func:`add_reading` as :func:`mitk_rs.io.read_image` takes them."""
+    return {
+        "series": args.series,
+        "allow_gaps": args.allow_gaps,
+        "allow_other_folders": args.allow_other_folders,
+    }
+
+
+@contextmanager
+def series_warnings(console: Console) -> Iterator[None]:
+    """Show warnings about DICOM series as those of the command."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DicomSeriesWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, DicomSeriesWarning):
+            console.warning(str(one.message))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+def read_input(args: Namespace, path: str, console: Console) -> Image:
+    """Read an image as the options say; errors as for :func:`mitk_rs.io.read_image`."""
+    from mitk_rs.io import read_image
+
+    with series_warnings(console):
+        return read_image(path, **reading_options(args))
 
 
 def check_inputs(*paths: str) -> None:

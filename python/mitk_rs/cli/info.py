@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import check_inputs, check_time_step
+from mitk_rs.cli.files import (
+    add_reading,
+    check_inputs,
+    check_time_step,
+    read_input,
+    reading_options,
+    series_warnings,
+)
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer
 
 if TYPE_CHECKING:
-    from mitk_rs.io.record import ImageHeader
+    from mitk_rs.image import Image
+    from mitk_rs.io import ImageHeader
+    from mitk_rs.io.dicom import SeriesInfo
 
 __all__ = ["add_parser", "run"]
 
@@ -33,24 +43,35 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("--histogram", action="store_true", help="percentiles, bars, and thresholds by Otsu's method")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of the histogram")
     add_common(parser, output=False)
+    add_reading(parser)
     return parser
 
 
 def run(args: Namespace) -> None:
     """Read and print."""
     check_inputs(args.input)
-    from mitk_rs.io import read_info
+    from mitk_rs.io import list_series, read_info
 
-    facts = _facts(args.input, read_info(args.input))
-    if args.statistics:
-        facts["statistics"] = _statistics(args.input)
-    if args.histogram:
-        facts["histogram"] = _histogram(args)
     console = Console("mitk-rs info", quiet=args.quiet, as_json=args.json)
+    with series_warnings(console):
+        series = list_series(args.input) if Path(args.input).is_dir() else []
+        if len(series) > 1 and args.series is None:
+            facts: dict[str, Any] = {"file": args.input}
+        else:
+            facts = _facts(args.input, read_info(args.input, **reading_options(args)))
+            if args.statistics or args.histogram:
+                facts |= _values(args, read_input(args, args.input, console))
+    if series:
+        facts["series"] = [asdict(one) for one in series]
     if args.json:
         console.result_json(facts)
     else:
-        console.result(_text(facts))
+        console.result(_text(facts) if "reader" in facts else _series_text(args.input, series))
+
+
+def _series_text(path: str, series: list[SeriesInfo]) -> str:
+    lines = [f"{path}: {len(series)} DICOM series; --series N describes one", *(f"  {one}" for one in series)]
+    return "\n".join(lines)
 
 
 def _facts(path: str, header: ImageHeader) -> dict[str, Any]:
@@ -73,12 +94,19 @@ def _facts(path: str, header: ImageHeader) -> dict[str, Any]:
     }
 
 
-def _statistics(path: str) -> dict[str, float]:
+def _values(args: Namespace, image: Image) -> dict[str, Any]:
+    """What the voxels say."""
+    found: dict[str, Any] = {"statistics": _statistics(image)} if args.statistics else {}
+    if args.histogram:
+        check_time_step(image, args.input, args.time_step)
+        found["histogram"] = _histogram(image, args.time_step)
+    return found
+
+
+def _statistics(image: Image) -> dict[str, float]:
     import numpy as np
 
-    from mitk_rs.io import read_image
-
-    voxels = read_image(path).as_numpy(writeable=False)
+    voxels = image.as_numpy(writeable=False)
     return {
         "minimum": voxels.min().item(),
         "maximum": voxels.max().item(),
@@ -87,13 +115,10 @@ def _statistics(path: str) -> dict[str, float]:
     }
 
 
-def _histogram(args: Namespace) -> dict[str, Any]:
-    from mitk_rs.io import read_image
+def _histogram(image: Image, time_step: int | None) -> dict[str, Any]:
     from mitk_rs.thresholds import histogram
 
-    image = read_image(args.input)
-    check_time_step(image, args.input, args.time_step)
-    found = histogram(image, bins=_BINS, time_step=args.time_step)
+    found = histogram(image, bins=_BINS, time_step=time_step)
     return {
         "edges": found.edges.tolist(),
         "counts": found.counts.tolist(),

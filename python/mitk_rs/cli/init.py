@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
+from mitk_rs.cli.files import (
+    IMAGE_SUFFIXES,
+    SURFACE_SUFFIXES,
+    add_reading,
+    check_fits,
+    check_inputs,
+    check_outputs,
+    check_time_step,
+    read_input,
+)
 from mitk_rs.cli.parser import (
     CommandParser,
     Numbers,
@@ -69,6 +78,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
         _add_member(parser, member)
     _add_native(parser)
     add_common(parser, threads=True)
+    add_reading(parser)
     return parser
 
 
@@ -169,12 +179,11 @@ def _outputs(args: Namespace) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _run_headless(args: Namespace, source: str, console: Console) -> None:
-    from mitk_rs.io import read_image
     from mitk_rs.levelset import initialize_level_set
 
     clock = _Clock()
     seeds = {name: given_seeds(args, f"{name}points", name) for name in ("source", "target")}
-    image = read_image(source)
+    image = read_input(args, source, console)
     clock.lap("read")
     check_time_step(image, source, args.time_step)
     if args.olevelsetsfile:

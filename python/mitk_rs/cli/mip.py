@@ -6,7 +6,7 @@ import re
 from argparse import ArgumentTypeError, Namespace
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import check_inputs, check_outputs
+from mitk_rs.cli.files import add_reading, check_inputs, check_outputs, read_input
 from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
 from mitk_rs.cli.parser import CommandParser, Numbers, Points, Subparsers, add_common, integer, number, one_of
 from mitk_rs.cli.words import repeated
@@ -53,6 +53,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     _add_view(parser)
     _add_picture(parser)
     add_common(parser, threads=True)
+    add_reading(parser)
     return parser
 
 
@@ -123,7 +124,7 @@ def run(args: Namespace) -> None:
     inputs = [path for path in (args.input, args.overlay) if path]
     check_inputs(*inputs)
     if args.mode == "show":
-        _show(args)
+        _show(args, console)
         return
     outputs = output_names(args)
     allowed = (
@@ -189,12 +190,11 @@ def _check_values(args: Namespace) -> None:
         raise UsageError(f"{given[0]} is for pictures (.png, .tif): {args.output} gets the values of the projection")
 
 
-def _show(args: Namespace) -> None:
+def _show(args: Namespace, console: Console) -> None:
     from mitk_rs.viewer.display import require_display
 
     require_display("mitk-rs mip --show")
-    from mitk_rs.io import read_image
     from mitk_rs.viewer.mip_viewer import show
 
     window = (args.window or 0.0, args.level or 0.0)
-    show(read_image(args.input), window_level=window, time_step=args.time_step)
+    show(read_input(args, args.input, console), window_level=window, time_step=args.time_step)

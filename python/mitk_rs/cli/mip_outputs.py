@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES
+from mitk_rs.cli.files import IMAGE_SUFFIXES, read_input
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -41,10 +41,10 @@ def _numbered(name: str, label: str) -> str:
 
 def make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[dict[str, Any]]:
     """Read, compute and write all files or none; a description of each."""
-    from mitk_rs.io import read_image
     from mitk_rs.io.atomic import atomic_outputs
 
-    image = read_image(args.input)
+    image = read_input(args, args.input, console)
+    args.overlay_image = read_input(args, args.overlay, console) if args.overlay else None
     if args.mode == "spin":
         with atomic_outputs():
             return _spin(args, outputs, image, console)
@@ -97,17 +97,15 @@ def _camera(args: Namespace, **changes: Any) -> Any:
 
 
 def _drawn_over(args: Namespace, image: Image) -> dict[str, Any]:
-    from mitk_rs.io import read_image
     from mitk_rs.seeds import read_seeds
 
-    overlay = read_image(args.overlay) if args.overlay else None
     marks: list[Any] = []
     for group in args.seeds or []:
         if isinstance(group[0], str):
             marks += read_seeds(group[0]).indices(image, time_step=args.time_step)
         else:
             marks += [group[i : i + 3] for i in range(0, len(group), 3)]
-    return {"overlay": overlay, "seeds": marks}
+    return {"overlay": args.overlay_image, "seeds": marks}
 
 
 def _shades(args: Namespace, **changes: Any) -> Any:

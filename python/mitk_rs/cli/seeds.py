@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import check_inputs, check_outputs
+from mitk_rs.cli.files import add_reading, check_inputs, check_outputs, read_input
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, one_of
 from mitk_rs.errors import UsageError
 
@@ -42,6 +42,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     kinds = "of OUT: index, LPS, RAS or napari; by default those of FILE where OUT can hold them, otherwise LPS"
     parser.add_argument("--coordinates", type=one_of(COORDINATES), metavar="KIND", help=kinds)
     add_common(parser)
+    add_reading(parser)
     return parser
 
 
@@ -54,9 +55,9 @@ def run(args: Namespace) -> None:
     if args.output:
         check_outputs([(args.output, SEED_SUFFIXES)], inputs=[args.input], force=args.force)
     seeds = read_seeds(args.input)
-    image = _image(args)
-    voxels = seeds.indices(image, time_step=args.time_step) if image is not None else None
     console = Console("mitk-rs seeds", quiet=args.quiet, as_json=args.json)
+    image = _image(args, console)
+    voxels = seeds.indices(image, time_step=args.time_step) if image is not None else None
     if args.output:
         write_seeds(seeds, args.output, coordinates=args.coordinates, image=image)
         console.note(f"wrote {args.output}: {len(seeds)} points")
@@ -66,13 +67,11 @@ def run(args: Namespace) -> None:
         console.result(_table(seeds, voxels))
 
 
-def _image(args: Namespace) -> Image | None:
+def _image(args: Namespace, console: Console) -> Image | None:
     if not args.image:
         return None
     check_inputs(args.image)
-    from mitk_rs.io import read_image
-
-    return read_image(args.image)
+    return read_input(args, args.image, console)
 
 
 def _facts(args: Namespace, seeds: Seeds, voxels: list[Any] | None) -> dict[str, Any]:

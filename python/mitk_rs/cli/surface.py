@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import SURFACE_SUFFIXES, check_inputs, check_outputs, check_time_step
+from mitk_rs.cli.files import SURFACE_SUFFIXES, add_reading, check_inputs, check_outputs, check_time_step, read_input
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number
 from mitk_rs.errors import RequestError
 
@@ -31,6 +31,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     )
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
     add_common(parser)
+    add_reading(parser)
     return parser
 
 
@@ -38,11 +39,11 @@ def run(args: Namespace) -> None:
     """Check everything, read, cut, write."""
     check_inputs(args.input)
     check_outputs([(args.output, SURFACE_SUFFIXES)], inputs=[args.input], force=args.force)
-    from mitk_rs.io import read_image
     from mitk_rs.surface import extract_surface, write_surface
 
+    console = Console("mitk-rs surface", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    image = read_image(args.input)
+    image = read_input(args, args.input, console)
     check_time_step(image, args.input, args.time_step)
     surface = extract_surface(image, args.level, time_step=args.time_step)
     triangles, points = surface.GetNumberOfCells(), surface.GetNumberOfPoints()
@@ -50,7 +51,6 @@ def run(args: Namespace) -> None:
         raise RequestError(f"{args.input} does not cross the level {args.level:g}: there is no surface to write")
     write_surface(surface, args.output)
     seconds = time.perf_counter() - start
-    console = Console("mitk-rs surface", quiet=args.quiet, as_json=args.json)
     if args.json:
         console.result_json(
             {

@@ -1,100 +1,51 @@
-"""Reading and writing images and surfaces.
+"""Reading and writing files of images and surfaces.
 
-``read_image`` and ``write_image`` are the whole of it; ``IOUtil`` has the names of MITK. One module for each library
-that knows file formats (``simpleitk``, ``vtk``, ``pillow``, ``npy``), loaded on first use.
+An adapter for each library that knows file formats (:mod:`.itk`, :mod:`.nifti`, :mod:`.dicom`, :mod:`.vtk`,
+:mod:`.pictures`), loaded on first use; :mod:`.formats` has the one table of what each format holds. They give and take
+:class:`ImageRecord`, plain arrays and numbers. :func:`read_image` and :func:`write_image` do the same for
+:class:`mitk_rs.Image`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from mitk_rs.io import checks, metadata
+from mitk_rs.io import checks, isolation, metadata
 from mitk_rs.io.formats import Format, check_fits, format_of, stored_dimension
-from mitk_rs.io.record import ImageHeader, ImageRecord, PathName
+from mitk_rs.io.isolation import Limits
+from mitk_rs.io.record import ImageHeader, ImageRecord, PathName, ReadOptions
 
 if TYPE_CHECKING:
-    from mitk_rs.image import Image
+    from mitk_rs.image.files import read_image as read_image
+    from mitk_rs.image.files import write_image as write_image
+    from mitk_rs.io.dicom import SeriesInfo
 
-__all__ = ["read_image", "read_info", "read_record", "write_image", "write_record"]
+__all__ = [
+    "ImageHeader",
+    "ImageRecord",
+    "Limits",
+    "ReadOptions",
+    "list_series",
+    "read_image",
+    "read_info",
+    "read_record",
+    "read_records",
+    "readers_of",
+    "write_image",
+    "write_record",
+]
 
 _log = logging.getLogger(__name__)
 
 
-def read_image(path: PathName, *, time_spacing: bool = False) -> Image:
-    """Read an image.
+def read_info(path: PathName, **options: Unpack[ReadOptions]) -> ImageHeader:
+    """Read the description of an image without its voxels.
 
-    Parameters
-    ----------
-    path
-        A file, or a folder with a DICOM series. Known endings are those of :data:`mitk_rs.io.formats.FORMATS`; any
-        other file is given to ITK, some of whose readers know files by their content.
-    time_spacing
-        Take the duration of the time steps of a 4-D NIfTI from its header. MITK does not, its steps last 1 ms.
-
-    Returns
-    -------
-    Image
-        Voxels ``(t, z, y, x[, c])`` with spacing, origin (mm, LPS) and direction, time steps and properties.
-
-    Raises
-    ------
-    FileMissingError
-        There is no such file.
-    FileError
-        The file is damaged, not permitted, or in no format that can be read; the message names file and field.
-    MemoryLimitError
-        There is not enough memory for the voxels.
-
-    Examples
-    --------
-    >>> import mitk_rs as mitk, numpy as np, pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "scan.nrrd"
-    >>> mitk.io.write_image(mitk.Image(np.zeros((4, 5, 6), np.int16), spacing=(0.5, 0.5, 2.0)), path)
-    >>> mitk.io.read_image(path).spacing
-    (0.5, 0.5, 2.0)
-    """
-    from mitk_rs.io.convert import image_of
-
-    image = image_of(read_record(path, time_spacing=time_spacing))
-    image.set_property("path", os.fsdecode(path))
-    return image
-
-
-def write_image(image: Image, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
-    """Write an image; the file is replaced as a whole or not at all.
-
-    The image is held by a read accessor until it is written.
-
-    Parameters
-    ----------
-    image
-        What to write.
-    path
-        Where; the ending chooses the format.
-    compress
-        Pack the voxels where the format can.
-    time_spacing
-        Write the duration of the time steps into the header of a 4-D NIfTI (MITK writes 1).
-
-    Raises
-    ------
-    FileWriteError
-        The format cannot hold the image (the message names formats that can), the folder is missing or not
-        writable, or the disk is full. An old file is left as it was.
-    MemoryIsLockedError
-        This thread holds a write accessor of the image.
-    """
-    from mitk_rs.io.convert import record_of
-
-    with image.read():
-        write_record(record_of(image), path, compress=compress, time_spacing=time_spacing)
-
-
-def read_info(path: PathName, *, time_spacing: bool = False) -> ImageHeader:
-    """Read the description of an image without its voxels; parameters and errors as for :func:`read_image`.
+    Parameters and errors are those of :func:`read_image`. Gaps in a DICOM series are warned of and not refused.
 
     Examples
     --------
@@ -105,25 +56,94 @@ def read_info(path: PathName, *, time_spacing: bool = False) -> ImageHeader:
     (4, 5, 6)
     """
     name = checks.check_path(path)
-    header: ImageHeader = _adapter(name).read_header(name, time_spacing=time_spacing)
+    limits = _limits(name, options)
+    if limits:
+        return isolation.read_header(name, options, limits)
+    header: ImageHeader = _adapter(name).read_header(name, options)
     return header
 
 
-def read_record(path: PathName, *, time_spacing: bool = False) -> ImageRecord:
+def read_record(path: PathName, **options: Unpack[ReadOptions]) -> ImageRecord:
     """Read an image as plain arrays and numbers; parameters and errors as for :func:`read_image`."""
     name = checks.check_path(path)
-    record: ImageRecord = _adapter(name).read(name, time_spacing=time_spacing)
+    limits = _limits(name, options)
+    if limits:
+        return next(isolation.read_records(name, options, limits))
+    record: ImageRecord = _adapter(name).read(name, options)
     return record
+
+
+def read_records(path: PathName, reader: str = "", **options: Unpack[ReadOptions]) -> Iterator[ImageRecord]:
+    """Read everything that a file or a folder holds, with a reader of :func:`readers_of`."""
+    name = checks.check_path(path)
+    is_other = bool(reader) and reader != readers_of(name)[0]
+    limits = _limits(name, options) or (Limits() if is_other and not isolation.is_worker() else None)
+    if limits:
+        yield from isolation.read_records(name, options, limits, reader=reader if is_other else "", every=True)
+    elif is_other:
+        yield import_module("mitk_rs.io.itk").read_any(name, reader.removeprefix("ITK "))
+    elif os.path.isdir(name):  # noqa: PTH112
+        yield from import_module("mitk_rs.io.dicom").read_all(name, options)
+    else:
+        yield _adapter(name).read(name, options)
+
+
+def list_series(folder: PathName) -> list[SeriesInfo]:
+    """Return the DICOM series of a folder, in the order in which ``series=`` numbers them.
+
+    Raises
+    ------
+    FileMissingError, FileError
+        There is no such folder, or no DICOM image in it.
+    """
+    found: list[SeriesInfo] = import_module("mitk_rs.io.dicom").list_series(checks.check_path(folder))
+    return found
+
+
+def readers_of(path: PathName) -> list[str]:
+    """Return descriptions of the readers for a file, the one that is used first."""
+    name = checks.check_path(path)
+    chosen = format_of(name)
+    if chosen and not os.path.isdir(name):  # noqa: PTH112
+        return [chosen.reader, *chosen.other_readers]
+    dicom = import_module("mitk_rs.io.dicom")
+    return [dicom.READER] if dicom.is_dicom(name) else [read_info(name).reader]
 
 
 def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
     """Write plain arrays and numbers; parameters and errors as for :func:`write_image`."""
     name = os.fsdecode(path)
     chosen = check_fits(record, name)
-    _tell_losses(record, name, chosen)
+    metadata.check_entries(record, chosen, name)
+    _warn_of_losses(record, name, chosen)
     adapter = import_module(f"mitk_rs.io.{chosen.adapter}")
     stored = record.of_dimension(stored_dimension(record, chosen))
     adapter.write(stored, name, chosen, compress=compress, time_spacing=time_spacing)
+
+
+def _limits(path: str, options: ReadOptions) -> Limits | None:
+    """The limits of the process that is to read a file; None to read it in this one."""
+    limits = isolation.limits_of(options.get("isolate"))
+    if limits is None and _adapter(path) is _unchecked:
+        limits = Limits()
+    return None if isolation.is_worker() else limits
+
+
+class _Unchecked:
+    """Files of no known ending: ITK knows some by their content. Nothing checks them, so another process reads them."""
+
+    @staticmethod
+    def read_header(path: str, _: ReadOptions) -> ImageHeader:
+        header: ImageHeader = import_module("mitk_rs.io.itk").read_header_of_any(path)
+        return header
+
+    @staticmethod
+    def read(path: str, _: ReadOptions) -> ImageRecord:
+        record: ImageRecord = import_module("mitk_rs.io.itk").read_any(path)
+        return record
+
+
+_unchecked = _Unchecked()
 
 
 def _adapter(path: str) -> Any:
@@ -131,10 +151,22 @@ def _adapter(path: str) -> Any:
     if chosen and not os.path.isdir(path):  # noqa: PTH112
         return import_module(f"mitk_rs.io.{chosen.adapter}")
     dicom = import_module("mitk_rs.io.dicom")
-    return dicom if dicom.is_dicom(path) else import_module("mitk_rs.io.simpleitk")
+    return dicom if dicom.is_dicom(path) else _unchecked
 
 
-def _tell_losses(record: ImageRecord, path: str, chosen: Format) -> None:
+def library_of(path: str) -> None:
+    """Load the library that reads a file, which is otherwise loaded when it is first needed."""
+    adapter = _adapter(path)
+    getattr(adapter, "library", import_module("mitk_rs.io.itk").library)()
+
+
+def _warn_of_losses(record: ImageRecord, path: str, chosen: Format) -> None:
     lost = metadata.losses(record, chosen)
     if lost:
-        _log.warning("%s: %s does not keep %s", path, chosen.name, ", ".join(lost))
+        _log.warning("%s: %s does not keep %s", checks.printable(path), chosen.name, ", ".join(lost))
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("read_image", "write_image"):
+        return getattr(import_module("mitk_rs.image.files"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,13 +1,18 @@
-"""Doubt about files: what a reader would crash on, swallow, or allocate terabytes for."""
+"""Checks that come before any library sees a file: names, sizes, numbers, and where a header may point to.
+
+Every refusal is one line that names the file, the field, the value that was found, and what is allowed.
+"""
 
 from __future__ import annotations
 
+import errno
+import io
 import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,28 +20,59 @@ from numpy.typing import ArrayLike
 from mitk_rs.errors import FileError, FileMissingError, GeometryError
 from mitk_rs.geometry import arguments
 from mitk_rs.geometry.frame import Frame
-from mitk_rs.io import nifti, tiff
-from mitk_rs.io.atomic import full_suffix
-from mitk_rs.io.formats import unreadable
-from mitk_rs.io.record import ImageHeader, PathName
+from mitk_rs.io.record import PathName
 
 __all__ = [
-    "check_header",
+    "as_file_error",
+    "check_bytes",
     "check_numbers",
     "check_path",
-    "check_printed",
-    "check_whole",
+    "check_shape",
+    "data_file",
+    "decoded",
     "frame",
+    "open_regular",
+    "printable",
+    "shown",
+    "size_text",
+    "unreadable",
 ]
 
-# A detached header may name data in another folder; how much there is only the reader finds out.
-_DATA_ELSEWHERE = re.compile(rb"^(ElementDataFile[ \t]*=|data ?file:).*/", re.MULTILINE)
-_UNKNOWN_SIZE = 1 << 62
 # Deflate packs 1032 bytes into one at best, so no file can hold more voxels than this many times its size.
-_DEFLATE_LIMIT = 1032
-_META_NUMBERS = re.compile(
-    rb"^(Offset|Position|Origin|ElementSpacing|TransformMatrix|Rotation|Orientation|DimSize)[ \t]*=(.*)$", re.MULTILINE
-)
+DEFLATE_LIMIT = 1032
+# No axis and no product of axes goes beyond what a signed 64-bit number counts.
+_MOST_BYTES = 1 << 62
+# Python also takes underscores, and digits of other scripts, for parts of a number.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def unreadable(path: str | os.PathLike[str], reason: str) -> FileError:
+    """Make the one-line error for a file that cannot be read."""
+    return FileError(f"cannot read {os.fspath(path)}: {reason}")
+
+
+def as_file_error(path: str, error: BaseException) -> FileError:
+    """Turn an exception of a reading library into the one-line error about the file."""
+    return unreadable(path, shown(str(error), 300) or type(error).__name__)
+
+
+def decoded(text: bytes) -> str:
+    """Return a text from a file: in UTF-8 or, where it is not that, in Latin-1."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def printable(path: str) -> str:
+    """Return a name of a file in which bytes that are not UTF-8 are spelled out."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def shown(text: str, length: int = 80) -> str:
+    """Return a text from a file as part of one printable line."""
+    line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line[:length])
 
 
 def check_path(path: PathName) -> str:
@@ -45,22 +81,28 @@ def check_path(path: PathName) -> str:
     Raises
     ------
     FileMissingError
-        There is no such file.
+        There is no such file; ``errno`` and ``filename`` are set as in a ``FileNotFoundError``.
     FileError
-        It is no name, an address of the web, a loop of links, a device, empty, or not permitted.
+        It is not a name, or a URL, a loop of links, a device, a pipe, empty, or not permitted.
     """
     name = os.fsdecode(path)
     if "://" in name:
-        raise unreadable(name, "addresses of the web are not read; download the file first")
+        raise unreadable(name, "URLs are not supported; download the file first")
     try:
         status = os.stat(name)  # noqa: PTH116 (a Path would hide the NUL in a name)
     except FileNotFoundError as error:
-        raise FileMissingError(f"cannot read {name}: no such file") from error
+        raise _missing(name) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise unreadable(name, str(reason)) from error
     _check_kind(name, status)
     return name
+
+
+def _missing(name: str) -> FileMissingError:
+    error = FileMissingError(f"cannot read {name}: no such file")
+    error.errno, error.filename = errno.ENOENT, name
+    return error
 
 
 def _check_kind(name: str, status: os.stat_result) -> None:
@@ -73,13 +115,79 @@ def _check_kind(name: str, status: os.stat_result) -> None:
         raise unreadable(name, "the file is empty (0 bytes)")
 
 
+class _RegularFile(io.BufferedReader):
+    """A file that never takes memory for more bytes than it has, whatever is asked for."""
+
+    size = 1 << 62
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size if size is None or size < 0 else min(size, self.size))
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a file for reading; a pipe or a device that took its name is refused without waiting for it."""
+    try:
+        raw = io.FileIO(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    except (OSError, ValueError) as error:
+        raise as_file_error(path, error) from error
+    try:
+        status = os.fstat(raw.fileno())
+        _check_kind(path, status)
+    except BaseException:
+        raw.close()
+        raise
+    file = _RegularFile(raw, 1 << 16)
+    file.size = status.st_size
+    return file
+
+
+def data_file(header: str, name: str, *, anywhere: bool) -> str:
+    """Return the path of a file that a header names.
+
+    Parameters
+    ----------
+    header
+        The path of the header.
+    name
+        The name that the header gives, relative to the header's folder.
+    anywhere
+        Accept a file outside the header's folder.
+
+    Raises
+    ------
+    FileError
+        There is no such regular file, it is empty, or it lies outside the header's folder.
+    """
+    folder = os.path.dirname(os.path.abspath(header))  # noqa: PTH100, PTH120
+    path = os.path.join(folder, name or ".")  # noqa: PTH118
+    real, home = os.path.realpath(path.replace("\0", "")), os.path.realpath(folder)
+    if not anywhere and os.path.commonpath([real, home]) != home:
+        raise unreadable(
+            header,
+            f"its data file {shown(name)!r} is outside the folder of the header; "
+            "allow_other_folders=True (--allow-other-folders) reads it",
+        )
+    try:
+        status = os.stat(real)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "not a file name").lower()
+        raise unreadable(header, f"its data file {shown(name)!r}: {reason}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise unreadable(header, f"its data file {shown(name)!r} is a folder")
+    try:
+        _check_kind(real, status)
+    except FileError as error:
+        raise unreadable(header, f"its data file {shown(name)!r}: {str(error).rsplit(': ', 1)[1]}") from None
+    return path
+
+
 def frame(path: str, spacing: ArrayLike, origin: ArrayLike, direction: ArrayLike) -> Frame:
     """Return the frame of an image, or refuse a geometry that no image can have, naming the field.
 
     Raises
     ------
     FileError
-        Spacing not above 0, or a number that is not finite, or a direction matrix without an inverse.
+        Spacing not above 0 or out of range, a number that is not finite, or a direction matrix without an inverse.
     """
     try:
         placed = Frame(spacing=arguments.spacing(spacing), origin=arguments.triple(origin, "origin"))
@@ -88,119 +196,70 @@ def frame(path: str, spacing: ArrayLike, origin: ArrayLike, direction: ArrayLike
         raise unreadable(path, f"field {error}") from error
 
 
-def check_numbers(path: str, fields: Iterable[tuple[str, bytes]]) -> None:
-    """Refuse header fields that are no finite numbers and that a reader would silently take for something else.
+def check_numbers(path: str, name: str, text: str, count: int | None = None) -> list[float]:
+    """Return the numbers of a header field.
 
     Raises
     ------
     FileError
-        Naming the field.
+        A word that is not a finite number, or not ``count`` of them.
     """
-    for name, text in fields:
-        if not all(_is_finite(word) for word in text.split()):
-            shown = text.decode(errors="replace").strip()[:80]
-            raise unreadable(path, f"field {name} is {shown!r}, which is not a list of finite numbers")
+    words = text.split()
+    numbers = [float(word) if _NUMBER.fullmatch(word) else math.nan for word in words]
+    if not all(map(math.isfinite, numbers)):
+        raise unreadable(path, f"field {name} is {shown(text)!r}, which is not a list of finite numbers")
+    if count is not None and len(numbers) != count:
+        raise unreadable(path, f"field {name} has {len(numbers)} numbers, {count} are needed")
+    return numbers
 
 
-def _is_finite(word: bytes) -> bool:
-    try:
-        return math.isfinite(float(word))
-    except ValueError:
-        return False
-
-
-def check_header(path: str, header: ImageHeader) -> None:
-    """Refuse sizes that the file cannot hold, before anything is allocated.
+def check_shape(path: str, lengths: Iterable[int], itemsize: int = 1) -> None:
+    """Refuse axes that no image has, before anything is computed from them.
 
     Raises
     ------
     FileError
-        An axis of length 0, or more voxels than the files could hold even when perfectly compressed.
+        An axis below 1, or more bytes than can be counted.
     """
-    if min(header.shape) < 1:
-        raise unreadable(path, f"field size is {_size(header)}, every axis must have at least one voxel")
-    if header.reader == "ITK NiftiImageIO":
-        _check_nifti_spacing(path)
-    elif header.reader == "ITK MetaImageIO":
-        check_numbers(path, _meta_fields(path))
-    available = _bytes_on_disk(Path(path))
-    if header.byte_count > available * _DEFLATE_LIMIT:
+    listed = list(lengths)
+    if min(listed) < 1:
+        raise unreadable(path, f"field size is {size_text(listed)}, every axis must have at least one voxel")
+    if math.prod(listed) * itemsize > _MOST_BYTES:
+        raise unreadable(path, f"field size is {size_text(listed)}, more than any file can hold")
+
+
+def check_bytes(
+    path: str, shape: Iterable[int], dtype: np.dtype[Any], available: int, *, packing: float = DEFLATE_LIMIT
+) -> None:
+    """Refuse sizes that ``available`` bytes cannot hold, before memory is taken.
+
+    Parameters
+    ----------
+    path
+        What the error names.
+    shape, dtype
+        Lengths of the axes, slowest first, and type of the voxels.
+    available
+        Bytes that there are.
+    packing
+        How many bytes of voxels one of them holds at most.
+
+    Raises
+    ------
+    FileError
+        Naming size, type and bytes.
+    """
+    lengths = list(shape)
+    check_shape(path, lengths, dtype.itemsize)
+    needed = math.prod(lengths) * dtype.itemsize
+    if needed > available * packing:
         raise unreadable(
             path,
-            f"field size is {_size(header)} {header.dtype.name}, {header.byte_count} bytes, "
+            f"field size is {size_text(lengths)} {dtype.name}, {needed} bytes, "
             f"but there are only {available} bytes of data",
         )
 
 
-def _meta_fields(path: str) -> list[tuple[str, bytes]]:
-    """The fields of a MetaImage header that are numbers; MetaIO takes a word among them for 0."""
-    with Path(path).open("rb") as file:
-        beginning = file.read(1 << 16).split(b"ElementDataFile", 1)[0]
-    return [(name.decode(), text) for name, text in _META_NUMBERS.findall(beginning)]
-
-
-def _size(header: ImageHeader) -> str:
-    return " x ".join(str(length) for length in reversed(header.shape))
-
-
-def _bytes_on_disk(path: Path) -> int:
-    """The file, and for a detached header everything that lies beside it."""
-    own = path.stat().st_size
-    if full_suffix(path).lower() not in {".mhd", ".nhdr", ".hdr", ".hdr.gz", ".img", ".img.gz"}:
-        return own
-    if _DATA_ELSEWHERE.search(path.read_bytes()[: 1 << 16]):
-        return _UNKNOWN_SIZE
-    with os.scandir(path.parent) as neighbours:
-        return max(own, sum(map(_size_if_there, neighbours)))
-
-
-def _size_if_there(file: os.DirEntry[str]) -> int:
-    """Size of a file that another thread may be renaming or removing right now."""
-    try:
-        return file.stat().st_size if file.is_file() else 0
-    except FileNotFoundError:
-        return 0
-
-
-def check_whole(path: str, header: ImageHeader, entries: Mapping[str, str]) -> None:
-    """Refuse files whose missing end the readers would fill with zeros without a word (NIfTI, TIFF).
-
-    Raises
-    ------
-    FileError
-        The data are shorter than the header says.
-    """
-    lost = None
-    if header.reader == "ITK NiftiImageIO":
-        lost = nifti.missing_bytes(path, entries)
-    elif header.reader == "ITK TIFFImageIO":
-        lost = tiff.missing_part(path)
-    if lost:
-        raise unreadable(path, f"the file is truncated: {lost}")
-
-
-def _check_nifti_spacing(path: str) -> None:
-    try:
-        bad = nifti.bad_spacing(path)
-    except (OSError, EOFError, ValueError) as error:
-        raise as_file_error(path, error) from error
-    if bad:
-        raise unreadable(path, bad)
-
-
-def check_printed(path: str, printed: str) -> None:
-    """Refuse a file about which a reader only complained on the terminal.
-
-    Raises
-    ------
-    FileError
-        The complaint was about missing or damaged data.
-    """
-    for line in printed.splitlines():
-        if any(sign in line for sign in ("not read completely", "IO error", "Read error", "did not read")):
-            raise unreadable(path, f"the file is damaged: {line.strip()[:200]}")
-
-
-def as_file_error(path: str, error: Exception) -> FileError:
-    """Turn an exception of a reading library into the one-line error about the file."""
-    return unreadable(path, " ".join(str(error).split())[:300] or type(error).__name__)
+def size_text(shape: Iterable[int]) -> str:
+    """Return the lengths of an array's axes in the order x, y, z, t."""
+    return " x ".join(str(length) for length in reversed(list(shape)))

@@ -1,195 +1,406 @@
-"""DICOM series through GDCM: a folder, or one file of it, becomes a volume or a volume over time.
+"""DICOM: a folder, or one file of it, becomes a volume or a volume over time.
 
-GDCM applies rescale slope and intercept; slices are sorted by their position, never by name.
+Headers are read once, by pydicom; slices are sorted by their position, never by name.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import warnings
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mitk_rs.errors import DicomSeriesWarning
-from mitk_rs.io import metadata, simpleitk
-from mitk_rs.io.dicom_series import Slice, Volume, volumes_of
-from mitk_rs.io.formats import unreadable
-from mitk_rs.io.record import ImageHeader, ImageRecord
+from mitk_rs.errors import Exception as MitkException
+from mitk_rs.errors import FileError
+from mitk_rs.io import checks, itk, metadata, voxel_data
+from mitk_rs.io.checks import unreadable
+from mitk_rs.io.dicom_files import DicomFile, element_text, pixels_of, quiet
+from mitk_rs.io.dicom_series import Slice, Volume, volumes_of, warn
+from mitk_rs.io.formats import ALL_TYPES
+from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
 from mitk_rs.time_geometry import ArbitraryTimeGeometry
 
-__all__ = ["READER", "is_dicom", "read", "read_all", "read_header"]
+__all__ = ["READER", "SeriesInfo", "is_dicom", "list_series", "read", "read_all", "read_header"]
 
-READER = "ITK GDCMImageIO"
-_READER_NAME = READER.removeprefix("ITK ")
-_SERIES, _FRAMES, _PIXELS = "0020|000e", "0028|0008", "7fe0|0010"
-
+READER = "pydicom DICOM"
+_ENDINGS = (".dcm", ".ima", ".dicom")
 _log = logging.getLogger(__name__)
+
+# Blocks of a file that are enough to see to which series it belongs.
+_GLANCE = 1 << 16
+_SERIES_TAG = b"\x20\x00\x0e\x00"
+
+
+def library() -> Any:
+    """Load pydicom, and ITK for compressed pixels."""
+    import pydicom
+
+    return pydicom, itk.library()
 
 
 def is_dicom(path: str) -> bool:
-    """Return True for a folder and for a file that begins as DICOM files do."""
+    """Return True for a folder, for a file that begins as DICOM files do, and for the endings of DICOM files."""
     if os.path.isdir(path):  # noqa: PTH112
         return True
-    with Path(path).open("rb") as file:
+    if path.lower().endswith(_ENDINGS):
+        return True
+    with checks.open_regular(path) as file:
         file.seek(128)
         return file.read(4) == b"DICM"
 
 
-def read_header(path: str, **_: Any) -> ImageHeader:
-    """Describe the series without its voxels; parameters as for :func:`read`."""
-    volume = _asked_for(path)
-    return _header(volume, path) if volume else simpleitk.read_header(path, reader=_READER_NAME)
+@dataclass(frozen=True)
+class SeriesInfo:
+    """One of the volumes of a folder with DICOM files.
 
-
-def read(path: str, **_: Any) -> ImageRecord:
-    """Read a series.
-
-    Parameters
+    Attributes
     ----------
-    path
-        A folder, of which the largest volume of the first series is read, or a file, whose volume is read.
+    number
+        Its number in the list, from 1.
+    uid
+        Series Instance UID.
+    series_number, description, modality
+        What the headers say.
+    slices
+        Number of images.
+    size
+        Columns, rows, slices and, of a series over time, time steps.
+    """
+
+    number: int
+    uid: str
+    series_number: int | None
+    description: str
+    modality: str
+    slices: int
+    size: tuple[int, ...]
+
+    def __str__(self) -> str:
+        size = " x ".join(map(str, self.size))
+        name = f" '{self.description}'" if self.description else ""
+        images = "1 image" if self.slices == 1 else f"{self.slices} images"
+        return f"{self.number}:{name} {self.modality} {images}, {size}".replace("  ", " ")
+
+
+@dataclass
+class _Series:
+    """What was found of one series."""
+
+    uid: str
+    number: int | None
+    description: str
+    modality: str
+    slices: list[Slice] = field(default_factory=list)
+    volumes: list[Volume] = field(default_factory=list)
+    tags: dict[tuple[object, ...], dict[int, tuple[str, bytes]]] = field(default_factory=dict)
+    charset: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One volume of a folder, and what the list says of it."""
+
+    info: SeriesInfo
+    volume: Volume
+    series: _Series
+
+
+def list_series(folder: str) -> list[SeriesInfo]:
+    """Return the series of a folder; one that has images of several sizes or directions is there for each.
 
     Raises
     ------
     FileError
-        No DICOM image is there, or one is damaged.
+        There is no DICOM image in the folder.
+    """
+    return [entry.info for entry in _entries(folder, _Scan(folder))]
+
+
+def read_header(path: str, options: ReadOptions) -> ImageHeader:
+    """Describe the volume without its voxels; parameters as for :func:`read`. Gaps are warned of, not refused."""
+    entry = _asked_for(path, {**options, "allow_gaps": True})
+    return _header(entry, path)
+
+
+def read(path: str, options: ReadOptions) -> ImageRecord:
+    """Read a volume.
+
+    Parameters
+    ----------
+    path
+        A folder with one series, or a file, whose volume is read.
+    options
+        ``series``: number in the list of the folder's series, or Series Instance UID, or description.
+        ``allow_gaps``: read a volume with missing slices, uneven distances or tilt all the same.
+
+    Raises
+    ------
+    FileError
+        There is no DICOM image, or one is damaged; the folder has several series and none is chosen; slices are
+        missing, unevenly spaced or tilted and ``allow_gaps`` is not set.
 
     Warns
     -----
     DicomSeriesWarning
-        Slices are missing, unequally spaced, shifted, or left out.
+        What would be refused without ``allow_gaps``, and files left out.
     """
-    volume = _asked_for(path)
-    return _read(volume, path) if volume else simpleitk.read(path, reader=_READER_NAME)
+    return _read(_asked_for(path, options), path)
 
 
-def read_all(path: str) -> Iterator[ImageRecord]:
+def read_all(path: str, options: ReadOptions) -> Iterator[ImageRecord]:
     """Read every volume of every series of a folder."""
-    for series in _series_of(path):
-        for volume in _volumes(path, series):
-            yield _read(volume, path)
+    scan = _Scan(path)
+    for entry in _entries(path, scan):
+        _check_regular(path, entry, scan, allowed=options.get("allow_gaps", False))
+        yield _read(entry, path)
 
 
-def _asked_for(path: str) -> Volume | None:
-    """The volume of the series that a file belongs to, or of a folder; None for a file that is an image alone."""
+# --- choosing ----------------------------------------------------------------------------------------------------
+
+
+def _asked_for(path: str, options: ReadOptions) -> _Entry:
+    """The volume of a folder, or that a file belongs to."""
     if os.path.isdir(path):  # noqa: PTH112
-        return _of_folder(path)
-    own = _slice(path)
-    series = own.tags.get(_SERIES)
-    if not series or float(own.tags.get(_FRAMES) or 1) > 1:
-        return None
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-    for volume in _volumes(folder, series):
-        if any(os.path.samefile(one.path, path) for one in volume.slices):  # noqa: PTH121
-            return volume
-    return None
+        scan = _Scan(path)
+        entry = _chosen(path, _entries(path, scan), options.get("series"))
+    else:
+        scan = _Scan(path)
+        entry = _of_file(path, scan)
+    _check_regular(path, entry, scan, allowed=options.get("allow_gaps", False))
+    return entry
 
 
-def _of_folder(path: str) -> Volume:
-    series = _series_of(path)
-    if len(series) > 1:
-        _log.warning("%s: %d series, the first is read; name one file of another to read that", path, len(series))
-    volumes = _volumes(path, series[0])
-    if len(volumes) > 1:
-        sizes = ", ".join(str(len(volume.slices)) for volume in volumes)
-        _log.warning("%s: the series has volumes of %s slices, the largest is read", path, sizes)
-    return volumes[0]
+def _chosen(path: str, entries: Sequence[_Entry], wanted: int | str | None) -> _Entry:
+    if wanted is None:
+        found = list(entries)
+    else:
+        text = str(wanted).strip()
+        found = [entry for entry in entries if text == str(entry.info.number)] if text.isdecimal() else []
+        found = found or [entry for entry in entries if text in (entry.info.uid, entry.info.description)]
+    if len(found) == 1:
+        return found[0]
+    listed = "; ".join(str(entry.info) for entry in entries[:20]) + ("; ..." if len(entries) > 20 else "")
+    if wanted is not None:
+        matches = "is not one" if not found else f"names {len(found)}"
+        raise unreadable(path, f"series {wanted!r} {matches} of the {len(entries)} series there: {listed}")
+    raise unreadable(path, f"the folder has {len(entries)} series, choose one with series=N (--series N): {listed}")
 
 
-def _series_of(folder: str) -> list[str]:
-    series = list(simpleitk.library().ImageSeriesReader.GetGDCMSeriesIDs(folder))
-    if not series:
-        raise unreadable(folder, "it is a folder without DICOM images")
-    _tell_unread(folder, series)
-    return series
+def _of_file(path: str, scan: _Scan) -> _Entry:
+    for entry in _entries(path, scan):
+        if any(os.path.samefile(one.path, path) for one in entry.volume.slices):  # noqa: PTH121
+            return entry
+    raise unreadable(path, "another file of the folder holds the same image, and its volume does not have this file")
 
 
-def _tell_unread(folder: str, series: list[str]) -> None:
-    """Name the files that begin as DICOM and that GDCM passes over: damaged ones, and documents without pixels."""
-    reader = simpleitk.library().ImageSeriesReader
-    known = {os.path.basename(name) for one in series for name in reader.GetGDCMSeriesFileNames(folder, one)}  # noqa: PTH119
-    with os.scandir(folder) as files:
-        others = [file.name for file in files if file.is_file() and file.name not in known | {"DICOMDIR"}]
-    unread = sorted(name for name in others if is_dicom(os.path.join(folder, name)))  # noqa: PTH118
-    if unread:
-        shown = ", ".join(unread[:5]) + (", ..." if len(unread) > 5 else "")
-        warnings.warn(f"{folder}: no image can be read from {shown}", DicomSeriesWarning, stacklevel=2)
+def _check_regular(path: str, entry: _Entry, scan: _Scan, *, allowed: bool) -> None:
+    """Refuse, or warn of, a volume that is not a regular stack."""
+    faults = list(entry.volume.faults)
+    damaged = [name for name, uid in scan.damaged.items() if uid in ("", entry.series.uid)]
+    if damaged:
+        names = sorted(checks.printable(os.path.basename(name)) for name in damaged)  # noqa: PTH119
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        if os.path.isdir(path):  # noqa: PTH112
+            faults.append(f"no image can be read from {shown}")
+        else:
+            warn(f"{checks.printable(path)}: no image can be read from {shown}")
+    if not faults:
+        return
+    if not allowed:
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+        raise unreadable(path, f"{'; '.join(faults[:3])}{more}; allow_gaps=True (--allow-gaps) reads it all the same")
+    for fault in faults:
+        warn(f"{checks.printable(path)}: {fault}")
 
 
-def _volumes(folder: str, series: str) -> list[Volume]:
-    names = simpleitk.library().ImageSeriesReader.GetGDCMSeriesFileNames(folder, series)
-    return volumes_of((_slice(name) for name in names), folder)
+def _entries(path: str, scan: _Scan) -> list[_Entry]:
+    found = []
+    for series in sorted(scan.series.values(), key=lambda one: (one.number is None, one.number or 0, one.uid)):
+        volumes = series.volumes + volumes_of(series.slices, path) if series.slices else series.volumes
+        found += [(volume, series) for volume in volumes]
+    if not found:
+        first = next(iter(scan.reasons.items()), None)
+        if first and not os.path.isdir(path):  # noqa: PTH112
+            raise unreadable(path, first[1])
+        damaged = f"; {os.path.basename(first[0])}: {first[1]}" if first else ""  # noqa: PTH119
+        raise unreadable(path, f"it is a folder without DICOM images{damaged}")
+    return [_Entry(_info(number, volume, series), volume, series) for number, (volume, series) in enumerate(found, 1)]
 
 
-def _slice(path: str) -> Slice:
-    with simpleitk.opened(path, _READER_NAME) as source:
-        header = simpleitk.header_of(source, path)
-        frame = header.frame
-        return Slice(
-            path=path,
-            origin=np.array(frame.origin),
-            direction=frame.direction,
-            spacing=frame.spacing,
-            shape=header.shape,
-            dtype=header.dtype,
-            components=header.components,
-            tags=simpleitk.entries(source),
-        )
+def _info(number: int, volume: Volume, series: _Series) -> SeriesInfo:
+    rows, columns = volume.steps[0][0].shape
+    times = (len(volume.steps),) if len(volume.steps) > 1 else ()
+    return SeriesInfo(
+        number=number,
+        uid=series.uid,
+        series_number=series.number,
+        description=series.description,
+        modality=series.modality,
+        slices=len(volume.slices),
+        size=(columns, rows, len(volume.steps[0]), *times),
+    )
 
 
-def _header(volume: Volume, path: str) -> ImageHeader:
-    first, steps = volume.steps[0][0], len(volume.steps)
-    plane = first.shape[1:] if first.shape[0] == 1 else first.shape
-    shape = ((steps,) if steps > 1 else ()) + (len(volume.steps[0]), *plane)
-    lengths = shape[: len(shape) - (first.components > 1)]
-    times = metadata.time_geometry({}, volume.frame, lengths)
+# --- scanning ----------------------------------------------------------------------------------------------------
+
+
+class _Scan:
+    """The headers of a folder's files, or of the series that one file belongs to; each file is read once.
+
+    Attributes
+    ----------
+    series
+        By Series Instance UID.
+    damaged
+        Files that begin as DICOM and cannot be read, with the UID of their series where it is known.
+    reasons
+        Why.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.series: dict[str, _Series] = {}
+        self.damaged: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
+        if os.path.isdir(path):  # noqa: PTH112
+            for name in _files(path):
+                if _begins_as_dicom(name):
+                    self._add(name)
+            return
+        uid = self._add(path)
+        if path in self.reasons:
+            raise unreadable(path, self.reasons[path])
+        if not uid or self.series[uid].volumes:
+            return
+        for name in _files(os.path.dirname(os.path.abspath(path))):  # noqa: PTH100, PTH120
+            if not os.path.samefile(name, path) and _may_be_of(name, uid):  # noqa: PTH121
+                self._add(name, only=uid)
+
+    def _add(self, path: str, only: str = "") -> str:
+        """Read the header of a file and return the UID of its series."""
+        uid = ""
+        try:
+            with checks.open_regular(path) as file, quiet():
+                header = DicomFile(path, file)
+                uid = header.text(0x0020000E)
+                if only and uid != only:
+                    return uid
+                if not header.is_image and header.is_document:
+                    self.reasons.setdefault(path, "it is a DICOM document without an image")
+                    return uid
+                if not header.is_image:
+                    raise unreadable(path, "rows and columns are missing: it is truncated, or without an image")
+                header.check_length()
+                self._add_image(uid, header)
+        except MitkException as error:
+            self._damage(path, uid, str(error).removeprefix(f"cannot read {path}: "))
+        except Exception as error:
+            self._damage(path, uid, checks.shown(str(error), 200) or type(error).__name__)
+        return uid
+
+    def _damage(self, path: str, uid: str, reason: str) -> None:
+        self.damaged[path] = uid
+        self.reasons[path] = reason
+        _log.info("%s: %s", checks.printable(path), reason)
+
+    def _add_image(self, uid: str, header: DicomFile) -> None:
+        slices = header.slices()
+        series = self.series.get(uid)
+        if series is None:
+            series = self.series[uid] = _Series(
+                uid, header.whole(0x00200011), header.text(0x0008103E), header.text(0x00080060), charset=header.charset
+            )
+        moving = header.cine(slices)
+        if moving is not None:
+            series.volumes.append(moving)
+        elif len(slices) > 1:
+            series.volumes += volumes_of(slices, header.path)
+        else:
+            series.slices += slices
+        tags = header.tags()
+        for group in {one.group for one in slices}:
+            known = series.tags.get(group)
+            series.tags[group] = tags if known is None else {k: v for k, v in known.items() if tags.get(k) == v}
+
+
+def _files(folder: str) -> list[str]:
+    """The regular files of a folder, in the order of their names."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.path for entry in entries if entry.name != "DICOMDIR" and entry.is_file())
+
+
+def _begins_as_dicom(path: str) -> bool:
+    try:
+        with checks.open_regular(path) as file:
+            start = file.read(132)
+    except FileError:
+        return False
+    return start[128:] == b"DICM" or (path.lower().endswith(_ENDINGS) and len(start) == 132)
+
+
+def _may_be_of(path: str, uid: str) -> bool:
+    """Whether a glance at a file leaves it possible that it belongs to a series."""
+    try:
+        with checks.open_regular(path) as file:
+            start = file.read(_GLANCE)
+    except FileError:
+        return False
+    if start[128:132] != b"DICM" and not path.lower().endswith(_ENDINGS):
+        return False
+    return _SERIES_TAG not in start or re.search(re.escape(uid.encode()) + rb"(?![0-9.])", start) is not None
+
+
+# --- voxels ------------------------------------------------------------------------------------------------------
+
+
+def _header(entry: _Entry, path: str) -> ImageHeader:
+    volume, first = entry.volume, entry.volume.steps[0][0]
+    steps = len(volume.steps)
+    lengths = ((steps,) if steps > 1 else ()) + (len(volume.steps[0]), *first.shape)
+    dtype = np.result_type(*{one.dtype for one in volume.slices})
+    if dtype.str[1:] not in ALL_TYPES:
+        raise unreadable(path, f"its slices have voxels of types that fit into no common one ({dtype})")
+    made = metadata.header(path, lengths, dtype, volume.frame, components=first.components, reader=READER)
+    times = made.time_geometry
     if volume.time_points is not None:
         times = ArbitraryTimeGeometry.from_time_points(volume.time_points).for_image(times.geometries)
-    header = ImageHeader(
-        shape=shape,
-        dtype=np.result_type(*{one.dtype for one in volume.slices}),
+    return ImageHeader(
+        shape=made.shape,
+        dtype=dtype,
         time_geometry=times,
         components=first.components,
-        properties=_properties(volume),
+        properties=_properties(entry),
         reader=READER,
     )
-    _check(volume, header, path)
-    return header
 
 
-def _check(volume: Volume, header: ImageHeader, path: str) -> None:
-    if any(one.shape[0] != 1 for one in volume.slices if len(one.shape) - (one.components > 1) == 3):
-        raise unreadable(path, "its files hold several slices each, which is no series")
-    if header.dtype.str[1:] not in simpleitk.TYPE_CODES:
-        raise unreadable(path, f"its slices have voxels of types that fit into no common one ({header.dtype})")
+def _properties(entry: _Entry) -> dict[str, dict[str, str]]:
+    """The elements that all slices agree on, under MITK's names ``DICOM.gggg.eeee``."""
+    series = entry.series
+    common = series.tags[entry.volume.steps[0][0].group]
+    with quiet():
+        return {
+            f"DICOM.{tag >> 16:04X}.{tag & 0xFFFF:04X}": {
+                "type": "StringProperty",
+                "value": element_text(kind, value, series.charset).strip(),
+            }
+            for tag, (kind, value) in common.items()
+        }
 
 
-def _properties(volume: Volume) -> dict[str, dict[str, str]]:
-    """The tags that all slices agree on, under MITK's names ``DICOM.gggg.eeee``."""
-    tags: Mapping[str, str] = volume.slices[0].tags
-    common = {
-        tag: text
-        for tag, text in tags.items()
-        if len(tag) == 9
-        and tag[4] == "|"
-        and tag != _PIXELS
-        and all(one.tags.get(tag) == text for one in volume.slices)
-    }
-    return {
-        f"DICOM.{tag[:4].upper()}.{tag[5:].upper()}": {"type": "StringProperty", "value": text.strip()}
-        for tag, text in common.items()
-    }
-
-
-def _read(volume: Volume, path: str) -> ImageRecord:
-    header = _header(volume, path)
-    voxels = np.empty(header.shape, header.dtype)
-    planes = voxels.reshape(len(volume.slices), *volume.slices[0].shape)
-    for plane, one in zip(planes, volume.slices, strict=True):
-        with simpleitk.opened(one.path, _READER_NAME) as source:
-            plane[...] = simpleitk.adopt(source.Execute()).reshape(plane.shape)
+def _read(entry: _Entry, path: str) -> ImageRecord:
+    header = _header(entry, path)
+    slices = entry.volume.slices
+    voxels = voxel_data.zeros_of(path, header.shape, header.dtype)
+    planes = voxels.reshape(len(slices), *slices[0].shape, *header.shape[header.dimension :])
+    wanted: dict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(slices):
+        wanted[one.path].append(place)
+    for name, frames in pixels_of({one.path: one.is_native for one in slices}):
+        for place in wanted[name]:
+            planes[place] = frames[slices[place].frame]
     return ImageRecord.of(header, voxels)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.errors import FileError, FileWriteError
+from mitk_rs.errors import FileWriteError
 from mitk_rs.io.atomic import full_suffix
 from mitk_rs.io.record import ImageHeader, is_axis_aligned
 
@@ -56,6 +56,10 @@ class Format:
         Readers that can be preferred to ``reader``.
     drops_ones
         True where readers leave out last axes of length 1.
+    longest_axis
+        What a length can be at most.
+    longest_entry
+        Number of letters that a text entry can have at most.
     """
 
     name: str
@@ -71,25 +75,27 @@ class Format:
     lossy: bool = False
     other_readers: tuple[str, ...] = ()
     drops_ones: bool = False
+    longest_axis: int = 1 << 31
+    longest_entry: int | None = None
 
 
 _BYTES = frozenset({"u1"})
 _FLAT = frozenset({2})
+_NIFTI: Any = {
+    "geometry": "orthonormal",
+    "drops_ones": True,
+    "longest_axis": 32767,
+    "other_readers": ("ITK NiftiImageIO",),
+}
+_META: Any = {"metadata": True, "longest_entry": 32767}
+_NRRD: Any = {"metadata": True, "longest_entry": 1 << 25}
 FORMATS: tuple[Format, ...] = (
-    Format("MetaImage", (".mha",), "ITK MetaImageIO", "simpleitk", metadata=True),
-    Format("MetaImage", (".mhd",), "ITK MetaImageIO", "simpleitk", metadata=True, detached=True),
-    Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "simpleitk", metadata=True),
-    Format("NRRD", (".nhdr",), "ITK NrrdImageIO", "simpleitk", metadata=True, detached=True),
-    Format("NIfTI", (".nii", ".nii.gz"), "ITK NiftiImageIO", "simpleitk", geometry="orthonormal", drops_ones=True),
-    Format(
-        "NIfTI pair",
-        (".hdr", ".img", ".hdr.gz", ".img.gz"),
-        "ITK NiftiImageIO",
-        "simpleitk",
-        geometry="orthonormal",
-        detached=True,
-        drops_ones=True,
-    ),
+    Format("MetaImage", (".mha",), "ITK MetaImageIO", "itk", **_META),
+    Format("MetaImage", (".mhd",), "ITK MetaImageIO", "itk", detached=True, **_META),
+    Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "itk", **_NRRD),
+    Format("NRRD", (".nhdr",), "ITK NrrdImageIO", "itk", detached=True, **_NRRD),
+    Format("NIfTI", (".nii", ".nii.gz"), "nibabel NIfTI", "nifti", **_NIFTI),
+    Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nibabel NIfTI", "nifti", detached=True, **_NIFTI),
     Format("VTK XML", (".vti", ".vtkxml"), "VTK XMLImageDataReader", "vtk", frozenset({2, 3}), metadata=True),
     Format(
         "VTK legacy",
@@ -104,28 +110,22 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "TIFF",
         (".tif", ".tiff"),
-        "ITK TIFFImageIO",
-        "simpleitk",
+        "tifffile TIFF",
+        "pictures",
         frozenset({2, 3}),
         ALL_TYPES - {"u8", "i8", "f8"},
         geometry="none",
         drops_ones=True,
+        other_readers=("ITK TIFFImageIO",),
     ),
     Format(
-        "PNG",
-        (".png",),
-        "ITK PNGImageIO",
-        "simpleitk",
-        _FLAT,
-        frozenset({"u1", "u2"}),
-        frozenset({1, 3, 4}),
-        geometry="none",
+        "PNG", (".png",), "ITK PNGImageIO", "itk", _FLAT, frozenset({"u1", "u2"}), frozenset({1, 3, 4}), geometry="none"
     ),
     Format(
         "JPEG",
         (".jpg", ".jpeg"),
         "Pillow JPEG",
-        "pillow",
+        "pictures",
         _FLAT,
         _BYTES,
         frozenset({1, 3}),
@@ -137,17 +137,17 @@ FORMATS: tuple[Format, ...] = (
         "BMP",
         (".bmp",),
         "Pillow BMP",
-        "pillow",
+        "pictures",
         _FLAT,
         _BYTES,
         frozenset({1, 3}),
         geometry="none",
         other_readers=("ITK BMPImageIO",),
     ),
-    Format("NumPy", (".npy",), "NumPy npy", "npy", components=frozenset({1}), geometry="none"),
+    Format("NumPy", (".npy",), "NumPy npy", "pictures", components=frozenset({1}), geometry="none"),
 )
 # A header names its data file in a line of text, and readers take % for the template of a series.
-_UNNAMEABLE = re.compile(r"[\x00-\x1f\x7f%]|^\s")
+_UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f%\ud800-\udfff]|^\\s")
 _BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
 
 
@@ -178,7 +178,10 @@ def writable_format(path: str | os.PathLike[str]) -> Format:
 
 def _name_refusal(name: str, chosen: Format) -> str | None:
     if chosen.detached and chosen.metadata and _UNNAMEABLE.search(name):
-        return f"a {chosen.name} header cannot name a data file with a blank before it, control characters or a % in it"
+        return (
+            f"a {chosen.name} header cannot name a data file with a blank before it, "
+            "control characters, a % or bytes that are not UTF-8 in it"
+        )
     if chosen.name == "NIfTI pair" and full_suffix(name) != full_suffix(name).lower():
         return "the endings of a NIfTI pair must be in small letters"
     return None
@@ -213,6 +216,8 @@ def _misfit(image: ImageHeader, format_: Format) -> str | None:
         return f"{image.dimension} dimensions"
     if code not in format_.types:
         return f"{image.dtype.name} voxels"
+    if max(image.shape[: image.dimension]) > format_.longest_axis:
+        return f"an axis of {max(image.shape[: image.dimension])} voxels"
     if format_.components is not None and image.components not in format_.components:
         return f"{image.components} components per voxel"
     if format_.name.startswith("NIfTI") and image.components > 1 and set(image.shape[:-2]) == {1}:
@@ -261,8 +266,3 @@ def lies_in_plane(image: ImageHeader) -> bool:
     """Return True where a 2-D header says all: the plane z = 0 with unit thickness (MITK's rule for 2-D files)."""
     frame = image.frame
     return lies_flat(frame.direction) and frame.spacing[2] == 1.0 and frame.origin[2] == 0.0
-
-
-def unreadable(path: str | os.PathLike[str], reason: str) -> FileError:
-    """Make the one-line error for a file that cannot be read."""
-    return FileError(f"cannot read {os.fspath(path)}: {reason}")

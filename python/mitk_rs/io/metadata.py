@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.geometry import SlicedGeometry3D
 from mitk_rs.geometry.frame import Frame
+from mitk_rs.io.checks import unreadable
 from mitk_rs.io.formats import Format, lies_flat, lies_in_plane, loses_axes
 from mitk_rs.io.record import ImageHeader, frames_of, is_axis_aligned
 from mitk_rs.time_geometry import POINTS_KEY, TYPE_KEY, TimeGeometry, time_geometry_from_keys, time_geometry_keys
 
-__all__ = ["entries_of", "header_frame", "is_persistent", "losses", "read_properties", "read_uid", "time_geometry"]
+__all__ = ["check_entries", "entries_of", "header", "header_frame", "is_persistent", "losses"]
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ PROPERTIES = "mitk_rs_properties"
 _OWN = {TYPE_KEY, POINTS_KEY, UID, GEOMETRY, PROPERTIES}
 
 # A name that survives the change of "." to "_" and back, and that is no field of a MetaImage header.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9\-\[\]]+(\.[A-Za-z0-9\-\[\]]+)+")
+_PLAIN_NAME = re.compile(r"(?=.{1,200}$)[A-Za-z0-9\-\[\]]+(\.[A-Za-z0-9\-\[\]]+)+")
 _PLAIN_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 # What describes the file that was read and would be wrong in the next one.
 _OF_THE_FILE = re.compile(
@@ -42,12 +44,71 @@ _OF_THE_FILE = re.compile(
 )
 
 
-def entries_of(image: ImageHeader, *, exact_header: bool = True) -> dict[str, str]:
+def header(
+    path: str,
+    lengths: Sequence[int],
+    dtype: np.dtype[Any],
+    frame: Frame,
+    *,
+    components: int = 1,
+    entries: Mapping[str, str] | None = None,
+    provided: Mapping[str, str] | None = None,
+    reader: str = "",
+    tolerance: float = 1e-6,
+) -> ImageHeader:
+    """Describe the image that a file holds.
+
+    Parameters
+    ----------
+    path
+        What errors name.
+    lengths
+        ``[[t,] z,] y, x``.
+    dtype, components
+        What a voxel is.
+    frame
+        What the header's fields say of the place of the image, exact to ``tolerance``.
+    entries
+        Free texts of the header: times, properties.
+    provided
+        Properties that the reader adds.
+    reader
+        Name of the reader.
+
+    Raises
+    ------
+    FileError
+        Time points that decrease.
+    """
+    found = entries or {}
+    try:
+        times = time_geometry(found, frame, lengths, tolerance=tolerance)
+    except RequestError as error:
+        raise unreadable(path, str(error)) from error
+    return ImageHeader(
+        shape=tuple(lengths) + ((components,) if components > 1 else ()),
+        dtype=dtype,
+        time_geometry=times,
+        components=components,
+        properties=read_properties(found, provided or {}),
+        uid=found.get(UID),
+        reader=reader,
+    )
+
+
+def entries_of(image: ImageHeader, *, exact_header: bool = True, longest: int | None = None) -> dict[str, str]:
     """Return the header entries that keep what the format's own fields do not.
 
-    ``exact_header`` says that the format writes its numbers with all their digits.
+    Parameters
+    ----------
+    image
+        What is written.
+    exact_header
+        The format writes its numbers with all their digits.
+    longest
+        Number of letters that an entry can have; properties that need more are left out.
     """
-    entries = _property_entries(image)
+    entries = _property_entries(image, longest or 1 << 62)
     entries.update(time_geometry_keys(image.time_geometry))
     if image.uid:
         entries[UID] = image.uid
@@ -56,24 +117,70 @@ def entries_of(image: ImageHeader, *, exact_header: bool = True) -> dict[str, st
     return entries
 
 
-def _property_entries(image: ImageHeader) -> dict[str, str]:
-    """MITK's text for every property it could read, and all that the text does not tell as one JSON object."""
+def check_entries(image: ImageHeader, format_: Format, path: str) -> None:
+    """Refuse times and geometries that need longer texts than the format can hold.
+
+    Raises
+    ------
+    FileWriteError
+        Naming what is too long, and formats that can hold it.
+    """
+    if format_.longest_entry is None:
+        return
+    for name, text in entries_of(replace(image, properties={})).items():
+        if len(text) > format_.longest_entry:
+            what = "geometries" if name == GEOMETRY else "time points"
+            raise FileWriteError(
+                f"cannot write {path}: {format_.name} cannot hold the {what} of {image.time_steps} time steps, "
+                f"{len(text)} letters; .nrrd can hold more"
+            )
+
+
+def _property_entries(image: ImageHeader, longest: int) -> dict[str, str]:
+    """MITK's text for every property it could read, and all that the text does not tell as JSON objects."""
+    plain, typed, _ = _sorted_properties(image, longest)
+    for number, part in enumerate(_parts(typed, longest)):
+        plain[f"{PROPERTIES}_{number}" if number else PROPERTIES] = json.dumps(part)
+    return plain
+
+
+_Typed = dict[str, Mapping[str, Any]]
+
+
+def _sorted_properties(image: ImageHeader, longest: int) -> tuple[dict[str, str], _Typed, list[str]]:
+    """Properties as plain texts, those that need more than the text, and names of those that are too long for both."""
     plain: dict[str, str] = {}
-    typed: dict[str, Mapping[str, Any]] = {}
+    typed: _Typed = {}
+    lost: list[str] = []
     for name, content in image.properties.items():
         if not is_persistent(name):
             continue
         value = content.get("value")
         is_text = content.get("type") == "StringProperty"
-        text = value if is_text else json.dumps(value)
-        readable = bool(_PLAIN_NAME.fullmatch(name) and _PLAIN_VALUE.fullmatch(str(text)))
+        text = str(value if is_text else json.dumps(value))
+        readable = len(text) <= longest and bool(_PLAIN_NAME.fullmatch(name) and _PLAIN_VALUE.fullmatch(text))
         if readable:
-            plain[name.replace(".", "_")] = str(text)
+            plain[name.replace(".", "_")] = text
         if not (readable and is_text):
-            typed[name] = content
-    if typed:
-        plain[PROPERTIES] = json.dumps(typed)
-    return plain
+            fits = len(json.dumps({name: content})) <= longest
+            typed |= {name: content} if fits else {}
+            lost += [] if fits else [name]
+    return plain, typed, lost
+
+
+def _parts(typed: _Typed, longest: int) -> Iterator[_Typed]:
+    """Divide properties so that the text of each part is not too long."""
+    part: _Typed = {}
+    length = 0
+    for name, content in typed.items():
+        own = len(json.dumps({name: content}))
+        if part and length + own > longest:
+            yield part
+            part, length = {}, 0
+        part[name] = content
+        length += own
+    if part:
+        yield part
 
 
 def _header_is_exact(image: ImageHeader) -> bool:
@@ -104,6 +211,8 @@ def losses(image: ImageHeader, format_: Format) -> list[str]:
         if time_geometry_keys(image.time_geometry):
             lost.append("time points")
         lost += [f"property {name}" for name in image.properties if is_persistent(name)]
+    elif format_.longest_entry is not None:
+        lost += [f"property {name}" for name in _sorted_properties(image, format_.longest_entry)[2]]
     if format_.lossy:
         lost.append("exact voxels")
     return ["direction" if name == "cosines" else name for name in lost]
@@ -183,19 +292,16 @@ def _same_place(one: Frame, other: Frame, tolerance: float) -> bool:
     )
 
 
-def read_uid(entries: Mapping[str, str]) -> str | None:
-    """Return MITK's identifier of the object."""
-    return entries.get(UID)
-
-
 def read_properties(entries: Mapping[str, str], provided: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return the properties that the entries tell, and those that the reader adds (``provided``)."""
     found = {
         name.replace("_", "."): {"type": "StringProperty", "value": value}
         for name, value in entries.items()
-        if name.replace(".", "_") not in _OWN
+        if name.replace(".", "_") not in _OWN and not name.startswith(PROPERTIES)
     }
-    found.update(_typed_properties(entries.get(PROPERTIES, "{}")))
+    for name, text in entries.items():
+        if name.startswith(PROPERTIES):
+            found.update(_typed_properties(text))
     found.update({name: {"type": "StringProperty", "value": value} for name, value in provided.items()})
     return found
 

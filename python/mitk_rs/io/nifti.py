@@ -1,160 +1,492 @@
-"""NIfTI's traps: truncated files that read as zeros, and neighbours whose voxels are read by mistake."""
+"""NIfTI-1, NIfTI-2 and Analyze 7.5 through nibabel: ``.nii``, ``.nii.gz`` and pairs ``.hdr``/``.img``.
+
+nibabel reads and writes the headers; a file is unpacked once, and its voxels go from there into the array. The place
+of the image is ITK's choice: spacing from ``pixdim``, direction and origin from one of the two transforms (see
+:func:`_transform`), turned from RAS to LPS.
+"""
 
 from __future__ import annotations
 
-import gzip
+import io
+import logging
+import math
 import os
-import struct
-import tempfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.io.atomic import full_suffix
+from mitk_rs.geometry.frame import Frame
+from mitk_rs.io import checks, metadata, voxel_data
+from mitk_rs.io.atomic import atomic_folder, atomic_output, full_suffix
+from mitk_rs.io.checks import unreadable
+from mitk_rs.io.formats import Format
+from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
+from mitk_rs.time_geometry import ProportionalTimeGeometry
 
-__all__ = ["bad_spacing", "missing_bytes", "restore_non_finite", "unambiguous"]
+__all__ = ["read", "read_header", "write"]
 
-# The library behind ITK looks for voxels under the base name, uncompressed first: asked for x.nii.gz, it takes the
-# voxels of x.nii where that exists, too.
-_PREFERRED = {".nii.gz": (".nii",), ".hdr.gz": (".img", ".nii"), ".img.gz": (".img", ".nii")}
+_READER = "nibabel NIfTI"
+_VECTOR, _SYMMETRIC, _MATRIX = 1007, 1005, 1004
+_SCANNER = 1
+_COLOURS = {128: 3, 2304: 4}
+_MILLIMETRES, _SECONDS = {1: 1e3, 3: 1e-3}, {16: 1e-3, 24: 1e-6}
+# NIfTI stores a symmetric 3x3 matrix by the rows of its lower half, ITK by those of its upper half.
+_UPPER_ROWS = [0, 1, 3, 2, 4, 5]
+# What says nothing of the image.
+_HOUSEKEEPING = {
+    "sizeof_hdr",
+    "data_type",
+    "db_name",
+    "extents",
+    "session_error",
+    "regular",
+    "glmax",
+    "glmin",
+    "magic",
+    "unused_str",
+    "eol_check",
+}
+# The other file of a pair, the likelier one first.
 _DATA = {".hdr": (".img", ".img.gz"), ".hdr.gz": (".img.gz", ".img")}
 _HEADER = {".img": (".hdr", ".hdr.gz"), ".img.gz": (".hdr.gz", ".hdr")}
-# By the header's first number, its own length: type and place of dim and of pixdim in NIfTI-1 and NIfTI-2.
-_LAYOUTS = {348: ("8h", 40, "8f", 76), 540: ("8q", 16, "8d", 104)}
-_LONGEST = 168
-# NIfTI-1: length, type and place of the data; the types that know NaN; how many voxels are looked at together.
-_TYPE_FIELDS = (("i", 0), ("h", 70), ("f", 108))
-_FLOATS = {16: "f4", 64: "f8"}
-_CHUNK = 1 << 20
+_RAS = np.array([-1.0, -1.0, 1.0])
+
+
+def library() -> Any:
+    """Return the module nibabel."""
+    import nibabel
+
+    return nibabel
+
+
+def read_header(path: str, options: ReadOptions) -> ImageHeader:
+    """Read what the file says about its image, without the voxels; parameters and errors as for :func:`read`."""
+    return _checked(path, options)[0]
+
+
+def read(path: str, options: ReadOptions) -> ImageRecord:
+    """Read an image.
+
+    Parameters
+    ----------
+    path
+        An existing file; either one of a pair.
+    options
+        ``time_spacing``: take the duration of the time steps of a 4-D image from its header instead of MITK's 1 ms.
+        ``allow_other_folders``: follow a link from one file of a pair out of the folder of the other.
+
+    Raises
+    ------
+    FileError
+        The file is damaged, or holds what no image here can be.
+    """
+    header, fields, data = _checked(path, options)
+    raw = voxel_data.zeros_of(path, header.shape, _stored_type(fields))
+    with checks.open_regular(data) as file:
+        if voxel_data.is_deflated(file):
+            voxel_data.deflated(path, file, raw, skipped=_offset(fields))
+        else:
+            file.seek(_offset(fields))
+            voxel_data.raw(path, file, raw)
+    array = _scaled(path, voxel_data.native(raw).reshape(-1), fields, header.dtype)
+    return ImageRecord.of(header, _arranged(array, header, fields))
+
+
+def _checked(path: str, options: ReadOptions) -> tuple[ImageHeader, Any, str]:
+    """Return the checked header, its fields as nibabel has them, and the file with the voxels."""
+    fields, data = _fields(path, anywhere=options.get("allow_other_folders", False))
+    header = _described(path, fields, options)
+    _check_data(path, fields, header, data)
+    return header, fields, data
+
+
+def _fields(path: str, *, anywhere: bool) -> tuple[Any, str]:
+    """Return the header as nibabel has it, and the file with the voxels."""
+    is_pair = full_suffix(path).lower().startswith((".hdr", ".img"))
+    header = _sibling(path, _HEADER) if is_pair else path
+    start = voxel_data.unpacked_bytes(header, 540)
+    kind = _kind(start, is_pair=is_pair)
+    if kind is None or len(start) < kind.template_dtype.itemsize:
+        raise unreadable(path, "it is not a NIfTI file, or its beginning is damaged")
+    with _quiet():
+        order = "<" if int.from_bytes(start[:4], "little") in (348, 540) else ">"
+        fields = kind.from_fileobj(io.BytesIO(start), endianness=order, check=False)
+    data = _sibling(header, _DATA) if is_pair else path
+    if is_pair and data == header:
+        raise unreadable(path, f"its data file is missing: {' or '.join(_DATA[full_suffix(header).lower()])}")
+    return fields, checks.data_file(header, os.path.basename(data), anywhere=anywhere) if is_pair else data  # noqa: PTH119
+
+
+def _sibling(path: str, endings: Mapping[str, tuple[str, ...]]) -> str:
+    """The other file of a pair, compressed or not; the file itself where it is alone or has no such ending."""
+    suffix = full_suffix(path)
+    stem = path[: len(path) - len(suffix)]
+    candidates = [stem + other for other in endings.get(suffix.lower(), ())]
+    return next((one for one in candidates if os.path.isfile(one)), path)  # noqa: PTH113
+
+
+def _kind(start: bytes, *, is_pair: bool) -> Any:
+    """The class of nibabel whose header begins so."""
+    from nibabel import analyze, nifti1, nifti2
+
+    sizes = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
+    magic = start[4:8] if 540 in sizes else start[344:348]
+    names = {
+        (540, b"n+2\0"): "Nifti2Header",
+        (540, b"ni2\0"): "Nifti2PairHeader",
+        (348, b"n+1\0"): "Nifti1Header",
+        (348, b"ni1\0"): "Nifti1PairHeader",
+    }
+    size = next((size for size in (540, 348) if size in sizes), 0)
+    name = names.get((size, magic), "AnalyzeHeader" if size == 348 and is_pair else "")
+    if not name or ("Pair" in name or name == "AnalyzeHeader") is not is_pair:
+        return None
+    return next(getattr(module, name) for module in (nifti1, nifti2, analyze) if hasattr(module, name))
 
 
 @contextmanager
-def unambiguous(path: str) -> Iterator[str]:
-    """Give a name for a NIfTI file under which no neighbour can be taken for it."""
-    suffix = full_suffix(path).lower()
-    stem = path[: -len(suffix)] if suffix else path
-    # It knows endings in small or in capital letters, not in a mixture of both.
-    is_mixed = suffix in (".nii", ".nii.gz") and not path.endswith((suffix, suffix.upper()))
-    if not is_mixed and not any(os.path.exists(stem + other) for other in _PREFERRED.get(suffix, ())):  # noqa: PTH110
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        alias = Path(folder, "image" + suffix)
-        alias.symlink_to(Path(path).absolute())
-        for header, data in ((".hdr.gz", ".img.gz"), (".img.gz", ".hdr.gz")):
-            if suffix == header:
-                Path(folder, "image" + data).symlink_to(Path(stem + data).absolute())
-        yield os.fspath(alias)
-
-
-def _sibling(path: Path, endings: Mapping[str, tuple[str, ...]]) -> Path:
-    """The other file of a pair .hdr/.img, compressed or not; the file itself where it is alone."""
-    suffix = full_suffix(path).lower()
-    stem = path.name[: -len(suffix)] if suffix else path.name
-    candidates = [path.with_name(stem + other) for other in endings.get(suffix, ())]
-    return next((one for one in candidates if one.exists()), path)
-
-
-def _opened(file: Path) -> IO[bytes]:
-    is_packed = file.name.lower().endswith(".gz")
-    return gzip.open(file, "rb") if is_packed else file.open("rb")  # type: ignore[return-value]
-
-
-def _first_bytes(path: str) -> bytes:
-    with _opened(_sibling(Path(path), _HEADER)) as stream:
-        return stream.read(_LONGEST)
-
-
-def bad_spacing(path: str) -> str | None:
-    """Return the field whose voxel size is not above 0, which ITK would silently replace by 1; else None."""
-    header = _first_bytes(path)
-    for order in "<>":
-        layout = _LAYOUTS.get(struct.unpack_from(order + "i", header)[0]) if len(header) == _LONGEST else None
-        if layout is not None:
-            sizes, at, spacings, there = layout
-            return _first_bad(
-                struct.unpack_from(order + sizes, header, at), struct.unpack_from(order + spacings, header, there)
-            )
-    return None
-
-
-def _first_bad(dim: Sequence[int], pixdim: Sequence[float]) -> str | None:
-    for axis in range(1, min(dim[0], 3) + 1):
-        if dim[axis] > 1 and not 0 < pixdim[axis] < float("inf"):
-            return f"field pixdim[{axis}] is {pixdim[axis]:g}, it must be above 0"
-    return None
-
-
-def restore_non_finite(path: str, voxels: NDArray[Any]) -> None:
-    """Put NaN and infinities back into ``voxels``: the library behind ITK makes them 0 without a word.
-
-    Parameters
-    ----------
-    path
-        The file, or one of a pair.
-    voxels
-        What was read, in the order of the file, components slowest; changed in place.
-    """
-    header = _first_bytes(path)
-    order = "<" if header[:4] == struct.pack("<i", 348) else ">"
-    (size,), (code,), (offset,) = (struct.unpack_from(order + kind, header, at) for kind, at in _TYPE_FIELDS)
-    if size == 348 and code in _FLOATS:
-        _restore(_sibling(Path(path), _DATA), int(offset), np.dtype(order + _FLOATS[code]), voxels)
-
-
-def _restore(file: Path, offset: int, dtype: np.dtype[Any], voxels: NDArray[Any]) -> None:
-    with _opened(file) as stream:
-        stream.seek(offset)
-        for first in range(0, voxels.size, _CHUNK):
-            count = min(_CHUNK, voxels.size - first)
-            numbers = np.frombuffer(stream.read(count * dtype.itemsize), dtype)
-            lost = np.flatnonzero(~np.isfinite(numbers))
-            voxels[np.unravel_index(first + lost, voxels.shape)] = numbers[lost]
-
-
-def missing_bytes(path: str, fields: Mapping[str, str]) -> str | None:
-    """Return how much the header needs and how little there is, None if all is there.
-
-    Parameters
-    ----------
-    path
-        The file, or the header of a pair.
-    fields
-        The header's fields under ITK's names (``dim[1]``, ``bitpix``, ``vox_offset``).
-    """
-    if "bitpix" not in fields:
-        return None
-    voxels = 1
-    for axis in range(1, int(fields["dim[0]"]) + 1):
-        voxels *= max(int(fields[f"dim[{axis}]"]), 1)
-    needed = voxels * int(fields["bitpix"]) // 8 + int(float(fields["vox_offset"]))
-    held = _held(_sibling(Path(path), _DATA), needed)
-    return None if held >= needed else f"the header needs {needed} bytes, there are {held}"
-
-
-def _held(path: Path, needed: int) -> int:
-    """Bytes in the file, unpacked if it is a gzip file; counting may stop at ``needed``."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b" or size < 18:
-            return size
-        file.seek(-4, os.SEEK_END)
-        (promised,) = struct.unpack("<I", file.read(4))
-    # The end of a whole gzip file says how long its content is; only when it disagrees is the content counted.
-    return needed if promised == needed % 2**32 else _unpacked(path, needed)
-
-
-def _unpacked(path: Path, enough: int) -> int:
-    count = 0
+def _quiet() -> Iterator[None]:
+    """Keep nibabel's log of what it mends to itself: what matters is checked here."""
+    log = logging.getLogger("nibabel.global")
+    before, log.disabled = log.disabled, True
     try:
-        with gzip.open(path, "rb") as stream:
-            while count < enough and (block := stream.read(1 << 20)):
-                count += len(block)
-    except (EOFError, OSError, zlib.error):
-        pass
-    return count
+        yield
+    finally:
+        log.disabled = before
+
+
+def _described(path: str, fields: Any, options: ReadOptions) -> ImageHeader:
+    lengths, components = _lengths(path, fields)
+    dtype = _dtype(path, fields)
+    header = metadata.header(
+        path,
+        lengths,
+        dtype,
+        _frame(path, fields, len(lengths)),
+        components=components,
+        provided=_properties(fields),
+        reader=_READER,
+    )
+    if options.get("time_spacing") and len(lengths) == 4 and _is_nifti(fields):
+        seconds = float(fields["pixdim"][4]) * _SECONDS.get(int(fields["xyzt_units"]) & 0x38, 1.0)
+        if math.isfinite(seconds) and seconds > 0:
+            times = ProportionalTimeGeometry(0.0, 1000.0 * seconds, header.time_steps)
+            return replace(header, time_geometry=times.for_image(header.time_geometry.geometries))
+    return header
+
+
+def _lengths(path: str, fields: Any) -> tuple[tuple[int, ...], int]:
+    """Lengths of the axes, slowest first, and the number of components."""
+    dim = [int(length) for length in fields["dim"]]
+    if not 1 <= dim[0] <= 7:
+        raise unreadable(path, f"field dim[0] is {dim[0]}, it must be 1 to 7")
+    for axis in range(1, dim[0] + 1):
+        if dim[axis] < 1:
+            raise unreadable(path, f"field dim[{axis}] is {dim[axis]}, every axis must have at least one voxel")
+    count, components = dim[0], 1
+    intent = _intent(fields)
+    if intent in (_VECTOR, _SYMMETRIC) and count >= 5:
+        components = dim[5]
+        count = max((axis for axis in range(1, 5) if dim[axis] > 1), default=1)
+        beyond = dim[6 : dim[0] + 1]
+    else:
+        beyond = dim[5 : dim[0] + 1]
+        while count > 3 and dim[count] == 1:
+            count -= 1
+    components = _COLOURS.get(int(fields["datatype"]), components)
+    if intent == _MATRIX or max(beyond, default=1) > 1 or not 2 <= count <= 4:
+        sizes = " x ".join(map(str, dim[1 : dim[0] + 1]))
+        raise unreadable(path, f"field dim is {sizes}, which has {count} dimensions; 2 to 4 are possible")
+    return tuple(dim[count:0:-1]), components
+
+
+def _intent(fields: Any) -> int:
+    return int(fields["intent_code"]) if "intent_code" in fields.keys() else 0  # noqa: SIM118 (not a dictionary)
+
+
+def _dtype(path: str, fields: Any) -> np.dtype[Any]:
+    """The type of the voxels after rescaling."""
+    stored, code = _stored_type(fields), int(fields["datatype"])
+    if stored.kind not in "iuf" or stored.itemsize > 8:
+        names = {1: "single bits", 32: "complex64", 1792: "complex128", 1536: "float128", 2048: "complex256"}
+        raise unreadable(
+            path, f"field datatype is {code} ({names.get(code, 'unknown')}), no image here has such voxels"
+        )
+    bits = 8 * stored.itemsize * _COLOURS.get(code, 1)
+    if int(fields["bitpix"]) != bits:
+        raise unreadable(path, f"field bitpix is {int(fields['bitpix'])}, voxels of this datatype have {bits} bits")
+    slope, intercept = _scale(path, fields)
+    is_scaled = (slope, intercept) != (1.0, 0.0)
+    return np.dtype("f4") if is_scaled and stored.kind in "iu" else stored.newbyteorder("=")
+
+
+def _stored_type(fields: Any) -> np.dtype[Any]:
+    """The type of one component in the file; a void type where no image has such voxels."""
+    from nibabel.spatialimages import HeaderDataError
+
+    if int(fields["datatype"]) in _COLOURS:
+        return np.dtype("u1")
+    try:
+        stored: np.dtype[Any] = fields.get_data_dtype()
+    except (HeaderDataError, KeyError):
+        return np.dtype("V")
+    return stored
+
+
+def _scale(path: str, fields: Any) -> tuple[float, float]:
+    """Slope and intercept; 1 and 0 where nothing is to be done."""
+    if not _is_nifti(fields):
+        return 1.0, 0.0
+    slope, intercept = float(fields["scl_slope"]), float(fields["scl_inter"])
+    for name, number in (("scl_slope", slope), ("scl_inter", intercept)):
+        if not math.isfinite(number):
+            raise unreadable(path, f"field {name} is {number:g}, it must be a finite number")
+    tiny = np.finfo(np.float64).eps
+    if abs(slope) < tiny:
+        slope = 1.0
+    is_none = abs(slope - 1.0) < tiny and abs(intercept) < tiny
+    return (1.0, 0.0) if is_none else (slope, intercept)
+
+
+def _is_nifti(fields: Any) -> bool:
+    return "magic" in fields.keys()  # noqa: SIM118
+
+
+def _offset(fields: Any) -> int:
+    return int(fields["vox_offset"])
+
+
+def _check_data(path: str, fields: Any, header: ImageHeader, data: str) -> None:
+    """Refuse a place of the voxels, or a number of them, that the file cannot have."""
+    offset = float(fields["vox_offset"])
+    is_single = _is_nifti(fields) and bytes(fields["magic"].item())[:2] == b"n+"
+    least = (544 if int(fields["sizeof_hdr"]) == 540 else 352) if is_single else 0
+    size = os.stat(data).st_size  # noqa: PTH116
+    if not (math.isfinite(offset) and offset == int(offset) and least <= offset):
+        raise unreadable(path, f"field vox_offset is {offset:g}, it must be a whole number from {least} on")
+    stored = _stored_type(fields)
+    checks.check_bytes(path, header.shape, stored, size)
+    with checks.open_regular(data) as file:
+        is_packed = voxel_data.is_deflated(file)
+    needed = math.prod(header.shape) * stored.itemsize + int(offset)
+    if needed > size * (checks.DEFLATE_LIMIT if is_packed else 1):
+        raise unreadable(path, f"the file is truncated: the header needs {needed} bytes, there are {size}")
+
+
+def _scaled(path: str, raw: NDArray[Any], fields: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Voxels times slope plus intercept, in the steps of ITK: rounded to ``dtype``, computed in double precision."""
+    slope, intercept = _scale(path, fields)
+    if (slope, intercept) == (1.0, 0.0):
+        return raw
+    scaled = voxel_data.zeros_of(path, raw.shape, dtype)
+    for begin in range(0, raw.size, 1 << 20):
+        part = slice(begin, begin + (1 << 20))
+        rounded = raw[part].astype(dtype, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled[part] = rounded.astype(np.float64) * slope + intercept
+        if (np.isfinite(rounded) & ~np.isfinite(scaled[part])).any():
+            raise unreadable(path, f"fields scl_slope {slope:g} and scl_inter {intercept:g} lead beyond {dtype.name}")
+    return scaled
+
+
+def _arranged(array: NDArray[Any], header: ImageHeader, fields: Any) -> NDArray[Any]:
+    """Voxels in the order of an image: components fastest. In the file they are slowest, except colours."""
+    if header.components == 1 or int(fields["datatype"]) in _COLOURS:
+        return array.reshape(header.shape)
+    slowest = array.reshape(header.components, *header.shape[:-1])
+    if _intent(fields) == _SYMMETRIC and header.components == 6:
+        slowest = slowest[_UPPER_ROWS]
+    return np.ascontiguousarray(np.moveaxis(slowest, 0, -1))
+
+
+def _properties(fields: Any) -> dict[str, str]:
+    """The header's fields as texts, under the names that they have in MITK."""
+    told: dict[str, str] = {}
+    for name in fields.keys():  # noqa: SIM118
+        value = fields[name].tolist()
+        if name in ("dim", "pixdim"):
+            told |= {f"{name}[{number}]": f"{one:g}" for number, one in enumerate(value)}
+        elif name not in _HOUSEKEEPING:
+            numbers = value if isinstance(value, list) else [value]
+            texts = [checks.decoded(one.split(b"\0")[0]) if isinstance(one, bytes) else f"{one:g}" for one in numbers]
+            told[name.replace("_", ".")] = " ".join(texts)
+    return told
+
+
+# --- places ------------------------------------------------------------------------------------------------------
+
+
+def _frame(path: str, fields: Any, dimension: int) -> Frame:
+    axes = min(dimension, 3)
+    steps = _steps(path, fields, axes)
+    spacing, origin, direction = np.ones(3), np.zeros(3), np.eye(3)
+    unit = _MILLIMETRES.get(int(fields["xyzt_units"]) & 7, 1.0) if _is_nifti(fields) else 1.0
+    spacing[:axes] = steps[:axes] * unit
+    transform = _transform(path, fields, steps) if _is_nifti(fields) else None
+    if transform is not None:
+        origin[:axes] = (_RAS * transform[:3, 3])[:axes] * unit
+        columns = (_RAS[:, np.newaxis] * transform[:3, :3])[:axes, :axes]
+        direction[:axes, :axes] = columns / np.linalg.norm(columns, axis=0)
+    return checks.frame(path, spacing, origin, direction)
+
+
+def _steps(path: str, fields: Any, axes: int) -> NDArray[np.float64]:
+    """Sizes of a voxel along x, y, z; 1 along axes that the image does not have."""
+    steps = np.ones(3)
+    for axis in range(1, axes + 1):
+        step, is_single = float(fields["pixdim"][axis]), int(fields["dim"][axis]) == 1
+        if not math.isfinite(step) or step < 0 or (step == 0 and not is_single):
+            raise unreadable(path, f"field pixdim[{axis}] is {step:g}, it must be above 0")
+        steps[axis - 1] = step or 1.0
+    return steps
+
+
+def _transform(path: str, fields: Any, steps: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The transform to RAS millimetres that places the image, in single precision; None if there is none.
+
+    Of two that differ, ITK takes the s-form where it has no shear and is that of the scanner (code 1) or the only
+    one, else the q-form (``itkNiftiImageIO.cxx``).
+    """
+    q_code, s_code = int(fields["qform_code"]), int(fields["sform_code"])
+    if q_code <= 0 and s_code <= 0:
+        return None
+    q_form = _q_form(path, fields, steps) if q_code > 0 else None
+    s_form = _s_form(path, fields) if s_code > 0 else None
+    s_form = s_form if s_form is not None and _is_orthogonal(s_form) else None
+    if s_form is not None and (q_form is None or s_code == _SCANNER or _is_similar(s_form, q_form)):
+        return s_form
+    if q_form is None:
+        raise unreadable(path, "field srow: its axes are not orthonormal but sheared, and there is no q-form")
+    return q_form
+
+
+def _q_form(path: str, fields: Any, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The transform of quaternion, offsets and voxel sizes (``nifti_quatern_to_mat44``)."""
+    names = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+    numbers = [float(fields[name]) for name in names]
+    for name, number in zip(names, numbers, strict=True):
+        if not math.isfinite(number):
+            raise unreadable(path, f"field {name} is {number:g}, it must be a finite number")
+    b, c, d = numbers[:3]
+    length = b * b + c * c + d * d
+    if length > 1.0 + 1e-4:
+        raise unreadable(path, f"fields quatern_b, quatern_c, quatern_d are {b:g} {c:g} {d:g}, which is not a rotation")
+    a = math.sqrt(max(1.0 - length, 0.0))
+    if 1.0 - length < 1e-7:
+        a, (b, c, d) = 0.0, (np.array([b, c, d]) / math.sqrt(length)).tolist()
+    rotation = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - c * c - b * b],
+        ]
+    )
+    turned = -1.0 if float(fields["pixdim"][0]) < 0 else 1.0
+    transform = np.eye(4)
+    transform[:3, :3] = rotation * steps * [1.0, 1.0, turned]
+    transform[:3, 3] = numbers[3:]
+    return _in_single_precision(fields, transform)
+
+
+def _in_single_precision(fields: Any, transform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ITK's transform has single precision, and so has the header of NIfTI-1."""
+    return transform if int(fields["sizeof_hdr"]) == 540 else transform.astype(np.float32).astype(np.float64)
+
+
+def _s_form(path: str, fields: Any) -> NDArray[np.float64]:
+    transform = np.eye(4)
+    for row, name in enumerate(("srow_x", "srow_y", "srow_z")):
+        transform[row] = fields[name]
+        if not np.isfinite(transform[row]).all():
+            raise unreadable(path, f"field {name} is {transform[row].tolist()}, which are not finite numbers")
+    return transform
+
+
+def _is_orthogonal(transform: NDArray[np.float64]) -> bool:
+    """Whether the axes of a transform are orthogonal, within 1e-4."""
+    lengths = np.linalg.norm(transform[:3, :3], axis=0)
+    if not ((lengths > 0) & np.isfinite(lengths)).all():
+        return False
+    axes = transform[:3, :3] / lengths
+    return bool(np.abs(axes @ axes.T - np.eye(3)).max() <= 1e-4)
+
+
+def _is_similar(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether rotation, voxel sizes and offset of two transforms agree within 1e-4."""
+    lengths, others = (np.linalg.norm(each[:3, :3], axis=0) for each in (one, other))
+    return bool(
+        np.abs(lengths - others).max() <= 1e-4
+        and np.abs(one[:3, :3] / lengths - other[:3, :3] / others).max() <= 1e-4
+        and np.abs(one[:3, 3] - other[:3, 3]).max() <= 1e-4
+    )
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, time_spacing: bool, **_: Any) -> None:
+    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_record`. Only ``.gz`` files are packed."""
+    header = _header_of(record, is_pair=format_.detached, time_spacing=time_spacing)
+    start = io.BytesIO()
+    with _quiet():
+        header.write_to(start)
+    is_packed = full_suffix(path).lower().endswith(".gz")
+    if not format_.detached:
+        with atomic_output(path) as temporary, _output(temporary, is_packed=is_packed) as file:
+            file.write(start.getvalue().ljust(352, b"\0"))
+            _write_voxels(record, file)
+        return
+    suffix, target = full_suffix(path), Path(path)
+    stem = target.name[: len(target.name) - len(suffix)]
+    with atomic_folder(target.with_name(stem + suffix.replace(".img", ".hdr"))) as temporary:
+        with _output(temporary, is_packed=is_packed) as file:
+            file.write(start.getvalue().ljust(352, b"\0"))
+        with _output(temporary.with_name(stem + suffix.replace(".hdr", ".img")), is_packed=is_packed) as file:
+            _write_voxels(record, file)
+
+
+@contextmanager
+def _output(path: Path, *, is_packed: bool) -> Iterator[BinaryIO]:
+    with path.open("wb") as file:
+        if not is_packed:
+            yield file
+            return
+        from isal import igzip
+
+        with igzip.IGzipFile(filename="", fileobj=file, mode="wb", compresslevel=3, mtime=0) as packed:
+            yield packed
+
+
+def _write_voxels(record: ImageRecord, file: BinaryIO) -> None:
+    array = np.moveaxis(record.array, -1, 0) if record.components > 1 else record.array
+    flat = voxel_data.bytes_of(np.ascontiguousarray(array))
+    for begin in range(0, len(flat), 1 << 20):
+        file.write(flat[begin : begin + (1 << 20)])
+
+
+def _header_of(record: ImageRecord, *, is_pair: bool, time_spacing: bool) -> Any:
+    from nibabel import nifti1
+
+    header = nifti1.Nifti1PairHeader() if is_pair else nifti1.Nifti1Header()
+    sizes = record.shape[: record.dimension][::-1]
+    spatial = (*sizes, 1, 1, 1)[:4]
+    header.set_data_shape((*spatial, record.components) if record.components > 1 else sizes)
+    header.set_data_dtype(record.dtype)
+    if record.components > 1:
+        header.set_intent("vector")
+    frame = metadata.header_frame(record)
+    first, last = record.time_geometry.get_time_bounds()
+    duration = (last - first) / record.time_steps / 1000.0 if time_spacing and record.dimension == 4 else 1.0
+    header["pixdim"][1:5] = (*frame.spacing, duration)
+    header.set_xyzt_units("mm", "sec")
+    header.set_qform(frame.affine("RAS"), _SCANNER)
+    header.set_sform(frame.affine("RAS"), _SCANNER)
+    header["pixdim"][1:4] = frame.spacing
+    header["scl_slope"], header["scl_inter"] = 1.0, 0.0
+    header["vox_offset"] = 0 if is_pair else 352
+    return header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,23 @@ from mitk_rs.geometry.frame import Frame
 from mitk_rs.io.atomic import PathName
 from mitk_rs.time_geometry import TimeGeometry
 
-__all__ = ["ImageHeader", "ImageRecord", "PathName", "PropertyDict", "frames_of", "is_axis_aligned"]
+if TYPE_CHECKING:
+    from mitk_rs.io.isolation import Limits
+
+__all__ = ["ImageHeader", "ImageRecord", "PathName", "PropertyDict", "ReadOptions", "frames_of", "is_axis_aligned"]
 
 PropertyDict = Mapping[str, Mapping[str, Any]]
 """Property name to ``{"type": class name, "value": ...}``, the layout of ``PropertyList.to_dict``."""
+
+
+class ReadOptions(TypedDict, total=False):
+    """How a file is read; see :func:`mitk_rs.io.read_image`."""
+
+    time_spacing: bool
+    series: int | str | None
+    allow_gaps: bool
+    allow_other_folders: bool
+    isolate: bool | Limits | None
 
 
 def frames_of(times: TimeGeometry) -> tuple[Frame, ...]:

@@ -1,7 +1,7 @@
-"""VTK's image files, ``.vti`` and ``.vtk``, with the direction matrix.
+"""VTK's files: images ``.vti`` and ``.vtk`` with the direction matrix, and surfaces.
 
 VTK reads its own formats right; the formats of ITK it does not (it transposes or drops the direction), so those
-never come here.
+never come here. :mod:`mitk_rs.io.vtk_headers` walks through a file before VTK sees it.
 """
 
 from __future__ import annotations
@@ -10,51 +10,113 @@ import json
 import math
 import os
 import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs._vtk import vtk
+from mitk_rs.errors import FileWriteError
 from mitk_rs.geometry.frame import Frame
-from mitk_rs.io import checks, metadata
-from mitk_rs.io.atomic import atomic_output, full_suffix
-from mitk_rs.io.formats import ALL_TYPES, Format, check_fits, unreadable
-from mitk_rs.io.record import ImageHeader, ImageRecord
-from mitk_rs.io.vtk_messages import run_writer, vtk_messages
+from mitk_rs.io import checks, metadata, vtk_headers
+from mitk_rs.io.atomic import atomic_output, disk_is_full, full_suffix
+from mitk_rs.io.checks import unreadable
+from mitk_rs.io.formats import ALL_TYPES, Format, check_fits
+from mitk_rs.io.record import ImageHeader, ImageRecord, PathName, ReadOptions
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 __all__ = [
+    "SURFACE_SUFFIXES",
     "image_data_to_record",
     "point_scalars",
     "read",
     "read_header",
     "read_image_data",
+    "read_surface",
     "record_to_image_data",
+    "run_writer",
+    "vtk_messages",
     "write",
     "write_image_data",
 ]
 
 _ENTRIES = "mitk_rs_entries"
 _DIMENSION = "mitk_rs_dimension"
-# VTK packs blocks of 32 kB, each with a length of 8 bytes: no file can hold more bytes than this many times its size.
-_PACKING_LIMIT = 4096
-_ATTRIBUTES = re.compile(rb"\b(Spacing|Origin|Direction|WholeExtent)\s*=\s*[\"']([^\"']*)")
+SURFACE_SUFFIXES = (".vtp", ".vtkxml", ".vtk", ".stl", ".obj")
 
 
-def read_header(path: str, **_: Any) -> ImageHeader:
-    """Describe the image; VTK has to read the whole file for that."""
-    return read(path).header
+def library() -> Any:
+    """Load VTK's readers."""
+    return vtk("util.numpy_support"), vtk("vtkIOLegacy"), vtk("vtkIOXML")
 
 
-def read(path: str, **_: Any) -> ImageRecord:
+def read_header(path: str, options: ReadOptions) -> ImageHeader:
+    """Describe the image without reading its voxels; parameters and errors as for :func:`read`."""
+    return _xml_header(path) if _is_xml(path) else _legacy_header(path)
+
+
+def _xml_header(path: str) -> ImageHeader:
+    """Let VTK read a single voxel: the rest of the description comes with it."""
+    vtk_headers.check_xml(path, "ImageData")
+    reader = _xml_reader()
+    with _alias(path) as name, vtk_messages() as messages:
+        reader.SetFileName(name)
+        reader.UpdateInformation()
+        pipeline = vtk("vtkCommonExecutionModel").vtkStreamingDemandDrivenPipeline
+        whole = reader.GetOutputInformation(0).Get(pipeline.WHOLE_EXTENT())
+        if whole is not None:
+            reader.UpdateExtent([first for first in whole[::2] for _ in (0, 1)])
+    if messages.text or whole is None:
+        raise unreadable(path, messages.first())
+    data = reader.GetOutput()
+    one, entries = image_data_to_record(data, path, "VTK XMLImageDataReader"), _entries(data)
+    lengths = _lengths([last - first + 1 for first, last in zip(whole[::2], whole[1::2], strict=True)], entries)
+    return metadata.header(
+        path,
+        lengths,
+        one.dtype,
+        _frame_of(data, path, whole),
+        components=one.components,
+        entries=entries,
+        reader=one.reader,
+        tolerance=1e-5,
+    )
+
+
+def _legacy_header(path: str) -> ImageHeader:
+    grid = vtk_headers.check_legacy(path, "ImageData", header_only=True)
+    if grid.scalars is None:
+        raise unreadable(path, "it does not have numbers at its points")
+    dtype, components = grid.scalars
+    entries = _entries_of_text(grid.texts.get(_ENTRIES, ""))
+    lengths = _lengths(grid.lengths, entries)
+    return metadata.header(
+        path,
+        lengths,
+        np.dtype(dtype),
+        checks.frame(path, grid.spacing, grid.origin, np.eye(3)),
+        components=components,
+        entries=entries,
+        reader="VTK StructuredPointsReader",
+        tolerance=1e-5,
+    )
+
+
+def read(path: str, options: ReadOptions) -> ImageRecord:
     """Read an image from a VTK file.
 
     Raises
     ------
     FileError
-        The file is damaged, or holds no regular grid with numbers at its points.
+        The file is damaged, or does not hold a regular grid with numbers at its points.
     """
     kind = "XMLImageDataReader" if _is_xml(path) else "StructuredPointsReader"
     return image_data_to_record(read_image_data(path), path, f"VTK {kind}")
@@ -63,20 +125,160 @@ def read(path: str, **_: Any) -> ImageRecord:
 def read_image_data(path: str) -> Any:
     """Read a VTK file as ``vtkImageData``, with its extent and all its arrays; errors as for :func:`read`."""
     is_xml = _is_xml(path)
-    if is_xml:
-        _check_xml(path)
-    reader = _xml_reader() if is_xml else _legacy_reader()
-    reader.SetFileName(path)
-    with vtk_messages() as messages:
-        reader.UpdateInformation()
-        _check_extent(reader, path)
-        if not messages.text:
-            reader.Update()
-    if messages.text:
-        raise unreadable(path, messages.first())
-    data = reader.GetOutput()
+    (vtk_headers.check_xml if is_xml else vtk_headers.check_legacy)(path, "ImageData")
+    data = _output_of(_xml_reader() if is_xml else _legacy_reader(), path)
     point_scalars(data, path)
     return data
+
+
+def read_surface(path: PathName) -> vtkPolyData:
+    """Read a surface: ``.vtp``, ``.vtk``, ``.stl`` or ``.obj``. Points are taken as they are.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    vtkPolyData
+        Points, cells and their arrays.
+
+    Raises
+    ------
+    FileMissingError
+        There is no such file.
+    FileError
+        It is damaged, holds no surface, or has another ending.
+
+    See Also
+    --------
+    mitk_rs.write_surface
+
+    Examples
+    --------
+    >>> import mitk_rs as mitk, pathlib, tempfile
+    >>> from vtkmodules.vtkFiltersSources import vtkSphereSource
+    >>> ball = vtkSphereSource()
+    >>> _ = ball.Update()
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "ball.vtp"
+    >>> mitk.write_surface(ball.GetOutput(), path)
+    >>> mitk.io.vtk.read_surface(path).GetNumberOfPoints()
+    50
+    """
+    name = checks.check_path(path)
+    suffix = full_suffix(name).lower()
+    if suffix not in SURFACE_SUFFIXES or os.path.isdir(name):  # noqa: PTH112
+        raise unreadable(name, f"the ending of a surface must be one of {' '.join(SURFACE_SUFFIXES)}")
+    return read_surface_as(name, {".vtkxml": ".vtp"}.get(suffix, suffix))
+
+
+def read_surface_as(name: str, suffix: str) -> vtkPolyData:
+    """Read a surface in the format of an ending, whatever the name's ending is."""
+    if suffix == ".vtp":
+        vtk_headers.check_xml(name, "PolyData")
+    elif suffix == ".vtk":
+        vtk_headers.check_legacy(name, "PolyData")
+    module, name_of_reader = {
+        ".vtp": ("vtkIOXML", "vtkXMLPolyDataReader"),
+        ".vtk": ("vtkIOLegacy", "vtkPolyDataReader"),
+        ".stl": ("vtkIOGeometry", "vtkSTLReader"),
+        ".obj": ("vtkIOGeometry", "vtkOBJReader"),
+    }[suffix]
+    surface: vtkPolyData = _output_of(getattr(vtk(module), name_of_reader)(), name)
+    if surface is None or surface.GetNumberOfPoints() == 0:
+        raise unreadable(name, "it does not hold a surface")
+    _check_cells(surface, name)
+    return surface
+
+
+def _check_cells(surface: Any, name: str) -> None:
+    """Refuse points that do not exist: whoever draws the surface would read memory that is not its own."""
+    points = surface.GetNumberOfPoints()
+    for cells in (surface.GetVerts(), surface.GetLines(), surface.GetPolys(), surface.GetStrips()):
+        used = vtk("util.numpy_support").vtk_to_numpy(cells.GetConnectivityArray())
+        if used.size and not (used.min() >= 0 and used.max() < points):
+            raise unreadable(name, f"a cell uses point {used.max()} of {points}")
+
+
+def _output_of(reader: Any, path: str) -> Any:
+    with _alias(path) as name, vtk_messages() as messages:
+        reader.SetFileName(name)
+        reader.Update()
+    if messages.text:
+        raise unreadable(path, messages.first())
+    return reader.GetOutput()
+
+
+@contextmanager
+def _alias(path: str) -> Iterator[str]:
+    """Give a name that VTK understands: one that is not UTF-8 it would not."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="mitk_rs-") as folder:
+            alias = Path(folder, "file" + full_suffix(path).encode("ascii", "ignore").decode())
+            alias.symlink_to(os.path.realpath(path))
+            yield os.fspath(alias)
+    else:
+        yield path
+
+
+# One file at a time, so that a message belongs to the file at hand. (VTK lets other Python threads run meanwhile.)
+_one_at_a_time = threading.Lock()
+
+
+class _Messages:
+    """What VTK complained about so far."""
+
+    def __init__(self, window: Any) -> None:
+        self._window = window
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return str(self._window.GetOutput())
+
+    def first(self) -> str:
+        """Return the first complaint without VTK's source lines and addresses."""
+        blocks = [block for block in self.text.split("\n\n") if block.strip()]
+        told = re.sub(r"\s+", " ", blocks[0] if blocks else "VTK gives no reason")
+        told = re.sub(r"^\s*(ERROR|Warning|Generic Warning): In \S+, line \d+ ?", "", told)
+        return re.sub(r"vtk\w+ \((0x)?[0-9a-f]+\): ", "", told).strip()[:200]
+
+
+@contextmanager
+def vtk_messages() -> Iterator[_Messages]:
+    """Collect VTK's errors and warnings of the block instead of printing them."""
+    core = vtk("vtkCommonCore")
+    with _one_at_a_time:
+        window, before = core.vtkStringOutputWindow(), core.vtkOutputWindow.GetInstance()
+        verbosity = core.vtkLogger.GetCurrentVerbosityCutoff()
+        core.vtkOutputWindow.SetInstance(window)
+        core.vtkLogger.SetStderrVerbosity(core.vtkLogger.VERBOSITY_OFF)
+        try:
+            yield _Messages(window)
+        finally:
+            core.vtkLogger.SetStderrVerbosity(verbosity)
+            core.vtkOutputWindow.SetInstance(before)
+
+
+def run_writer(writer: Any, data: Any, temporary: str, target: str) -> None:
+    """Write ``data`` to ``temporary`` and raise what VTK would only report.
+
+    Raises
+    ------
+    FileWriteError
+        The writer failed, for instance on a full disk.
+    """
+    writer.SetInputData(data)
+    with _alias(temporary) as name, vtk_messages() as messages:
+        writer.SetFileName(name)
+        done = writer.Write()
+    if done and not messages.text:
+        return
+    full = "disk space" in messages.text or disk_is_full(Path(temporary).parent)
+    raise FileWriteError(f"cannot write {target}: {'the disk is full' if full else messages.first()}")
 
 
 def _is_xml(path: str) -> bool:
@@ -94,51 +296,23 @@ def _legacy_reader() -> Any:
     return reader
 
 
-def _check_xml(path: str) -> None:
-    """Refuse numbers that VTK would silently replace by its defaults, and a missing end that it would not miss."""
-    with Path(path).open("rb") as file:
-        element = re.search(rb"<ImageData\b[^>]*>", file.read(65536))
-        file.seek(max(0, Path(path).stat().st_size - 256))
-        ending = file.read()
-    fields = _ATTRIBUTES.findall(element[0]) if element else []
-    checks.check_numbers(path, [(name.decode(), text) for name, text in fields])
-    if element and b"</VTKFile>" not in ending:
-        raise unreadable(path, "the file is truncated: its last element is missing")
-
-
-def _check_extent(reader: Any, path: str) -> None:
-    """Refuse, before VTK allocates it, a grid far larger than its file could hold."""
-    extent = reader.GetOutputInformation(0).Get(
-        vtk("vtkCommonExecutionModel").vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT()
-    )
-    if extent is None:
-        return
-    lengths = [max(last - first + 1, 0) for first, last in zip(extent[::2], extent[1::2], strict=True)]
-    size = Path(path).stat().st_size
-    if math.prod(lengths) > size * _PACKING_LIMIT:
-        text = " x ".join(map(str, lengths))
-        raise unreadable(path, f"field extent promises {text} voxels, but the file has only {size} bytes")
-
-
 def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = "") -> ImageRecord:
     """Describe a ``vtkImageData``; the array shares its voxels and keeps them alive."""
     scalars = point_scalars(data, path)
     entries = _entries(data)
     components = scalars.GetNumberOfComponents()
-    lengths = tuple(reversed(data.GetDimensions()))
-    if lengths[0] == 1 and entries.pop(_DIMENSION, None) != "3":
-        lengths = lengths[1:]
+    lengths = _lengths(data.GetDimensions(), entries)
     array = _voxels(scalars, path, lengths + ((components,) if components > 1 else ()))
-    header = ImageHeader(
-        array.shape,
-        array.dtype,
-        metadata.time_geometry(entries, _frame(data, path), lengths, tolerance=1e-5),
-        components,
-        metadata.read_properties(entries, {}),
-        metadata.read_uid(entries),
-        reader,
+    frame = _frame_of(data, path, data.GetExtent())
+    header = metadata.header(
+        path, lengths, array.dtype, frame, components=components, entries=entries, reader=reader, tolerance=1e-5
     )
     return ImageRecord.of(header, array)
+
+
+def _lengths(dimensions: Any, entries: dict[str, str]) -> tuple[int, ...]:
+    lengths = tuple(reversed(dimensions))
+    return lengths[1:] if lengths[0] == 1 and entries.pop(_DIMENSION, None) != "3" else lengths
 
 
 def point_scalars(data: Any, path: str = "vtkImageData") -> Any:
@@ -159,7 +333,7 @@ def _voxels(scalars: Any, path: str, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array: NDArray[Any] = vtk("util.numpy_support").vtk_to_numpy(scalars)
     except (TypeError, KeyError, AssertionError, AttributeError) as error:
-        raise unreadable(path, f"its array {scalars.GetName()!r} is no array of numbers") from error
+        raise unreadable(path, f"its array {scalars.GetName()!r} is not an array of numbers") from error
     if array.dtype.str[1:] not in ALL_TYPES:
         raise unreadable(path, f"its voxels are of type {array.dtype}")
     if array.size != math.prod(shape):
@@ -167,11 +341,11 @@ def _voxels(scalars: Any, path: str, shape: tuple[int, ...]) -> NDArray[Any]:
     return array.reshape(shape)
 
 
-def _frame(data: Any, path: str) -> Frame:
+def _frame_of(data: Any, path: str, extent: Any) -> Frame:
     matrix = data.GetDirectionMatrix()
-    direction = np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+    direction = [[matrix.GetElement(row, column) for column in range(3)] for row in range(3)]
     placed = checks.frame(path, data.GetSpacing(), data.GetOrigin(), direction)
-    first = np.array(data.GetExtent()[::2], np.float64)
+    first = np.array(extent[::2], np.float64)
     return replace(placed, origin=tuple(placed.points_to_world(first).tolist()))
 
 
@@ -179,9 +353,13 @@ def _entries(data: Any) -> dict[str, str]:
     stored = data.GetFieldData().GetAbstractArray(_ENTRIES)
     if stored is None or not hasattr(stored, "GetValue") or stored.GetNumberOfValues() < 1:
         return {}
+    return _entries_of_text(stored.GetValue(0))
+
+
+def _entries_of_text(text: Any) -> dict[str, str]:
     try:
-        loaded = json.loads(stored.GetValue(0))
-    except (TypeError, ValueError):
+        loaded = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
         return {}
     return {str(name): str(text) for name, text in loaded.items()} if isinstance(loaded, dict) else {}
 

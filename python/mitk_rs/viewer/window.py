@@ -18,7 +18,7 @@ from mitk_rs._interrupts import held_interrupts
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import DisplayError
 from mitk_rs.io.atomic import atomic_output
-from mitk_rs.io.vtk_messages import vtk_messages
+from mitk_rs.io.vtk import vtk_messages
 from mitk_rs.viewer.display import has_display, require_display
 
 __all__ = ["RETURN_KEYS", "ViewerWindow", "typed"]

@@ -25,7 +25,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ from numpy.typing import NDArray
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.io.atomic import atomic_output, atomic_outputs, full_suffix
+
+if TYPE_CHECKING:
+    from mitk_rs.io import ReadOptions
 
 __all__ = [
     "Frame",
@@ -222,7 +225,7 @@ def _to_vtk(image: Any) -> Any:
 
 def as_image(image: Any, place: Placement | None = None) -> Any:
     """A ``vtkImageData`` as :class:`mitk_rs.Image` that shares its voxels, in memory's frame or at ``place``."""
-    from mitk_rs.io.convert import image_of
+    from mitk_rs.image.files import image_of
     from mitk_rs.io.vtk import image_data_to_record
 
     ours = image_of(image_data_to_record(image))
@@ -329,8 +332,8 @@ def is_vtk_format(name: str) -> bool:
     return full_suffix(name).lower() in _VTK_SUFFIXES
 
 
-def read_image(name: str, orientation: str = "") -> Any:
-    """Read a file (or a folder with a DICOM series) as ``vtkImageData``.
+def read_image(name: str, orientation: str = "", **options: Unpack[ReadOptions]) -> Any:
+    """Read a file (or a folder with a DICOM series) as ``vtkImageData``; ``options`` are those of ``io.read_image``.
 
     ``orientation`` says where the axes of the voxels have to point (``LPS``: left, posterior, superior); they are
     permuted and reversed so that each voxel keeps its place. VTK's formats stay as they are.
@@ -347,7 +350,7 @@ def read_image(name: str, orientation: str = "") -> Any:
         return read_image_data(checks.check_path(name))
     from mitk_rs.io import read_image as read
 
-    image = read(name)
+    image = read(name, **options)
     if orientation:
         from mitk_rs.interop.simpleitk import oriented
 

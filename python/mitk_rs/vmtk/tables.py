@@ -191,7 +191,13 @@ IMAGE_READER = MemberTable(
         Member("XyzToRasMatrixCoefficients", "xyztorasmatrix", "float", 16, "",
                "from memory to RAS, row by row", default=_IDENTITY),
     ),
-    extensions=(_GEOMETRY,),
+    extensions=(
+        _GEOMETRY,
+        Member("Series", "series", "str", 1, "", "which of several DICOM series: number, UID or description",
+               default=""),
+        Member("AllowGaps", "allowgaps", "bool", 1, "", "read a DICOM series with missing slices or tilt, and warn",
+               default=0),
+    ),
 )
 
 SEEDER = MemberTable(

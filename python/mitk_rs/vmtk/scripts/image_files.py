@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from mitk_rs.vmtk.conversion import (
 )
 from mitk_rs.vmtk.script import pypeScript
 from mitk_rs.vmtk.scripts.surfaces import write_point_table
+
+if TYPE_CHECKING:
+    from mitk_rs.io import ReadOptions
 
 __all__ = [
     "SCALAR_TYPES",
@@ -89,6 +92,8 @@ class vmtkImageReader(pypeScript):
     Flip: list[int]
     RasToIjkMatrixCoefficients: list[float]
     XyzToRasMatrixCoefficients: list[float]
+    Series: str
+    AllowGaps: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +132,7 @@ class vmtkImageReader(pypeScript):
         if not Path(self.InputDirectoryName).is_dir():
             raise FileError(f"-d {self.InputDirectoryName}: no such folder")
         self.PrintLog("Reading DICOM directory.")
-        return read_image(self.InputDirectoryName, _ORIENTATIONS[self.DesiredOrientation])
+        return read_image(self.InputDirectoryName, _ORIENTATIONS[self.DesiredOrientation], **self._options())
 
     def _read_file(self) -> Any:
         guessed = _READ_FORMATS.get(full_suffix(self.InputFileName).lower(), "") if self.GuessFormat else ""
@@ -143,7 +148,10 @@ class vmtkImageReader(pypeScript):
             self.PrintWarning(
                 f"-orientation {self.DesiredOrientation} has no effect: {guessed or chosen} files have none"
             )
-        return read_image(self.InputFileName, code)
+        return read_image(self.InputFileName, code, **self._options())
+
+    def _options(self) -> ReadOptions:
+        return {"series": self.Series or None, "allow_gaps": bool(self.AllowGaps)}
 
     def _read_raw(self) -> Any:
         return read_raw(

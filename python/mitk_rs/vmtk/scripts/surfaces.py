@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs._vtk import vtk
-from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
+from mitk_rs.errors import FileError, FileWriteError, RequestError
 from mitk_rs.io.atomic import atomic_output, check_writable
 from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import Frame, as_image, as_working, attach, detach, frame_of, select_array
@@ -111,42 +111,12 @@ class vmtkSurfaceReader(pypeScript):
 
 
 def _read(name: str, chosen: str) -> Any:
-    from mitk_rs.io.vtk_messages import vtk_messages
+    from mitk_rs.io.checks import check_path
+    from mitk_rs.io.vtk import read_surface_as
 
-    path = Path(name)
-    if not path.exists():
-        raise FileMissingError(f"no such file: {name}")
-    if not path.is_file():
-        raise FileError(f"cannot read {name}: it is not a file")
-    reader = _reader(chosen)
-    reader.SetFileName(name)
-    with vtk_messages() as messages:
-        reader.Update()
-    surface = reader.GetOutput()
-    if messages.text or surface is None or surface.GetNumberOfPoints() == 0:
-        reason = messages.first() if messages.text else "it holds no surface"
-        raise FileError(f"cannot read {name}: {reason}")
-    _check_cells(surface, name)
-    return surface
-
-
-def _check_cells(surface: Any, name: str) -> None:
-    """Refuse points that do not exist: whoever draws the surface would read memory that is not its own."""
-    points = surface.GetNumberOfPoints()
-    for cells in (surface.GetVerts(), surface.GetLines(), surface.GetPolys(), surface.GetStrips()):
-        used = vtk("util.numpy_support").vtk_to_numpy(cells.GetConnectivityArray())
-        if used.size and not (used.min() >= 0 and used.max() < points):
-            raise FileError(f"cannot read {name}: a cell uses point {used.max()} of {points}")
-
-
-def _reader(chosen: str) -> Any:
-    module, name = {
-        "vtkxml": ("vtkIOXML", "vtkXMLPolyDataReader"),
-        "vtk": ("vtkIOLegacy", "vtkPolyDataReader"),
-        "stl": ("vtkIOGeometry", "vtkSTLReader"),
-        "wavefront": ("vtkIOGeometry", "vtkOBJReader"),
-    }[chosen]
-    return getattr(vtk(module), name)()
+    if Path(name).is_dir():
+        raise FileError(f"cannot read {name}: it is a folder")
+    return read_surface_as(check_path(name), _SUFFIXES[chosen])
 
 
 # Writing

@@ -4,6 +4,7 @@ The table of what each format can hold is in ``tests/support/file_formats.py``. 
 before anything is written.
 """
 
+import json
 from itertools import product
 
 import numpy as np
@@ -202,3 +203,62 @@ def test_any_image_comes_back_exactly(suffix, tmp_path, image, compress):
     back = read_image(path)
     assert_same_voxels(back, image)
     assert back.time_geometry == image.time_geometry
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix, row in HOLDS.items() if row.entries])
+def test_properties_come_back_with_their_types(tmp_path, suffix):
+    image = placed(3, "awkward")
+    values = {
+        "patient.name": "Doe^Jane",
+        "a_key": "with\nlines, \\ and ümlauts",
+        "empty": "",
+        "count": 5,
+        "scale.factor": 0.1,
+        "valid": True,
+        "DimSize": "9 9 9",
+    }
+    for name, value in values.items():
+        image.set_property(name, value)
+    image.set_property("colour", mitk.Color(1.0, 0.5, 0.0))
+    path = tmp_path / f"x{suffix}"
+    image.save(path)
+    loaded = mitk.Image(path)
+    assert {name: loaded.get_property(name) for name in values} == values
+    assert {name: type(loaded.get_property(name)) for name in values} == {n: type(v) for n, v in values.items()}
+    assert type(loaded.get_property("colour", raw=True)) is mitk.ColorProperty
+    assert loaded.shape == image.shape
+    assert loaded.get_property("path") == str(path)
+    again = tmp_path / f"again{suffix}"
+    loaded.save(again)
+    assert {name: mitk.Image(again).get_property(name) for name in values} == values
+
+
+def test_the_default_time_grid_leaves_no_trace(tmp_path):
+    path = tmp_path / "x.nhdr"
+    mitk.Image(voxels(4, "u1")).save(path)
+    assert "mitk" not in path.read_text()
+    assert type(mitk.Image(path).time_geometry) is mitk.ProportionalTimeGeometry
+
+
+def test_the_header_wins_where_another_program_moved_the_image(tmp_path):
+    path = tmp_path / "x.nhdr"
+    placed(3, "rotated").save(path)
+    text = path.read_text()
+    assert "mitk_rs_geometry:=" in text
+    assert "space origin: (-1.1" in text
+    path.write_text(text.replace("space origin: (-1.1", "space origin: (9.5"))
+    assert mitk.Image(path).origin == (9.5, 2.2, -3.3)
+
+
+def test_mitk_can_read_our_properties(tmp_path):
+    path = tmp_path / "x.nhdr"
+    image = mitk.Image(voxels(3, "u1"))
+    image.set_property("org.example.site", "A 1")
+    image.set_property("org.example.count", 3)
+    image.save(path)
+    entries = dict(line.split(":=", 1) for line in path.read_text().splitlines() if ":=" in line)
+    assert entries["org_example_site"] == "A 1"
+    assert entries["org_example_count"] == "3"
+    assert json.loads(entries["mitk_rs_properties"].replace("\\\\", "\\")) == {
+        "org.example.count": {"type": "IntProperty", "value": 3}
+    }

@@ -1,0 +1,505 @@
+"""One DICOM file: its header as pydicom reads it, where its images lie, and its pixels.
+
+The elements stay bytes until somebody asks for one. pydicom gives the pixels that are stored as numbers, GDCM (through
+SimpleITK) the compressed ones. Slope and intercept are applied; the result has the type that GDCM chooses: the
+smallest that holds every value that the bits can have.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs.errors import FileError, MemoryLimitError
+from mitk_rs.io import checks, isolation, itk
+from mitk_rs.io.checks import unreadable
+from mitk_rs.io.dicom_series import Slice, Volume, cine
+
+__all__ = ["DicomFile", "element_text", "pixels", "pixels_of", "quiet"]
+
+# Compressed pixels unpack to at most this many bytes each, deflated files to this many bytes.
+_MOST_PACKING = 1 << 14
+_MOST_INFLATED = 1 << 31
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", _DEFLATED}
+_PLAIN_COLOURS = {"MONOCHROME1", "MONOCHROME2", "RGB"}
+
+# pydicom warns through Python's warnings; one thread at a time may keep them to itself.
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pydicom's warnings about the values of elements to itself."""
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+_TEXTS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
+_DECODED = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
+_NUMBERS = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8", "UV": "u8", "SV": "i8"}
+_LONGEST_VALUE = 1 << 14
+# After these a text is in its first character set again.
+_DELIMITERS = set(b"\r\n\t\f\\^=")
+
+
+class DicomFile:
+    """The data elements of one file, before the pixels, as bytes; nothing is converted that nobody asks for."""
+
+    def __init__(self, path: str, file: BinaryIO, *, with_pixels: bool = False) -> None:
+        import pydicom
+
+        _check_inflated(path, file)
+        self.path = path
+        self._data = pydicom.dcmread(file, stop_before_pixels=not with_pixels, force=True)
+        self._position, self._size = file.tell(), os.fstat(file.fileno()).st_size
+        self.charset = tuple(self._charset())
+
+    def _raw(self, tag: int, data: Any = None) -> tuple[str, bytes] | None:
+        """Kind and bytes of an element; None where there is none."""
+        from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
+        data = self._data if data is None else data
+        if tag not in data:
+            return None
+        element = data.get_item(tag)
+        kind = element.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "UN")
+        if not isinstance(element.value, bytes):
+            value = element.value
+            values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+            return "UI", "\\".join(str(one) for one in values if one is not None).encode()
+        if kind in _NUMBERS and not getattr(element, "is_little_endian", True):
+            size = np.dtype(_NUMBERS[kind]).itemsize
+            return kind, _swapped(element.value[: len(element.value) // size * size], size)
+        return kind, element.value
+
+    def text(self, tag: int, data: Any = None) -> str:
+        """Return the text of an element in its character set; empty where there is none."""
+        raw = self._raw(tag, data)
+        return element_text(*raw, self.charset) if raw else ""
+
+    def numbers(self, tag: int, data: Any = None) -> list[float]:
+        """Return the finite numbers of an element; none where it is missing."""
+        text = self.text(tag, data)
+        found = [float(word) for word in text.split("\\") if word.strip()]
+        if not all(map(math.isfinite, found)):
+            raise unreadable(self.path, f"element {_tag_text(tag)} is {checks.shown(text)!r}, not finite numbers")
+        return found
+
+    def number(self, tag: int, otherwise: float, data: Any = None) -> float:
+        """Return the first number of an element."""
+        return next(iter(self.numbers(tag, data)), otherwise)
+
+    def whole(self, tag: int) -> int | None:
+        """Return the whole number of an element; None where there is none."""
+        found = self.numbers(tag)
+        return int(found[0]) if found else None
+
+    def items(self, tag: int, data: Any = None) -> list[Any]:
+        """Return the items of a sequence."""
+        data = self._data if data is None else data
+        if tag not in data:
+            return []
+        value = data[tag].value
+        return list(value) if not isinstance(value, bytes | str) else []
+
+    def _charset(self) -> list[str]:
+        from pydicom.charset import python_encoding
+
+        raw = self._raw(0x00080005)
+        codes = raw[1].decode("ascii", "replace").split("\\") if raw else [""]
+        return [python_encoding.get(code.strip(" \0"), "latin-1") for code in codes]
+
+    def tags(self) -> dict[int, tuple[str, bytes]]:
+        """Return the public elements that are texts or numbers."""
+        found = {}
+        for tag in self._data.keys():  # noqa: SIM118 (iterating over the data set converts its elements)
+            if tag.group % 2 == 0 and tag.group > 2 and (raw := self._raw(tag)):
+                kind, value = raw
+                if (kind in _TEXTS or kind in _NUMBERS) and len(value) <= _LONGEST_VALUE:
+                    found[int(tag)] = raw
+        return found
+
+    # --- the image ---
+
+    @property
+    def is_image(self) -> bool:
+        """True where rows and columns are there."""
+        return 0x00280010 in self._data and 0x00280011 in self._data
+
+    @property
+    def is_document(self) -> bool:
+        """True where the kind of object does not have an image: a report, a plan, a presentation state."""
+        from pydicom.uid import UID
+
+        kind = UID(self.text(0x00080016))
+        return bool(kind) and not re.search("Image Storage|Dose|Segmentation|Parametric Map", kind.name)
+
+    @property
+    def syntax(self) -> str:
+        """Transfer syntax; implicit little endian where it is not said."""
+        meta = getattr(self._data, "file_meta", None)
+        return str(getattr(meta, "TransferSyntaxUID", "") or "1.2.840.10008.1.2").strip("\0 ")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.whole(0x00280010) or 0, self.whole(0x00280011) or 0
+        checks.check_shape(self.path, (rows, columns))
+        return rows, columns
+
+    @property
+    def frames(self) -> int:
+        """Number of images in the file."""
+        count = self.whole(0x00280008)
+        if count is None:
+            return 1
+        if not 1 <= count <= 1 << 24:
+            raise unreadable(self.path, f"element (0028,0008), the number of frames, is {count}")
+        return count
+
+    @property
+    def components(self) -> int:
+        """Samples of a pixel; those of a palette count when it is looked up."""
+        samples = self.whole(0x00280002) or 1
+        if samples not in (1, 3, 4):
+            raise unreadable(
+                self.path, f"element (0028,0002), the samples per pixel, is {samples}, 1, 3 or 4 are possible"
+            )
+        return 3 if self.colours == "PALETTE COLOR" else samples
+
+    @property
+    def colours(self) -> str:
+        """Photometric interpretation."""
+        return self.text(0x00280004)
+
+    @property
+    def bits(self) -> tuple[int, int, int, bool]:
+        """Bits of a sample: allocated, stored, the highest; and whether it has a sign."""
+        allocated = self.whole(0x00280100) or 16
+        stored = self.whole(0x00280101) or allocated
+        highest = self.whole(0x00280102)
+        highest = stored - 1 if highest is None else highest
+        if allocated not in (1, 8, 16, 32, 64) or not 1 <= stored <= allocated or not stored - 1 <= highest < allocated:
+            raise unreadable(
+                self.path,
+                f"elements (0028,0100), (0028,0101), (0028,0102): {stored} of {allocated} bits up to bit {highest}",
+            )
+        return allocated, stored, highest, self.whole(0x00280103) == 1
+
+    @property
+    def is_native(self) -> bool:
+        """True where the pixels are numbers as they are."""
+        return self.syntax in _NATIVE and self.colours in _PLAIN_COLOURS and self.bits[0] in (8, 16, 32)
+
+    def check_length(self) -> None:
+        """Refuse a file that ends before its pixels do, before memory is taken for them."""
+        samples = 1 if self.colours == "PALETTE COLOR" else self.components
+        needed = math.prod(self.shape) * self.frames * samples * self.bits[0] // 8
+        held = self._size - self._position
+        if self.syntax not in _NATIVE or self.syntax == _DEFLATED:
+            held = self._size * _MOST_PACKING
+        # Two of three samples are shared by neighbours in YBR_FULL_422.
+        if held < needed * (2 / 3 if "422" in self.colours else 1):
+            raise unreadable(self.path, f"the file is truncated: its pixels need {needed} bytes, there are {held}")
+
+    def stored(self) -> NDArray[Any]:
+        """Return the stored numbers, ``(frame, y, x[, c])``, without bits that do not belong to them."""
+        from pydicom.pixels import pixel_array
+
+        array = pixel_array(self._data, raw=True)
+        shape = (self.frames, *self.shape, *([self.components] if self.components > 1 else []))
+        if array.size != math.prod(shape):
+            raise unreadable(self.path, f"it has {array.size} values, its header says {math.prod(shape)}")
+        allocated, count, highest, has_sign = self.bits
+        whole = np.ascontiguousarray(array.reshape(shape), array.dtype.newbyteorder("="))
+        numbers = whole.view(f"u{allocated // 8}")
+        if count < allocated:
+            # To the left end of the number and back again: this drops what is above, below, and repeats the sign.
+            numbers = numbers << (allocated - 1 - highest)
+            return numbers.view(f"{'i' if has_sign else 'u'}{allocated // 8}") >> (allocated - count)
+        return numbers.view(f"{'i' if has_sign else 'u'}{allocated // 8}")
+
+    def scales(self) -> list[tuple[float, float]]:
+        """Return slope and intercept of each frame, or one pair for all."""
+        shared = next(iter(self.items(0x52009229)), None)
+        groups = [_FunctionalGroups(one, shared) for one in self.items(0x52009230)]
+        return [self.scale(one) for one in groups or [_FunctionalGroups(None, shared)]]
+
+    def scale(self, groups: _FunctionalGroups) -> tuple[float, float]:
+        """Return slope and intercept of a frame; a slope of 0 counts as 1, as in GDCM."""
+        item = groups.item(self, 0x00289145, 0x00281053)
+        slope, intercept = self.number(0x00281053, 1.0, item), self.number(0x00281052, 0.0, item)
+        return slope or 1.0, intercept
+
+    def rescaled_type(self, slope: float, intercept: float) -> np.dtype[Any]:
+        """Return the type of the rescaled voxels, as GDCM chooses it."""
+        allocated, stored, _, has_sign = self.bits
+        if (slope, intercept) == (1.0, 0.0) or self.components > 1:
+            return np.dtype(f"{'i' if has_sign else 'u'}{max(allocated // 8, 1)}")
+        if slope != int(slope) or intercept != int(intercept):
+            return np.dtype("f8")
+        least, most = (-(1 << stored - 1), (1 << stored - 1) - 1) if has_sign else (0, (1 << stored) - 1)
+        ends = sorted((slope * least + intercept, slope * most + intercept))
+        for code in ("u1", "u2", "u4") if ends[0] >= 0 else ("i1", "i2", "i4"):
+            limits = np.iinfo(code)
+            if limits.min <= ends[0] and ends[1] <= limits.max:
+                return np.dtype(code)
+        return np.dtype("f8")
+
+    # --- places and times ---
+
+    def slices(self) -> list[Slice]:
+        """Return the image, or the frames, of the file."""
+        count = self.frames
+        shared = next(iter(self.items(0x52009229)), None)
+        frames = self.items(0x52009230)
+        if count > 1 and len(frames) == count:
+            return [self._slice(number, _FunctionalGroups(frame, shared)) for number, frame in enumerate(frames)]
+        offsets = self.numbers(0x3004000C)
+        step = abs(self.number(0x00180088, 0.0)) or abs(self.number(0x00180050, 0.0)) or 1.0
+        heights = offsets if len(offsets) == count else [step * number for number in range(count)]
+        if count == 1:
+            return [self._slice(0, _FunctionalGroups(next(iter(frames), None), shared))]
+        first = self._slice(0, _FunctionalGroups(None, shared))
+        return [
+            replace(
+                first,
+                frame=number,
+                origin=first.origin + height * first.direction[:, 2],
+                number=(first.number[0], number),
+            )
+            for number, height in enumerate(heights)
+        ]
+
+    def _slice(self, number: int, groups: _FunctionalGroups) -> Slice:
+        def numbers(tag: int, sequence: int = 0) -> list[float]:
+            item = groups.item(self, sequence, tag) if sequence else None
+            return self.numbers(tag, item) if item is not None else self.numbers(tag)
+
+        direction = _direction(self.path, numbers(0x00200037, 0x00209116))
+        origin = numbers(0x00200032, 0x00209113) or [0.0, 0.0, 0.0]
+        if len(origin) != 3:
+            raise unreadable(self.path, f"element (0020,0032), the position, has {len(origin)} numbers, 3 are needed")
+        slope, intercept = self.scale(groups)
+        spacing = self._spacing(numbers)
+        checks.frame(self.path, (*spacing[:2], spacing[2] or 1.0), origin, direction)
+        instance = self.number(0x00200013, 0.0)
+        return Slice(
+            path=self.path,
+            frame=number,
+            instance=self.text(0x00080018),
+            origin=np.array(origin),
+            direction=direction,
+            spacing=spacing,
+            shape=self.shape,
+            dtype=self.rescaled_type(slope, intercept),
+            components=self.components,
+            clocks=self._clocks(numbers, groups),
+            number=(instance, number),
+            is_native=self.is_native,
+        )
+
+    def _spacing(self, numbers: Callable[..., list[float]]) -> tuple[float, float, float]:
+        """Distances of columns, rows and slices in mm."""
+        rows_columns = (
+            numbers(0x00280030, 0x00289110)
+            or numbers(0x00181164)
+            or numbers(0x00182010)
+            or numbers(0x00280034)
+            or [1, 1]
+        )
+        if len(rows_columns) != 2:
+            raise unreadable(self.path, f"element (0028,0030), the pixel spacing, has {len(rows_columns)} numbers")
+        between = numbers(0x00180088, 0x00289110) or numbers(0x00180050, 0x00289110) or [0.0]
+        return rows_columns[1], rows_columns[0], abs(between[0])
+
+    def _clocks(self, numbers: Callable[..., list[float]], groups: _FunctionalGroups) -> tuple[float, ...]:
+        position = numbers(0x00209128, 0x00209111) or self.numbers(0x00200100) or [0.0]
+        trigger = numbers(0x00209153, 0x00189118) or self.numbers(0x00181060) or [0.0]
+        reference = self.numbers(0x00541300) or [0.0]
+        content = groups.item(self, 0x00209111, 0x00189074)
+        moment = self.text(0x00189074, content) if content is not None else self.text(0x0008002A)
+        acquired = _moment_ms(moment, self.text(0x00080022), self.text(0x00080032))
+        return (position[0], trigger[0], reference[0], acquired, _time_ms(self.text(0x00080033)))
+
+    def cine(self, slices: Sequence[Slice]) -> Volume | None:
+        """Return the volume over time of frames that follow each other at one place; None for others."""
+        count = len(slices)
+        if count == 1 or self.items(0x52009230) or 0x3004000C in self._data:
+            return None
+        durations = self.numbers(0x00181065)
+        rate = self.number(0x00180040, 0.0) or self.number(0x00082144, 0.0)
+        frame_time = self.number(0x00181063, 0.0) or (1000.0 / rate if rate > 0 else 0.0)
+        if len(durations) == count and min(durations[1:]) > 0:
+            starts = np.cumsum([0.0, *durations[1:]]).tolist()
+        elif frame_time > 0:
+            starts = [frame_time * number for number in range(count)]
+        else:
+            return None
+        frames = [replace(one, origin=slices[0].origin) for one in slices]
+        return cine(frames, starts, starts[-1] - starts[-2])
+
+
+@dataclass(frozen=True)
+class _FunctionalGroups:
+    """What an enhanced object says of one frame: of it alone, else of all."""
+
+    own: Any
+    shared: Any
+
+    def item(self, header: DicomFile, sequence: int, tag: int) -> Any:
+        """Return the item of a sequence that has an element; None where there is none."""
+        for groups in (self.own, self.shared):
+            for item in header.items(sequence, groups) if groups is not None else []:
+                if tag in item:
+                    return item
+        return None
+
+
+def _direction(path: str, cosines: list[float]) -> NDArray[np.float64]:
+    if not cosines:
+        return np.eye(3)
+    if len(cosines) != 6:
+        raise unreadable(path, f"element (0020,0037), the orientation, has {len(cosines)} numbers, 6 are needed")
+    row, column = np.array(cosines[:3]), np.array(cosines[3:])
+    return np.stack([row, column, np.cross(row, column)], axis=1)
+
+
+def _tag_text(tag: int) -> str:
+    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
+
+
+def _swapped(value: bytes, size: int) -> bytes:
+    return np.frombuffer(value, f"u{size}").byteswap().tobytes()
+
+
+def element_text(kind: str, value: bytes, charset: Sequence[str]) -> str:
+    """Return the text of an element: numbers in decimals, several values with a backslash between them."""
+    if kind in _NUMBERS:
+        dtype = np.dtype(_NUMBERS[kind])
+        whole = value[: len(value) // dtype.itemsize * dtype.itemsize]
+        return "\\".join(
+            f"{number:.17g}" if dtype.kind == "f" else str(number) for number in np.frombuffer(whole, dtype).tolist()
+        )
+    if kind not in _DECODED or (value.isascii() and b"\x1b" not in value):
+        return value.decode("latin-1").strip("\0 ")
+    return _decoded(value, charset).strip("\0 ")
+
+
+def _decoded(value: bytes, charset: Sequence[str]) -> str:
+    from pydicom.charset import decode_bytes
+
+    if b"\x1b" in value or len(charset) > 1:
+        return str(decode_bytes(value, list(charset), _DELIMITERS))
+    try:
+        return value.decode(charset[0] if charset else "latin-1")
+    except (UnicodeDecodeError, LookupError):
+        return value.decode("latin-1")
+
+
+def _moment_ms(moment: str, date: str, time: str) -> float:
+    """Milliseconds of some calendar; 0 where no element says the moment."""
+    if moment:
+        date, time = moment[:8], re.split(r"[+-]", moment[8:])[0]
+    try:
+        day = np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:8]}", "D").astype(int)
+    except ValueError:
+        day = 0
+    return float(day) * 86_400_000.0 + _time_ms(time)
+
+
+def _time_ms(time: str) -> float:
+    """Time of day ``HHMMSS.ffffff``; later parts may be missing."""
+    parts = re.fullmatch(r"(\d\d)(\d\d)?(\d\d(?:\.\d*)?)?", time.strip().replace(":", ""))
+    if parts is None:
+        return 0.0
+    hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+    return 1000.0 * (3600 * hours + 60 * minutes + seconds)
+
+
+def _check_inflated(path: str, file: BinaryIO) -> None:
+    """Refuse a deflated file that would fill the memory: pydicom inflates it as a whole."""
+    start = file.read(1 << 12)
+    if _DEFLATED.encode() in start and start[132:140] == b"\x02\x00\x00\x00UL\x04\x00":
+        from isal import isal_zlib
+
+        file.seek(144 + int.from_bytes(start[140:144], "little"))
+        decoder, count = isal_zlib.decompressobj(-15), 0
+        while (data := file.read(1 << 15)) and not decoder.eof:
+            count += len(decoder.decompress(data))
+            if count > _MOST_INFLATED:
+                raise unreadable(path, f"its elements unpack to more than {_MOST_INFLATED} bytes")
+    file.seek(0)
+
+
+# --- pixels ------------------------------------------------------------------------------------------------------
+
+
+def pixels_of(files: Mapping[str, bool]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Return the rescaled frames of files; the values say whether pydicom alone can read them.
+
+    The compressed ones are read in another process: GDCM's libraries print about damaged data, and need no trust.
+    """
+    others = [name for name, is_native in files.items() if not is_native]
+    if others and not isolation.is_worker():
+        yield from zip(others, isolation.read_pixels(others, isolation.Limits()), strict=True)
+        files = {name: True for name, is_native in files.items() if is_native}
+    for name in files:
+        yield name, pixels(name)
+
+
+def pixels(path: str) -> NDArray[Any]:
+    """Return the rescaled frames of a file, ``(frame, y, x[, c])``.
+
+    Raises
+    ------
+    FileError
+        They are damaged or in a form that cannot be read.
+    MemoryLimitError
+        There is not enough memory for them.
+    """
+    try:
+        with checks.open_regular(path) as file, quiet():
+            header = DicomFile(path, file, with_pixels=True)
+            scales = header.scales()
+            if header.is_native:
+                return _rescaled(header, header.stored(), scales)
+    except MemoryError as error:
+        raise MemoryLimitError(f"cannot read {path}: not enough memory for its pixels") from error
+    except FileError:
+        raise
+    except Exception as error:
+        raise checks.as_file_error(path, error) from error
+    if len(set(scales)) > 1:
+        raise unreadable(path, "its frames are compressed and have slopes of their own, which cannot be read")
+    voxels = itk.read_voxels(path, "GDCMImageIO")
+    shape = (header.frames, *header.shape, *([header.components] if header.components > 1 else []))
+    if voxels.size != math.prod(shape):
+        raise unreadable(path, f"GDCM finds {voxels.size} values in it, its header says {math.prod(shape)}")
+    return voxels.reshape(shape)
+
+
+def _rescaled(header: DicomFile, stored: NDArray[Any], scales: Sequence[tuple[float, float]]) -> NDArray[Any]:
+    types = [header.rescaled_type(*scale) for scale in scales]
+    made = np.zeros(stored.shape, np.result_type(*types))
+    for number, frame in enumerate(stored):
+        slope, intercept = scales[min(number, len(scales) - 1)]
+        if header.components > 1 or (slope, intercept) == (1.0, 0.0):
+            made[number] = frame
+        elif made.dtype.kind == "f":
+            made[number] = frame.astype(np.float64) * slope + intercept
+        else:
+            made[number] = frame.astype(np.int64) * int(slope) + int(intercept)
+    return made

@@ -1,0 +1,805 @@
+"""Strict grammar of VTK's files, XML and legacy: what VTK's readers would trust without looking.
+
+The functions walk through a whole file: every array must have a known type, a number of values that fits the grid or
+the points, and all of its bytes in the file. VTK reads the file afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+import math
+import mmap
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+from xml.parsers import expat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs.io.checks import check_numbers, check_shape, decoded, open_regular, shown, unreadable
+
+__all__ = ["LegacyGrid", "check_legacy", "check_xml"]
+
+_MOST_PIECES = 64
+_MOST_ARRAYS = 1000
+_MOST_COMPONENTS = 1024
+_LONGEST_NAME = 256
+
+
+@contextmanager
+def _mapped(path: str) -> Iterator[mmap.mmap]:
+    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+# --- XML ---------------------------------------------------------------------------------------------------------
+
+_XML_TYPES = {
+    "Int8": "i1",
+    "UInt8": "u1",
+    "Int16": "i2",
+    "UInt16": "u2",
+    "Int32": "i4",
+    "UInt32": "u4",
+    "Int64": "i8",
+    "UInt64": "u8",
+    "Float32": "f4",
+    "Float64": "f8",
+}
+_COMPRESSORS = {"", "vtkZLibDataCompressor", "vtkLZ4DataCompressor", "vtkLZMADataCompressor"}
+_CELLS = {"Verts": "NumberOfVerts", "Lines": "NumberOfLines", "Strips": "NumberOfStrips", "Polys": "NumberOfPolys"}
+
+
+@dataclass
+class _Array:
+    """One ``DataArray`` or ``Array`` element."""
+
+    attributes: Mapping[str, str]
+    parents: tuple[str, ...]
+    piece: int
+    text: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Document:
+    """The elements of a VTK XML file, up to its appended data."""
+
+    root: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    pieces: list[Mapping[str, str]] = field(default_factory=list)
+    arrays: list[_Array] = field(default_factory=list)
+    encoding: str = ""
+    appended: int = 0
+
+
+def check_xml(path: str, kind: str) -> None:
+    """Refuse a VTK XML file whose arrays are not all there, or whose attributes VTK would misunderstand.
+
+    Parameters
+    ----------
+    path
+        ``.vti`` or ``.vtp``.
+    kind
+        ``ImageData`` or ``PolyData``.
+
+    Raises
+    ------
+    FileError
+        Naming element, attribute and value.
+    """
+    with _mapped(path) as content:
+        document = _parsed(path, content, kind)
+        if document.root.get("type") != kind:
+            raise unreadable(path, f"its type is {shown(document.root.get('type', ''))!r}, not {kind}")
+        ending = content[max(0, len(content) - 256) :]
+        if b"</VTKFile>" not in ending:
+            raise unreadable(path, "the file is truncated: its last element is missing")
+        _Xml(path, content, document, kind).check()
+
+
+def _parsed(path: str, content: mmap.mmap, kind: str) -> _Document:
+    """Read the elements; appended data are not XML and end the reading."""
+    found = _Document()
+    stack: list[str] = []
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    end = content.find(b"<AppendedData")
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        stack.append(name)
+        if len(stack) > 12 or len(found.arrays) > _MOST_ARRAYS or len(found.pieces) > _MOST_PIECES:
+            raise unreadable(path, f"it has more than {_MOST_ARRAYS} arrays or {_MOST_PIECES} pieces")
+        if name == "VTKFile":
+            found.root = attributes
+        elif name == kind:
+            found.data = attributes
+        elif name == "Piece":
+            found.pieces.append(attributes)
+        elif name in ("DataArray", "Array"):
+            found.arrays.append(_Array(attributes, tuple(stack[:-1]), len(found.pieces) - 1))
+
+    def stop(name: str) -> None:
+        stack.pop()
+
+    def text(data: str) -> None:
+        if stack and stack[-1] in ("DataArray", "Array"):
+            found.arrays[-1].text.append(data)
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, stop, text
+    try:
+        parser.Parse(content[:end] if end >= 0 else content[:], end < 0)
+    except expat.ExpatError as error:
+        raise unreadable(path, f"it is not XML: {error}") from error
+    if end >= 0:
+        tag = re.match(rb"<AppendedData\s+encoding\s*=\s*[\"'](raw|base64)[\"']\s*>\s*_", content[end : end + 256])
+        if tag is None:
+            raise unreadable(path, "element AppendedData does not begin with its encoding, raw or base64, and a '_'")
+        found.encoding, found.appended = tag[1].decode(), end + tag.end()
+    return found
+
+
+class _Xml:
+    """The checks of one document."""
+
+    def __init__(self, path: str, content: mmap.mmap, document: _Document, kind: str) -> None:
+        self.path, self.content, self.document, self.kind = path, content, document, kind
+        root = document.root
+        self.order = {"LittleEndian": "<", "BigEndian": ">"}.get(root.get("byte_order", "LittleEndian"), "")
+        header = {"UInt32": "u4", "UInt64": "u8"}.get(root.get("header_type", "UInt32"), "")
+        self.compressor = root.get("compressor", "")
+        if not self.order or not header or self.compressor not in _COMPRESSORS:
+            raise unreadable(path, f"element VTKFile has unknown attributes: {shown(str(dict(root)), 200)}")
+        self.header = np.dtype(self.order + header)
+
+    def check(self) -> None:
+        self._check_grid() if self.kind == "ImageData" else self._check_cells()
+        for array in self.document.arrays:
+            self._check_array(array)
+
+    def _attribute(self, attributes: Mapping[str, str], name: str, least: int, most: int, otherwise: int) -> int:
+        text = attributes.get(name)
+        if text is None:
+            return otherwise
+        number = int(text) if re.fullmatch(r"\s*[+-]?\d{1,18}\s*", text) else least - 1
+        if not least <= number <= most:
+            raise unreadable(self.path, f"field {name} is {shown(text)!r}, it must be {least} to {most}")
+        return number
+
+    def _extent(self, attributes: Mapping[str, str], name: str) -> list[int]:
+        text = attributes.get(name, "")
+        if not re.fullmatch(r"\s*(?:[+-]?\d{1,9}\s+){5}[+-]?\d{1,9}\s*", text):
+            raise unreadable(self.path, f"field {name} is {shown(text)!r}, it must be six whole numbers")
+        extent = [int(word) for word in text.split()]
+        if any(first > last for first, last in zip(extent[::2], extent[1::2], strict=True)):
+            raise unreadable(self.path, f"field {name} is {shown(text)!r}, every axis must have at least one voxel")
+        return extent
+
+    def _check_grid(self) -> None:
+        data = self.document.data
+        for name, count in (("Origin", 3), ("Spacing", 3), ("Direction", 9)):
+            if name in data:
+                check_numbers(self.path, name, data[name], count)
+        whole = self._extent(data, "WholeExtent")
+        lengths = [last - first + 1 for first, last in zip(whole[::2], whole[1::2], strict=True)]
+        check_shape(self.path, reversed(lengths), itemsize=8)
+        if math.prod(lengths) > len(self.content) * 4096:
+            text = " x ".join(map(str, lengths))
+            raise unreadable(
+                self.path, f"field extent promises {text} voxels, but the file has only {len(self.content)} bytes"
+            )
+        pieces = [self._extent(piece, "Extent") for piece in self.document.pieces]
+        if not _covers(whole, pieces):
+            raise unreadable(
+                self.path, f"its {len(pieces)} pieces do not cover the extent {data['WholeExtent'].strip()}"
+            )
+
+    def _tuples(self, array: _Array) -> int | None:
+        """How many values an array has, in units of its components; None where that is free."""
+        parents = array.parents
+        if "Piece" not in parents:
+            return None
+        piece = self.document.pieces[array.piece]
+        if self.kind == "ImageData":
+            extent = self._extent(piece, "Extent")
+            points = [last - first + 1 for first, last in zip(extent[::2], extent[1::2], strict=True)]
+            cells = [max(length - 1, 1) for length in points]
+            return math.prod(points if "PointData" in parents else cells)
+        numbers = {name: self._attribute(piece, name, 0, 1 << 40, 0) for name in _CELLS.values()}
+        if "PointData" in parents or "Points" in parents:
+            return self._attribute(piece, "NumberOfPoints", 0, 1 << 40, 0)
+        if "CellData" in parents:
+            return sum(numbers.values())
+        kind = next((name for name in _CELLS if name in parents), None)
+        is_offsets = array.attributes.get("Name") == "offsets"
+        return numbers[_CELLS[kind]] if kind and is_offsets else None
+
+    def _check_array(self, array: _Array) -> None:
+        """Refuse an array whose bytes are not all there."""
+        is_text = array.attributes.get("type") == "String"
+        components = self._attribute(array.attributes, "NumberOfComponents", 0, _MOST_COMPONENTS, 1) or 1
+        tuples = self._tuples(array)
+        free = self._attribute(array.attributes, "NumberOfTuples", 0, 1 << 40, -1)
+        if is_text and "FieldData" in array.parents:
+            return self._check_text(array)
+        code = _XML_TYPES.get(array.attributes.get("type", ""))
+        if code is None:
+            kind = shown(array.attributes.get("type", ""))
+            raise unreadable(
+                self.path, f"array {self._name(array)} has type {kind!r}; known are {', '.join(_XML_TYPES)}"
+            )
+        tuples = tuples if tuples is not None else (free if free >= 0 else None)
+        self._values(
+            array, np.dtype(self.order + code), None if tuples is None else tuples * components, check_only=True
+        )
+        return None
+
+    def _name(self, array: _Array) -> str:
+        return repr(shown(array.attributes.get("Name", "")))
+
+    def _check_text(self, array: _Array) -> None:
+        """The bytes of texts: as many as the block says, ended by zeros."""
+        is_ascii = array.attributes.get("format", "ascii") == "ascii"
+        self._values(array, np.dtype("i8" if is_ascii else "i1"), None, check_only=True)
+
+    def _values(
+        self, array: _Array, dtype: np.dtype[Any], count: int | None, *, check_only: bool = False
+    ) -> NDArray[Any] | None:
+        """Return the values of an array, ``count`` of them; or only make sure that they are there."""
+        form = array.attributes.get("format", "ascii")
+        if form == "ascii":
+            return self._ascii_values(array, dtype, count)
+        if form == "binary":
+            text = re.sub(r"\s+", "", "".join(array.text)).encode()
+            return self._block_values(array, _Base64(self.path, text, 0), dtype, count, check_only=check_only)
+        if form != "appended" or not self.document.encoding:
+            raise unreadable(self.path, f"array {self._name(array)} has format {shown(form)!r}")
+        offset = self._attribute(array.attributes, "offset", 0, len(self.content), -1)
+        begin = self.document.appended + offset
+        if offset < 0 or begin >= len(self.content):
+            raise unreadable(self.path, f"array {self._name(array)} has no offset within the file")
+        kind = _Raw if self.document.encoding == "raw" else _Base64
+        return self._block_values(array, kind(self.path, self.content, begin), dtype, count, check_only=check_only)
+
+    def _ascii_values(self, array: _Array, dtype: np.dtype[Any], count: int | None) -> NDArray[Any]:
+        words = "".join(array.text).split()
+        if count is not None and len(words) != count:
+            raise unreadable(self.path, f"array {self._name(array)} has {len(words)} numbers, {count} are needed")
+        return _numbers(self.path, self._name(array), words, dtype)
+
+    def _block_values(
+        self, array: _Array, source: _Raw | _Base64, dtype: np.dtype[Any], count: int | None, *, check_only: bool
+    ) -> NDArray[Any] | None:
+        name = self._name(array)
+        needed = None if count is None else count * dtype.itemsize
+        if not self.compressor:
+            (size,) = source.numbers(1, self.header, name)
+            if needed is not None and size != needed:
+                raise unreadable(self.path, f"array {name} has {size} bytes, {needed} are needed")
+            if check_only:
+                return source.need(size, name)
+            return np.frombuffer(source.take(size, name), dtype)
+        (blocks,) = source.numbers(1, self.header, name)
+        if blocks > 1 << 24:
+            raise unreadable(self.path, f"array {name} has {blocks} blocks")
+        size, last = source.numbers(2, self.header, name) if blocks else (0, 0)
+        packed = source.numbers(blocks, self.header, name)
+        source.restart()
+        total = size * (blocks - (last > 0)) + last
+        if (needed is not None and total != needed) or last > size or total > len(self.content) * 4096:
+            raise unreadable(self.path, f"array {name} has {total} bytes in {blocks} blocks, {needed} are needed")
+        if check_only:
+            return source.need(sum(packed), name)
+        if self.compressor != "vtkZLibDataCompressor":
+            raise unreadable(self.path, f"array {name} is packed by {self.compressor}, which surfaces cannot be here")
+        try:
+            return np.frombuffer(
+                b"".join(zlib.decompress(source.take(one, name), 15, size or 1) for one in packed), dtype
+            )
+        except (zlib.error, ValueError) as error:
+            raise unreadable(self.path, f"array {name} is damaged: {error}") from error
+
+    def _check_cells(self) -> None:
+        """Refuse cells whose offsets or points do not exist: VTK takes memory for whatever they say."""
+        for array in self.document.arrays:
+            if not any(kind in array.parents for kind in _CELLS) or array.attributes.get("Name") != "offsets":
+                continue
+            points = self._attribute(self.document.pieces[array.piece], "NumberOfPoints", 0, 1 << 40, 0)
+            offsets = self._integers(array, self._tuples(array))
+            others = [
+                one
+                for one in self.document.arrays
+                if one.parents == array.parents
+                and one.piece == array.piece
+                and one.attributes.get("Name") == "connectivity"
+            ]
+            if len(others) != 1:
+                raise unreadable(self.path, f"element {array.parents[-1]} has {len(others)} arrays 'connectivity'")
+            used = self._integers(others[0], int(offsets[-1]) if offsets.size else 0)
+            if offsets.size and (offsets[0] < 0 or (np.diff(offsets) < 0).any()):
+                raise unreadable(self.path, f"the offsets of {array.parents[-1]} decrease")
+            if used.size and not (used.min() >= 0 and used.max() < points):
+                raise unreadable(
+                    self.path, f"a cell uses point {used.max() if used.min() >= 0 else used.min()} of {points}"
+                )
+
+    def _integers(self, array: _Array, count: int | None) -> NDArray[Any]:
+        code = _XML_TYPES.get(array.attributes.get("type", ""), "f8")
+        if code[0] == "f" or (count or 0) < 0 or (count or 0) > len(self.content) * 4096:
+            raise unreadable(self.path, f"array {self._name(array)} has {count} values of type {code}")
+        values = self._values(array, np.dtype(self.order + code), count)
+        if values is None or (count is not None and values.size != count):
+            raise unreadable(self.path, f"array {self._name(array)} does not have {count} values")
+        return values.astype(np.int64)
+
+
+class _Raw:
+    """Bytes of the file."""
+
+    def __init__(self, path: str, content: mmap.mmap, begin: int) -> None:
+        self.path, self._content, self._at = path, content, begin
+
+    def take(self, count: int, name: str) -> bytes:
+        self.need(count, name)
+        self._at += count
+        return self._content[self._at - count : self._at]
+
+    def need(self, count: int, name: str) -> None:
+        if self._at + count > len(self._content):
+            held = max(len(self._content) - self._at, 0)
+            raise unreadable(self.path, f"the file is truncated: array {name} needs {count} bytes, there are {held}")
+
+    def numbers(self, count: int, dtype: np.dtype[Any], name: str) -> list[int]:
+        return [int(one) for one in np.frombuffer(self.take(count * dtype.itemsize, name), dtype)]
+
+    def restart(self) -> None:
+        """The data follow the numbers."""
+
+
+class _Base64:
+    """Bytes written as base64: the numbers before the data are a text of their own."""
+
+    def __init__(self, path: str, text: Any, begin: int) -> None:
+        self.path, self._text, self._at = path, text, begin
+        self._held = b""
+
+    def take(self, count: int, name: str) -> bytes:
+        while len(self._held) < count:
+            missing = -(-(count - len(self._held)) // 3) * 4
+            part = self._text[self._at : self._at + missing]
+            self._at += len(part)
+            try:
+                decoded = base64.b64decode(part, validate=True)
+            except binascii.Error:
+                decoded = b""
+            if not decoded:
+                raise unreadable(self.path, f"the file is truncated: array {name} needs {count} bytes")
+            self._held += decoded
+        taken, self._held = self._held[:count], self._held[count:]
+        return taken
+
+    def need(self, count: int, name: str) -> None:
+        if -(-(count - len(self._held)) // 3) * 4 > len(self._text) - self._at:
+            raise unreadable(self.path, f"the file is truncated: array {name} needs {count} bytes")
+
+    def numbers(self, count: int, dtype: np.dtype[Any], name: str) -> list[int]:
+        self.need(count * dtype.itemsize, name)
+        return [int(one) for one in np.frombuffer(self.take(count * dtype.itemsize, name), dtype)]
+
+    def restart(self) -> None:
+        """What is left of the text of the numbers is padding."""
+        self._held = b""
+
+
+def _covers(whole: Sequence[int], pieces: Sequence[Sequence[int]]) -> bool:
+    """Whether every point of the whole extent is in a piece, and every piece within it."""
+    for axis in range(0, 6, 2):
+        if any(piece[axis] < whole[axis] or piece[axis + 1] > whole[axis + 1] for piece in pieces):
+            return False
+    bounds = [sorted({*(p[axis] for p in pieces), *(p[axis + 1] + 1 for p in pieces), whole[axis], whole[axis + 1] + 1})
+              for axis in range(0, 6, 2)]  # fmt: skip
+    return all(
+        any(all(piece[2 * n] <= cell[n] <= piece[2 * n + 1] for n in range(3)) for piece in pieces)
+        for cell in itertools.product(*(bound[:-1] for bound in bounds))
+    )
+
+
+def _numbers(path: str, name: str, words: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers written as text, all of them within their type."""
+    try:
+        if any((b"_" if isinstance(word, bytes) else "_") in word for word in words):
+            raise ValueError("a number has an underscore")
+        if dtype.kind == "f":
+            return np.array([float(word) for word in words]).astype(dtype)
+        return np.array([int(word) for word in words], dtype.newbyteorder("="))
+    except (ValueError, OverflowError) as error:
+        reason = shown(str(error))
+        raise unreadable(path, f"array {name} has a number that is not of type {dtype.name}: {reason}") from error
+
+
+# --- legacy ------------------------------------------------------------------------------------------------------
+
+_LEGACY_TYPES = {
+    "char": "i1",
+    "signed_char": "i1",
+    "unsigned_char": "u1",
+    "short": "i2",
+    "unsigned_short": "u2",
+    "int": "i4",
+    "unsigned_int": "u4",
+    "long": "i8",
+    "unsigned_long": "u8",
+    "vtkidtype": "i4",
+    "vtktypeint64": "i8",
+    "vtktypeuint64": "u8",
+    "long_long": "i8",
+    "unsigned_long_long": "u8",
+    "float": "f4",
+    "double": "f8",
+}
+_ONE_EACH = {
+    "VECTORS": 3,
+    "NORMALS": 3,
+    "TENSORS": 9,
+    "TENSORS6": 6,
+    "GLOBAL_IDS": 1,
+    "PEDIGREE_IDS": 1,
+    "EDGE_FLAGS": 1,
+}
+_LEGACY_CELLS = ("VERTICES", "LINES", "POLYGONS", "TRIANGLE_STRIPS")
+
+
+@dataclass
+class LegacyGrid:
+    """What a legacy file says of its grid.
+
+    Attributes
+    ----------
+    lengths, spacing, origin
+        Along x, y, z.
+    scalars
+        Type and components of the numbers at the points: the first ``SCALARS``, else the first array.
+    texts
+        Texts of fields.
+    """
+
+    lengths: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = (1.0, 1.0, 1.0)
+    origin: tuple[float, ...] = (0.0, 0.0, 0.0)
+    scalars: tuple[str, int] | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    is_active: bool = False
+
+
+def check_legacy(path: str, kind: str, *, header_only: bool = False) -> LegacyGrid:
+    """Refuse a legacy VTK file that does not follow the grammar to its end.
+
+    Parameters
+    ----------
+    path
+        ``.vtk``.
+    kind
+        ``ImageData`` or ``PolyData``.
+    header_only
+        Stop where numbers written as text begin.
+
+    Raises
+    ------
+    FileError
+        Naming what is wrong and at which byte.
+    """
+    with _mapped(path) as content:
+        walk = _Legacy(path, content, {"ImageData": "STRUCTURED_POINTS", "PolyData": "POLYDATA"}[kind])
+        walk.stops_early = header_only
+        walk.check()
+        return walk.grid
+
+
+class _Legacy:
+    """A walk through a legacy file."""
+
+    def __init__(self, path: str, content: mmap.mmap, kind: str) -> None:
+        self.path, self.content, self.kind = path, content, kind
+        self.at = 0
+        self.points: int | None = None
+        self.cells = 0
+        self.is_binary = self.in_cells = False
+        self.version = (3, 0)
+        self.grid = LegacyGrid()
+        self.stops_early = False
+
+    def bad(self, what: str) -> Exception:
+        return unreadable(self.path, f"{what} at byte {self.at}")
+
+    def check(self) -> None:
+        self._check_start()
+        count = None
+        arrays = 0
+        while (word := self.peek()) is not None:
+            arrays += 1
+            if arrays > _MOST_ARRAYS:
+                raise self.bad(f"more than {_MOST_ARRAYS} arrays")
+            keyword = word.upper()
+            if keyword in ("POINT_DATA", "CELL_DATA"):
+                self.word()
+                expected = self.points if keyword == "POINT_DATA" else self.cells
+                count = self.whole(keyword)
+                self.in_cells = keyword == "CELL_DATA"
+                if expected is None or (keyword == "POINT_DATA" and count != expected):
+                    raise self.bad(f"field {keyword} is {count}, the grid has {expected}")
+            elif keyword == "FIELD":
+                self.word()
+                self._field(is_voxels=count is not None)
+            elif keyword == "METADATA":
+                self._metadata()
+            elif count is None:
+                self._structure(keyword)
+            else:
+                self._attribute(keyword, count)
+            if self.stops_early and not self.is_binary and self.grid.scalars:
+                break
+        if self.points is None:
+            raise self.bad("the file is truncated: there is no grid")
+
+    def _check_start(self) -> None:
+        start = re.match(rb"# vtk DataFile Version (\d)\.(\d)\s*?\n", self.content[:256], re.IGNORECASE)
+        if start is None:
+            raise unreadable(self.path, "it does not begin with '# vtk DataFile Version'")
+        self.version = int(start[1]), int(start[2])
+        self.at = start.end()
+        self.line()
+        mode = self.line().strip().upper()
+        if mode not in (b"ASCII", b"BINARY"):
+            raise self.bad(f"{shown(mode.decode('latin-1'))!r} in place of ASCII or BINARY")
+        self.is_binary = mode == b"BINARY"
+        if self.word().upper() != "DATASET" or self.word().upper() != self.kind:
+            raise self.bad(f"no DATASET {self.kind}")
+
+    def line(self) -> bytes:
+        """The rest of the line."""
+        end = self.content.find(b"\n", self.at, self.at + _LONGEST_NAME)
+        if end < 0:
+            raise self.bad(f"a line of more than {_LONGEST_NAME} characters, or the end of the file")
+        text = self.content[self.at : end]
+        self.at = end + 1
+        return text
+
+    def peek(self) -> str | None:
+        """The next word; None at the end of the file."""
+        before = self.at
+        found = _WORD.match(self.content, self.at)
+        if found is None or not found[1]:
+            return None
+        self.at = before
+        if len(found[1]) > _LONGEST_NAME:
+            raise self.bad(f"a word of {len(found[1])} characters")
+        return found[1].decode("latin-1")
+
+    def word(self) -> str:
+        word = self.peek()
+        found = _WORD.match(self.content, self.at)
+        if word is None or found is None:
+            raise self.bad("the file is truncated: a word is missing")
+        self.at = found.end()
+        return word
+
+    def whole(self, name: str) -> int:
+        word = self.word()
+        if not re.fullmatch(r"\d{1,15}", word):
+            raise self.bad(f"field {name} is {shown(word)!r}, which is not a whole number")
+        return int(word)
+
+    def _structure(self, keyword: str) -> None:
+        self.word()
+        if self.kind == "POLYDATA":
+            self._polydata(keyword)
+        elif keyword == "DIMENSIONS":
+            lengths = [self.whole(keyword) for _ in range(3)]
+            check_shape(self.path, reversed(lengths), itemsize=8)
+            self.points, self.grid.lengths = math.prod(lengths), tuple(lengths)
+            self.cells = math.prod(max(length - 1, 1) for length in lengths)
+            if self.points > len(self.content) * 8:
+                raise unreadable(
+                    self.path, f"field DIMENSIONS promises {self.points} voxels, the file has {len(self.content)} bytes"
+                )
+        elif keyword in ("SPACING", "ASPECT_RATIO", "ORIGIN"):
+            numbers = tuple(check_numbers(self.path, keyword, " ".join(self.word() for _ in range(3)), 3))
+            if keyword == "ORIGIN":
+                self.grid.origin = numbers
+            else:
+                self.grid.spacing = numbers
+        else:
+            raise self.bad(f"unknown word {shown(keyword)!r}")
+
+    def _polydata(self, keyword: str) -> None:
+        if keyword == "POINTS":
+            self.points = self.whole(keyword)
+            self._data(self.word(), self.points * 3, keyword)
+        elif keyword in _LEGACY_CELLS and self.points is not None:
+            count, size = self.whole(keyword), self.whole(keyword)
+            self.cells += max(count - 1, 0) if self.version >= (5, 1) else count
+            self._cells(keyword, count, size)
+        else:
+            raise self.bad(f"unknown word {shown(keyword)!r}")
+
+    def _cells(self, keyword: str, count: int, size: int) -> None:
+        """Cells must use points that are there: VTK does not look."""
+        if self.version < (5, 1):
+            listed = self._data("int", size, keyword)
+            at = cells = 0
+            used = []
+            while at < size:
+                length = int(listed[at])
+                if length < 0 or at + length >= size:
+                    raise self.bad(f"field {keyword}: a cell of {length} points")
+                used.append(listed[at + 1 : at + 1 + length])
+                at += length + 1
+                cells += 1
+            if cells != count:
+                raise self.bad(f"field {keyword}: {cells} cells, {count} are needed")
+            connectivity = np.concatenate(used) if used else np.zeros(0, np.int64)
+        else:
+            offsets = self._part("OFFSETS", count)
+            connectivity = self._part("CONNECTIVITY", size)
+            if count and (offsets[0] != 0 or offsets[-1] != size or (np.diff(offsets) < 0).any()):
+                raise self.bad(f"field {keyword}: offsets that do not fit")
+        if connectivity.size and not (connectivity.min() >= 0 and connectivity.max() < (self.points or 0)):
+            raise unreadable(self.path, f"a cell uses point {connectivity.max()} of {self.points}")
+
+    def _part(self, keyword: str, count: int) -> NDArray[Any]:
+        if self.word().upper() != keyword:
+            raise self.bad(f"no {keyword}")
+        return self._data(self.word(), count, keyword)
+
+    def _attribute(self, keyword: str, count: int) -> None:
+        self.word()
+        name = self.word()
+        if keyword == "SCALARS":
+            kind, components = self.word(), 1
+            if re.fullmatch(r"\d+", self.peek() or ""):
+                components = self.whole(keyword)
+            self._check_components(components, keyword)
+            if (self.peek() or "").upper() == "LOOKUP_TABLE":
+                self.word()
+                self.word()
+            self._note(kind, components, is_active=True)
+            self._data(kind, count * components, name)
+        elif keyword == "COLOR_SCALARS":
+            components = self.whole(keyword)
+            self._check_components(components, keyword)
+            self._note("unsigned_char", components, is_active=True)
+            self._data("unsigned_char" if self.is_binary else "float", count * components, name)
+        elif keyword == "LOOKUP_TABLE":
+            size = self.whole(keyword)
+            self._data("unsigned_char" if self.is_binary else "float", size * 4, name)
+        elif keyword == "TEXTURE_COORDINATES":
+            components = self.whole(keyword)
+            self._check_components(components, keyword)
+            kind = self.word()
+            self._note(kind, components)
+            self._data(kind, count * components, name)
+        elif keyword in _ONE_EACH:
+            kind = self.word()
+            self._note(kind, _ONE_EACH[keyword])
+            self._data(kind, count * _ONE_EACH[keyword], name)
+        else:
+            raise self.bad(f"unknown word {shown(keyword)!r}")
+
+    def _note(self, kind: str, components: int, *, is_active: bool = False) -> None:
+        """Remember the numbers that become voxels."""
+        if self.in_cells or (self.grid.scalars and not (is_active and not self.grid.is_active)):
+            return
+        self.grid.scalars = (_LEGACY_TYPES.get(kind.lower(), "V"), components)
+        self.grid.is_active = is_active
+
+    def _check_components(self, components: int, keyword: str) -> None:
+        if not 1 <= components <= _MOST_COMPONENTS:
+            raise self.bad(f"field {keyword} has {components} components, 1 to {_MOST_COMPONENTS} are possible")
+
+    def _field(self, *, is_voxels: bool) -> None:
+        self.word()
+        count = self.whole("FIELD")
+        if count > _MOST_ARRAYS:
+            raise self.bad(f"field FIELD has {count} arrays")
+        for _ in range(count):
+            if (self.peek() or "").upper() == "METADATA":
+                self._metadata()
+            name = self.word()
+            if name.upper() == "NULL_ARRAY":
+                continue
+            components, tuples = self.whole(name), self.whole(name)
+            self._check_components(max(components, 1), name)
+            kind = self.word()
+            if kind.lower() == "string":
+                self._texts(components * tuples, name)
+                continue
+            if is_voxels:
+                self._note(kind, components)
+            self._data(kind, components * tuples, name)
+
+    def _metadata(self) -> None:
+        """Lines up to an empty one."""
+        self.word()
+        self.line()
+        while self.line().strip():
+            pass
+
+    def _texts(self, count: int, name: str) -> None:
+        """Texts of a field: a line each, or length and bytes."""
+        self._end_of_line()
+        for number in range(count):
+            begin = self.at
+            if self.is_binary:
+                length = self._text_length()
+                if self.at + length > len(self.content):
+                    raise self.bad(f"the file is truncated: a text of {length} bytes")
+                begin, self.at = self.at, self.at + length
+                text = decoded(self.content[begin : self.at])
+            else:
+                end = self.content.find(b"\n", self.at)
+                if end < 0:
+                    raise self.bad("the file is truncated: a text has no end")
+                self.at = end + 1
+                text = unquote(decoded(self.content[begin:end]))
+            if number == 0:
+                self.grid.texts[unquote(name)] = text
+
+    def _text_length(self) -> int:
+        """The top two bits of the first byte say how many bytes the length has."""
+        first = self.content[self.at : self.at + 1]
+        if not first:
+            raise self.bad("the file is truncated: a text is missing")
+        count = {3: 1, 2: 2, 1: 4, 0: 8}[first[0] >> 6]
+        number = int.from_bytes(self.content[self.at : self.at + count], "big")
+        self.at += count
+        return number & ((1 << (8 * count - 2)) - 1)
+
+    def _end_of_line(self) -> None:
+        rest = self.line()
+        if rest.strip():
+            raise self.bad(f"{shown(rest.decode('latin-1'))!r} at the end of a line")
+
+    def _data(self, kind: str, count: int, name: str) -> NDArray[Any]:
+        """Walk over the numbers of an array and return those of cells; others as they are in the file."""
+        if kind.lower() == "bit":
+            dtype, values = np.dtype("u1"), -(-count // 8) if self.is_binary else count
+        else:
+            code = _LEGACY_TYPES.get(kind.lower())
+            if code is None:
+                raise self.bad(f"array {shown(name)!r} has type {shown(kind)!r}; known are {', '.join(_LEGACY_TYPES)}")
+            dtype, values = np.dtype(code).newbyteorder(">"), count
+        if not self.is_binary:
+            return self._ascii(dtype, values, name)
+        self._end_of_line()
+        size = values * dtype.itemsize
+        if self.at + size > len(self.content):
+            held = len(self.content) - self.at
+            raise unreadable(
+                self.path, f"the file is truncated: array {shown(name)!r} needs {size} bytes, there are {held}"
+            )
+        begin, self.at = self.at, self.at + size
+        return np.frombuffer(self.content[begin : self.at], dtype) if self.kind == "POLYDATA" else np.zeros(0)
+
+    def _ascii(self, dtype: np.dtype[Any], count: int, name: str) -> NDArray[Any]:
+        if count * 2 > len(self.content) - self.at + 1:
+            raise self.bad(f"the file is truncated: array {shown(name)!r} needs {count} numbers")
+        words = []
+        for found in itertools.islice(_WORD.finditer(self.content, self.at), count):
+            words.append(found[1])
+            self.at = found.end()
+        if len(words) < count or (words and not words[-1]):
+            raise self.bad(
+                f"the file is truncated: array {shown(name)!r} needs {count} numbers, there are {len(words)}"
+            )
+        if count and self.at == len(self.content):
+            raise self.bad("the file may be truncated: no end of line follows the last number")
+        return _numbers(self.path, repr(shown(name)), words, dtype)
+
+
+_WORD = re.compile(rb"\s*(\S*)")
