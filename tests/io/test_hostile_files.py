@@ -505,6 +505,43 @@ def test_damaged_lines_of_a_legacy_header_are_refused(tmp_path, line):
             assert mitk.Image(path).array.shape == (2, 2, 2)
 
 
+TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvn 0 0 1\n"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("f 1 2 4", "a cell uses point 4 of 3"),
+        ("f 1//1 2//1 3//65536", "a cell uses normal 65536 of 1"),
+        ("f 1/1 2/1 3/2", "a cell uses texture coordinate 2 of 1"),
+        ("f 1 2 \\\n 9", "a cell uses point 9 of 3"),
+        ("l -4 -1", "a cell uses index '-4'"),
+        ("f 0 1 2", "a cell uses index '0'"),
+        ("p 99999999999", "a cell uses index '99999999999'"),
+    ],
+)
+def test_elements_that_a_surface_does_not_have_are_not_used(tmp_path, cell, message):
+    path = write_damaged(tmp_path, "x.obj", f"{TRIANGLE}{cell}\n")
+    with pytest.raises(mitk.FileError, match=message):
+        mitk.io.read_surface(path)
+    path = write_damaged(tmp_path, "x.obj", f"{TRIANGLE}# a face\nf 1/1/1 2/1/1 \\\n -1/-1/-1\n")
+    assert mitk.io.read_surface(path).GetNumberOfPolys() == 1
+
+
+def test_a_damaged_extension_of_a_nifti_pair_does_not_matter(tmp_path):
+    mitk.Image(VOXELS).save(tmp_path / "x.hdr")
+    header = (tmp_path / "x.hdr").read_bytes()
+    (tmp_path / "x.hdr").write_bytes(header[:348] + b"\1\0\0\0" + struct.pack("<2i", 9999, 4) + b"cut")
+    np.testing.assert_array_equal(mitk.Image(tmp_path / "x.hdr").array, VOXELS)
+
+
+def test_fields_of_a_meta_image_come_in_any_order(tmp_path):
+    lines = meta(Offset="7 8 9").replace(b"LOCAL\n", b"LOCAL\n|").split(b"|")
+    fields = lines[0].splitlines(keepends=True)
+    path = write_damaged(tmp_path, "x.mha", b"".join([*fields[-2::-1], fields[-1], lines[1]]))
+    assert mitk.Image(path).origin == (7, 8, 9)
+
+
 @pytest.mark.parametrize("steps", [10**7, 2 * 10**9])
 @pytest.mark.parametrize("name", ["x.nrrd", "x.mha"])
 def test_time_steps_that_the_file_does_not_hold_are_refused_at_once(tmp_path, name, steps):

@@ -17,8 +17,8 @@ from mitk_rs.errors import Exception as MitkError
 
 __all__ = ["add_parser", "run"]
 
-_REQUIRED = ("numpy", "SimpleITK", "vtk", "Pillow", "rich", "shtab")
-_OPTIONAL = ("itk", "nibabel", "pyvista", "xarray", "torch", "dask", "scikit-fmm")
+_REQUIRED = ("numpy", "SimpleITK", "vtk", "Pillow", "nibabel", "pydicom", "tifffile", "isal", "rich", "shtab")
+_OPTIONAL = ("itk", "pyvista", "xarray", "torch", "dask", "scikit-fmm")
 
 _DESCRIPTION = """Check the installation: versions, processor, threads, files, and a small computation.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mitk_rs.image.files import read_image as read_image
     from mitk_rs.image.files import write_image as write_image
     from mitk_rs.io.dicom import SeriesInfo
+    from mitk_rs.io.vtk import read_surface as read_surface
 
 __all__ = [
     "ImageHeader",
@@ -34,6 +35,7 @@ __all__ = [
     "read_info",
     "read_record",
     "read_records",
+    "read_surface",
     "readers_of",
     "write_image",
     "write_record",
@@ -166,7 +168,14 @@ def _warn_of_losses(record: ImageRecord, path: str, chosen: Format) -> None:
         _log.warning("%s: %s does not keep %s", checks.printable(path), chosen.name, ", ".join(lost))
 
 
+_LAZY = {
+    "read_image": "mitk_rs.image.files",
+    "read_surface": "mitk_rs.io.vtk",
+    "write_image": "mitk_rs.image.files",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("read_image", "write_image"):
-        return getattr(import_module("mitk_rs.image.files"), name)
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

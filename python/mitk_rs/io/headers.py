@@ -63,7 +63,9 @@ class TextHeader:
     def text(self, *data: str) -> str:
         """Write the header anew for ITK: checked fields only, and ``data``, the lines that say where voxels are."""
         separator = " = " if "NDims" in self.fields else ": "
-        lines = [f"{name}{separator}{value}" for name, value in self.fields.items()]
+        # ITK's reader of MetaImage needs the number of dimensions before the lists that have one number for each.
+        ordered = sorted(self.fields.items(), key=lambda field: field[0] not in ("ObjectType", "NDims"))
+        lines = [f"{name}{separator}{value}" for name, value in ordered]
         if separator == ": ":
             lines.insert(0, "NRRD0005")
         return "\n".join([*lines, *data, ""])

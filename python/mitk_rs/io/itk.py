@@ -428,7 +428,7 @@ def _has_little_room(folder: Path, image: Any) -> bool:
         return False
     room = os.statvfs(folder)
     needed = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent()
-    return room.f_bavail * room.f_frsize < needed + (1 << 20)
+    return bool(room.f_bavail * room.f_frsize < needed + (1 << 20))
 
 
 def _write_through_memory(writer: Any, image: Any, temporary: Path) -> None:

@@ -115,7 +115,9 @@ def _fields(path: str, *, anywhere: bool) -> tuple[Any, str]:
         raise unreadable(path, "it is not a NIfTI file, or its beginning is damaged")
     with _quiet():
         order = "<" if int.from_bytes(start[:4], "little") in (348, 540) else ">"
-        fields = kind.from_fileobj(io.BytesIO(start), endianness=order, check=False)
+        # Without the extensions behind the header: nothing here needs them, and nibabel refuses damaged ones.
+        fixed = io.BytesIO(start[: kind.template_dtype.itemsize])
+        fields = kind.from_fileobj(fixed, endianness=order, check=False)
     data = _sibling(header, _DATA) if is_pair else path
     if is_pair and data == header:
         raise unreadable(path, f"its data file is missing: {' or '.join(_DATA[full_suffix(header).lower()])}")

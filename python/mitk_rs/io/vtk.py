@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +163,7 @@ def read_surface(path: PathName) -> vtkPolyData:
     >>> _ = ball.Update()
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "ball.vtp"
     >>> mitk.write_surface(ball.GetOutput(), path)
-    >>> mitk.io.vtk.read_surface(path).GetNumberOfPoints()
+    >>> mitk.io.read_surface(path).GetNumberOfPoints()
     50
     """
     name = checks.check_path(path)
@@ -179,6 +179,8 @@ def read_surface_as(name: str, suffix: str) -> vtkPolyData:
         vtk_headers.check_xml(name, "PolyData")
     elif suffix == ".vtk":
         vtk_headers.check_legacy(name, "PolyData")
+    elif suffix == ".obj":
+        _check_obj(name)
     module, name_of_reader = {
         ".vtp": ("vtkIOXML", "vtkXMLPolyDataReader"),
         ".vtk": ("vtkIOLegacy", "vtkPolyDataReader"),
@@ -199,6 +201,44 @@ def _check_cells(surface: Any, name: str) -> None:
         used = vtk("util.numpy_support").vtk_to_numpy(cells.GetConnectivityArray())
         if used.size and not (used.min() >= 0 and used.max() < points):
             raise unreadable(name, f"a cell uses point {used.max()} of {points}")
+
+
+def _check_obj(name: str) -> None:
+    """Refuse faces and lines with points, texture coordinates or normals that do not exist: VTK would read them."""
+    counts, largest = {b"v": 0, b"vt": 0, b"vn": 0}, {b"v": 0, b"vt": 0, b"vn": 0}
+    with checks.open_regular(name) as file:
+        for line in _obj_lines(file):
+            if line[0] in counts:
+                counts[line[0]] += 1
+            elif line[0] in (b"f", b"l", b"p"):
+                for word in line[1:]:
+                    for kind, text in zip(counts, word.split(b"/"), strict=False):
+                        largest[kind] = max(largest[kind], _obj_index(name, text, counts[kind]) if text else 0)
+    for kind, what in ((b"v", "point"), (b"vt", "texture coordinate"), (b"vn", "normal")):
+        if largest[kind] > counts[kind]:
+            raise unreadable(name, f"a cell uses {what} {largest[kind]} of {counts[kind]}")
+
+
+def _obj_lines(file: BinaryIO) -> Iterator[list[bytes]]:
+    """The words of the lines; one that ends with a backslash goes on in the next line."""
+    words: list[bytes] = []
+    for line in file:
+        text = line.rstrip()
+        words += text.removesuffix(b"\\").split()
+        if words and not text.endswith(b"\\"):
+            yield words
+            words = []
+    if words:
+        yield words
+
+
+def _obj_index(name: str, text: bytes, count: int) -> int:
+    """An index from 1; negative ones count from the last element before the line."""
+    number = int(text) if re.fullmatch(rb"[+-]?\d{1,9}", text) else 0
+    index = number if number > 0 else count + 1 + number
+    if number == 0 or index < 1:
+        raise unreadable(name, f"a cell uses index {checks.shown(checks.decoded(text))!r}")
+    return index
 
 
 def _output_of(reader: Any, path: str) -> Any:
