@@ -35,6 +35,8 @@ CALLS = {
     "colliding_fronts": lambda wrong: mitk.colliding_fronts(wrong, seeds1=[(0, 0, 0)], seeds2=[(1, 1, 1)]),
     "initialize_level_set": lambda wrong: mitk.initialize_level_set(wrong, method="threshold", lower_threshold=1),
     "montage": mitk.montage,
+    "feature_image": mitk.feature_image,
+    "evolve_level_set": lambda wrong: mitk.evolve_level_set(wrong, image(), iterations=1),
 }
 
 
@@ -58,6 +60,7 @@ GOOD = {
     "seeds1": lambda: [(1, 1, 1)], "seeds2": lambda: [(3, 3, 3)], "lower": lambda: (0, 0, 0),
     "method": lambda: "threshold", "axis": lambda: "z", "thickness": lambda: 2, "surface": lambda: SURFACE,
     "array": lambda: np.zeros((3, 3)), "dtype": lambda: "uint8", "frames": lambda: 2,
+    "scan": image, "initial": lambda: image().array - 1.5, "iterations": lambda: 1,
 }  # fmt: skip
 WRONG = [None, 5, -1.5, "text", b"x", object(), [], {}, np.zeros(3), np.array(["a"]), io.StringIO()]
 FUNCTIONS = [

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from mitk_rs.errors import TimeoutError as TimeoutError  # noqa: A004
     from mitk_rs.errors import TimeStepError as TimeStepError
     from mitk_rs.errors import UsageError as UsageError
+    from mitk_rs.evolution import EvolutionReport as EvolutionReport
+    from mitk_rs.evolution import LevelSetEvolution as LevelSetEvolution
+    from mitk_rs.evolution import evolve_level_set as evolve_level_set
+    from mitk_rs.features import feature_image as feature_image
     from mitk_rs.geometry import BaseGeometry as BaseGeometry
     from mitk_rs.geometry import Geometry3D as Geometry3D
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
@@ -77,8 +81,8 @@ if TYPE_CHECKING:
     from mitk_rs.seeds import Seeds as Seeds
     from mitk_rs.seeds import read_seeds as read_seeds
     from mitk_rs.seeds import write_seeds as write_seeds
-    from mitk_rs.segmentation import feature_image as feature_image
     from mitk_rs.surface import extract_surface as extract_surface
+    from mitk_rs.surface import smooth_surface as smooth_surface
     from mitk_rs.surface import write_surface as write_surface
     from mitk_rs.thresholds import Histogram as Histogram
     from mitk_rs.thresholds import ProposedThreshold as ProposedThreshold
@@ -106,6 +110,7 @@ _EXPORTS = {
     "DicomSeriesWarning": "errors",
     "DisplayError": "errors",
     "DoubleProperty": "properties",
+    "EvolutionReport": "evolution",
     "Exception": "errors",
     "FileError": "errors",
     "FileMissingError": "errors",
@@ -118,6 +123,7 @@ _EXPORTS = {
     "Image": "image",
     "IntProperty": "properties",
     "InternalError": "errors",
+    "LevelSetEvolution": "evolution",
     "LevelSetReport": "levelset",
     "LevelSetResult": "levelset",
     "MemoryIsLockedError": "errors",
@@ -146,9 +152,10 @@ _EXPORTS = {
     "__version__": "_version",
     "batch": "cohort",
     "colliding_fronts": "marching",
+    "evolve_level_set": "evolution",
     "extract_surface": "surface",
     "fast_marching": "marching",
-    "feature_image": "segmentation",
+    "feature_image": "features",
     "find_indexed_properties": "properties",
     "get_loaded_modules": "image.files",
     "get_num_threads": "_core",
@@ -166,6 +173,7 @@ _EXPORTS = {
     "render_spin": "projection",
     "set_num_threads": "_core",
     "slide": "projection",
+    "smooth_surface": "surface",
     "write_seeds": "seeds",
     "write_surface": "surface",
 }

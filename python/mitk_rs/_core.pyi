@@ -24,6 +24,39 @@ class _Feature(TypedDict):
     background: float
     dimensionality: int
 
+class _Evolution(TypedDict):
+    type: str
+    iterations: int
+    propagation: float
+    curvature: float
+    advection: float
+    advection_sigma: float
+    thresholds: tuple[float, float] | None
+    edge_weight: float
+    smoothing_iterations: int
+    smoothing_time_step: float
+    smoothing_conductance: float
+    isosurface: float
+    max_rms: float
+    vmtk: bool
+
+@final
+class EvolutionRecord:
+    @property
+    def rms(self) -> list[float]: ...
+    @property
+    def time_steps(self) -> list[float]: ...
+    @property
+    def active(self) -> list[int]: ...
+    @property
+    def moved(self) -> list[int]: ...
+    @property
+    def blocked(self) -> list[int]: ...
+    @property
+    def at_rest(self) -> bool: ...
+    @property
+    def touches_frame(self) -> bool: ...
+
 @final
 class ViewOwner: ...
 
@@ -177,6 +210,19 @@ def feature_image(
     cancel: _Cancel | None = None,
     timeout: float | None = None,
 ) -> NDArray[np.float32]: ...
+def evolve_level_set(
+    image: NDArray[Any],
+    initial: Sequence[tuple[NDArray[Any], bool]],
+    merge: Sequence[NDArray[Any]],
+    spacing: Sequence[float],
+    options: _Evolution,
+    *,
+    instructions: str | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+    timeout: float | None = None,
+) -> tuple[NDArray[np.float32], EvolutionRecord]: ...
 def measure_inside(
     level_set: NDArray[Any], *, cancel: _Cancel | None = None
 ) -> tuple[int, int, list[list[int]] | None]: ...

@@ -340,27 +340,29 @@ def _warn_of_request(method: str, job: Job) -> None:
 def _report(
     method: str, parameters: dict[str, Any], image: Any, step: int, level_set: Any, found: _Found
 ) -> LevelSetReport:
-    inside, components, box = _core.measure_inside(level_set)
-    if inside == 0:
+    facts = describe_inside(level_set, image, step)
+    if facts["inside"] == 0:
         found.warnings.append("the level set is empty: no voxel is inside")
+    return LevelSetReport(method=method, parameters=parameters, warnings=found.warnings, **facts, **found.facts)
+
+
+def describe_inside(level_set: Any, image: Any, step: int) -> dict[str, Any]:
+    """Geometry of a level set on the grid of an image, and what it encloses, as reports name it."""
+    inside, components, box = _core.measure_inside(level_set)
     geometry = {
         "size": level_set.shape[::-1],
         "spacing": tuple(image.get_spacing(step)),
         "origin": tuple(image.get_origin(step)),
         "direction": np.asarray(image.get_direction(step)).tolist(),
     }
-    return LevelSetReport(
-        method=method,
-        parameters=parameters,
-        geometry=geometry,
-        voxels=level_set.size,
-        inside=inside,
-        volume_ml=inside * _voxel_ml(geometry),
-        components=components,
-        bounding_box=box,
-        warnings=found.warnings,
-        **found.facts,
-    )
+    return {
+        "geometry": geometry,
+        "voxels": level_set.size,
+        "inside": inside,
+        "volume_ml": inside * _voxel_ml(geometry),
+        "components": components,
+        "bounding_box": box,
+    }
 
 
 def _voxel_ml(geometry: dict[str, Any]) -> float:

@@ -8,6 +8,7 @@ pub mod components;
 pub mod cpu;
 pub mod eikonal;
 pub mod error;
+pub mod evolution;
 pub mod features;
 pub mod grid;
 pub mod image;

@@ -5,7 +5,7 @@
 //! of them is a fused multiply-add, so all instruction sets give the same bits.
 
 use crate::cpu::Instructions;
-use fearless_simd::{Level, f32x8, f64x8, prelude::*};
+use fearless_simd::{Level, f32x4, f32x8, f64x8, mask64x8, prelude::*};
 
 /// Lanes of every vector here.
 pub(crate) const LANES: usize = 8;
@@ -14,6 +14,8 @@ pub(crate) const LANES: usize = 8;
 pub(crate) type Single<S> = f32x8<S>;
 /// Eight double-precision numbers.
 pub(crate) type Double<S> = f64x8<S>;
+/// Eight answers about [`Double`]s.
+pub(crate) type Mask<S> = mask64x8<S>;
 
 /// Vector code. `run` and what it calls must be `#[inline(always)]`, which puts it into a function that has the
 /// instructions.
@@ -70,4 +72,45 @@ pub(crate) fn widen<S: Simd>(values: Single<S>) -> Double<S> {
 pub(crate) fn narrow<S: Simd>(values: Double<S>) -> Single<S> {
     let (low, high) = values.split();
     low.narrow(high)
+}
+
+/// Four neighbouring values from each of eight places: those at the places, those one further on, ...
+#[inline(always)]
+pub(crate) fn rows_of_four<S: Simd>(simd: S, values: &[f32], places: &[usize; LANES]) -> [Single<S>; 4] {
+    let [a, b, c, d, e, f, g, h] = *places;
+    let low = transpose(
+        four_at(simd, values, a),
+        four_at(simd, values, b),
+        four_at(simd, values, c),
+        four_at(simd, values, d),
+    );
+    let high = transpose(
+        four_at(simd, values, e),
+        four_at(simd, values, f),
+        four_at(simd, values, g),
+        four_at(simd, values, h),
+    );
+    [low[0].combine(high[0]), low[1].combine(high[1]), low[2].combine(high[2]), low[3].combine(high[3])]
+}
+
+#[inline(always)]
+fn four_at<S: Simd>(simd: S, values: &[f32], place: usize) -> f32x4<S> {
+    f32x4::from_slice(simd, &values[place..place + 4])
+}
+
+#[inline(always)]
+fn transpose<S: Simd>(a: f32x4<S>, b: f32x4<S>, c: f32x4<S>, d: f32x4<S>) -> [f32x4<S>; 4] {
+    let (ac_low, ac_high) = (a.zip_low(c), a.zip_high(c));
+    let (bd_low, bd_high) = (b.zip_low(d), b.zip_high(d));
+    [ac_low.zip_low(bd_low), ac_low.zip_high(bd_low), ac_high.zip_low(bd_high), ac_high.zip_high(bd_high)]
+}
+
+/// One value from each of eight places.
+#[inline(always)]
+pub(crate) fn gather<S: Simd>(simd: S, values: &[f32], places: &[usize; LANES]) -> Single<S> {
+    let mut gathered = [0.0; LANES];
+    for lane in 0..LANES {
+        gathered[lane] = values[places[lane]];
+    }
+    Single::from_slice(simd, &gathered)
 }

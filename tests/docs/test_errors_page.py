@@ -56,8 +56,10 @@ def test_row(code, name, message, tmp_path, monkeypatch):
     names = {path.name for path in tmp_path.iterdir()}
     array = np.arange(9.0).reshape(3, 3)
     image, series = mitk.Image(array), mitk.Image(np.zeros((3, 4, 5, 6)))
+    cube = np.linspace(-1, 1, 125).reshape(5, 5, 5)
+    given = {"array": array, "image": image, "series": series, "cube": cube}
     with pytest.raises(class_of(name), match=re.escape(message)) as caught:
-        eval(code, {"mitk": mitk, "np": np, "array": array, "image": image, "series": series})
+        eval(code, {"mitk": mitk, "np": np, **given})
     assert "\n" not in str(caught.value)
     assert image.equals(mitk.Image(array))
     assert {path.name for path in tmp_path.iterdir()} == names

@@ -147,6 +147,7 @@ REQUESTS: dict[str, Callable[..., Any]] = {
 def main() -> None:
     """Answer until standard input ends."""
     itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(1)
+    itk.Object.SetGlobalWarningDisplay(False)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     while True:

@@ -193,3 +193,64 @@ def test_files_that_cannot_be_written(tmp_path):
     with pytest.raises(mitk.errors.FileWriteError, match="the surface is empty"):
         mitk.write_surface(mitk.extract_surface(mitk.Image(np.ones((3, 3, 3)))), tmp_path / "ball.stl")
     assert list(tmp_path.iterdir()) == []
+
+
+def mass_of(surface):
+    from vtkmodules.vtkFiltersCore import vtkMassProperties
+
+    mass = vtkMassProperties()
+    mass.SetInputData(surface)
+    return mass.GetVolume(), mass.GetSurfaceArea()
+
+
+def open_edges(surface):
+    from vtkmodules.vtkFiltersCore import vtkFeatureEdges
+
+    edges = vtkFeatureEdges()
+    edges.SetInputData(surface)
+    edges.FeatureEdgesOff()
+    edges.ManifoldEdgesOff()
+    edges.Update()
+    return edges.GetOutput().GetNumberOfCells()
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float32"])
+def test_a_closed_surface_is_capped_half_a_voxel_outside(dtype):
+    tube = mitk.datasets.tube()
+    dark = mitk.Image((100 - tube.array).astype(dtype), spacing=tube.spacing, origin=tube.origin)
+    assert open_edges(mitk.extract_surface(dark, 50)) > 0
+    closed = mitk.extract_surface(dark, 50, closed=True)
+    assert open_edges(closed) == 0
+    low, high = closed.GetBounds()[4:]
+    assert (low, high) == (7 - 0.5, 7 + 19 + 0.5)
+    assert mass_of(closed)[0] == pytest.approx(45 * 0.25 * 20, rel=0.05)
+
+
+def test_a_surface_inside_is_the_same_closed_and_open():
+    ball = mitk.Image((np.sqrt(sum(a**2 for a in np.mgrid[:11, :12, :13] - 5.0)) - 3).astype(np.float32))
+    one, other = (mitk.extract_surface(ball, closed=closed) for closed in (False, True))
+    assert one.GetBounds() == other.GetBounds()
+    assert one.GetNumberOfCells() == other.GetNumberOfCells()
+
+
+def test_smoothing_removes_steps_and_keeps_the_volume():
+    inside = np.sqrt(sum(a**2 for a in np.mgrid[:31, :31, :31] - 15.0)) < 10
+    steps = mitk.extract_surface(mitk.Image(np.where(inside, -1, 1).astype(np.float32)))
+    smooth = mitk.smooth_surface(steps)
+    (volume, area), (kept, less) = mass_of(steps), mass_of(smooth)
+    assert kept == pytest.approx(volume, rel=0.01)
+    assert less < 0.97 * area
+    assert smooth.GetNumberOfCells() == steps.GetNumberOfCells()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"iterations": 0}, "iterations is 0: it must be at least 1"),
+        ({"pass_band": 0}, "pass_band is 0"),
+        ({"pass_band": 2.5}, "at most 2"),
+    ],
+)
+def test_smoothing_out_of_range_is_refused(options, message):
+    with pytest.raises(mitk.RequestError, match=message):
+        mitk.smooth_surface(mitk.extract_surface(mitk.datasets.tube(), 50), **options)

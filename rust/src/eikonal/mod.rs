@@ -16,7 +16,7 @@ pub mod march;
 pub mod speed;
 pub mod stop;
 pub mod storage;
-mod team;
+pub(crate) mod team;
 mod tile;
 pub mod upwind;
 

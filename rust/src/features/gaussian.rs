@@ -6,10 +6,10 @@
 //! and stores `f32`. Lines are independent, and sixteen neighbouring ones are filtered side by side, so the order of
 //! operations along a line, and with it every bit, is the same for any number of threads.
 
-use super::{reserve, try_filled};
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
+use crate::memory::{try_filled, try_with_room};
 use crate::simd::{Double, Kernel, LANES, Single, narrow, run, widen};
 use crate::task::TaskControl;
 use fearless_simd::prelude::*;
@@ -412,16 +412,13 @@ const STRIP_ROWS: usize = 8;
 /// For every strip of rows its part of each slice.
 fn split_into_strips(volume: &mut [f32], nx: usize, ny: usize) -> Result<Vec<Vec<&mut [f32]>>> {
     let slices = volume.len() / (nx * ny);
-    let mut strips = Vec::new();
-    reserve(&mut strips, ny.div_ceil(STRIP_ROWS))?;
+    let mut strips = try_with_room(ny.div_ceil(STRIP_ROWS))?;
     for _ in 0..ny.div_ceil(STRIP_ROWS) {
-        let mut strip = Vec::new();
-        reserve(&mut strip, slices)?;
-        strips.push(strip);
+        strips.push(try_with_room(slices)?);
     }
     for slice in volume.chunks_mut(nx * ny) {
         for (strip, rows) in strips.iter_mut().zip(slice.chunks_mut(STRIP_ROWS * nx)) {
-            strip.push(rows);
+            Vec::push(strip, rows);
         }
     }
     Ok(strips)

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::grid::Size3;
+use crate::memory::try_with_room;
 use crate::task::TaskControl;
 use rayon::prelude::*;
 
@@ -54,8 +55,7 @@ impl Ball {
     /// All voxels with `sum (offset / (radius + 1/2))^2 <= 1`.
     fn new(radius: [usize; 3]) -> Result<Self> {
         let part = |offset: i64, axis: usize| (offset as f64 / (radius[axis] as f64 + 0.5)).powi(2);
-        let mut lines = Vec::new();
-        super::reserve(&mut lines, (2 * radius[1] + 1) * (2 * radius[2] + 1))?;
+        let mut lines = try_with_room((2 * radius[1] + 1) * (2 * radius[2] + 1))?;
         for dz in -(radius[2] as i64)..=radius[2] as i64 {
             for dy in -(radius[1] as i64)..=radius[1] as i64 {
                 let rest = part(dy, 1) + part(dz, 2);

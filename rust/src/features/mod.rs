@@ -28,6 +28,7 @@ mod stencils;
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
+use crate::memory::try_filled;
 use crate::pixel::Pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
@@ -110,35 +111,45 @@ pub fn compute(
 ///
 /// # Errors
 /// [`Error::BadVoxel`] with the first one that is not, [`Error::OutOfMemory`], [`Error::Cancelled`].
-pub(crate) fn read_finite(image: &Voxels<'_>, control: &TaskControl) -> Result<Vec<f32>> {
-    let size = image.size();
-    let mut volume = try_filled(size.voxels(), 0.0)?;
-    read_finite_into(image, &mut volume, control)?;
+pub fn read_finite(image: &Voxels<'_>, control: &TaskControl) -> Result<Vec<f32>> {
+    let mut volume = try_filled(image.size().voxels(), 0.0)?;
+    read_finite_slices(image, &mut volume, control, |to, value| *to = value)?;
     Ok(volume)
 }
 
-/// [`read_finite`] into memory of the image's size.
+/// Puts every voxel in single precision into its place with `put`.
 ///
 /// # Errors
-/// As [`read_finite`].
-pub(crate) fn read_finite_into(image: &Voxels<'_>, volume: &mut [f32], control: &TaskControl) -> Result<()> {
+/// [`Error::BadVoxel`] with the first one that is not finite, [`Error::Mismatch`], [`Error::Cancelled`].
+pub(crate) fn read_finite_slices(
+    image: &Voxels<'_>,
+    volume: &mut [f32],
+    control: &TaskControl,
+    put: impl Fn(&mut f32, f32) + Sync,
+) -> Result<()> {
     let size = image.size();
+    Error::check_lengths("number of voxels", volume.len(), size.voxels())?;
+    let read = |(z, slice): (usize, &mut [f32])| {
+        control.check()?;
+        let mut row = try_filled(size.x(), 0.0)?;
+        for (y, to) in slice.chunks_mut(size.x()).enumerate() {
+            read_finite_row(image, y, z, &mut row)?;
+            to.iter_mut().zip(&row).for_each(|(to, value)| put(to, *value));
+        }
+        Ok(())
+    };
     let slices = volume.par_chunks_mut(size.x() * size.y()).enumerate();
-    let faults: Option<Error> =
-        slices.map(|(z, slice)| read_slice(image, z, slice, control).err()).find_first(Option::is_some).flatten();
-    faults.map_or(Ok(()), Err)
+    let fault = slices.map(|slice| read(slice).err()).find_first(Option::is_some).flatten();
+    fault.map_or(Ok(()), Err)
 }
 
-fn read_slice(image: &Voxels<'_>, z: usize, slice: &mut [f32], control: &TaskControl) -> Result<()> {
-    control.check()?;
-    for (y, row) in slice.chunks_mut(image.size().x()).enumerate() {
-        crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
-        if !row.iter().fold(true, |all, v| all & v.is_finite()) {
-            let x = row.iter().position(|v| !v.is_finite()).unwrap_or(0);
-            return Err(Error::BadVoxel { index: [x, y, z].map(|i| i as i64), value: f64::from(row[x]) });
-        }
+fn read_finite_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut [f32]) -> Result<()> {
+    crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
+    if row.iter().fold(true, |all, v| all & v.is_finite()) {
+        return Ok(());
     }
-    Ok(())
+    let x = row.iter().position(|v| !v.is_finite()).unwrap_or(0);
+    Err(Error::BadVoxel { index: [x, y, z].map(|i| i as i64), value: f64::from(row[x]) })
 }
 
 /// Turns magnitudes into features in place.
@@ -170,19 +181,6 @@ fn range_of(values: &[f32], slice: usize) -> (f64, f64) {
     });
     let (low, high) = ends.reduce(|| (f32::INFINITY, f32::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)));
     (f64::from(low), f64::from(high))
-}
-
-/// Makes room for `more` elements.
-pub(crate) fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<()> {
-    values.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes: more as u128 * size_of::<T>() as u128 })
-}
-
-/// `count` copies of `value`.
-pub(crate) fn try_filled<T: Clone>(count: usize, value: T) -> Result<Vec<T>> {
-    let mut values = Vec::new();
-    reserve(&mut values, count)?;
-    values.resize(count, value);
-    Ok(values)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Features from the six face neighbours of each voxel.
 
-use super::try_filled;
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
+use crate::memory::try_filled;
 use crate::simd::{Kernel, run};
 use crate::task::TaskControl;
 use fearless_simd::Simd;

@@ -1,4 +1,4 @@
-"""Segmentation with level sets: feature images.
+"""Feature images: where a scan has edges.
 
 References
 ----------
@@ -18,7 +18,7 @@ from mitk_rs._sources import Source
 from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of
 from mitk_rs.errors import RequestError
 
-__all__ = ["feature_image"]
+__all__ = ["FEATURE_TYPES", "feature_image"]
 
 FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
 
