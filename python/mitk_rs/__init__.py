@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from mitk_rs.seeds import Seeds as Seeds
     from mitk_rs.seeds import read_seeds as read_seeds
     from mitk_rs.seeds import write_seeds as write_seeds
+    from mitk_rs.segmentation import SegmentationReport as SegmentationReport
+    from mitk_rs.segmentation import VesselSegmentation as VesselSegmentation
+    from mitk_rs.segmentation import segment_vessel as segment_vessel
     from mitk_rs.surface import extract_surface as extract_surface
     from mitk_rs.surface import smooth_surface as smooth_surface
     from mitk_rs.surface import write_surface as write_surface
@@ -139,6 +142,7 @@ _EXPORTS = {
     "ProportionalTimeGeometry": "time_geometry",
     "RequestError": "errors",
     "Seeds": "seeds",
+    "SegmentationReport": "segmentation",
     "SlicedGeometry3D": "geometry",
     "SparseTimes": "marching",
     "StringProperty": "properties",
@@ -149,6 +153,7 @@ _EXPORTS = {
     "UsageError": "errors",
     "Vector2D": "points",
     "Vector3D": "points",
+    "VesselSegmentation": "segmentation",
     "__version__": "_version",
     "batch": "cohort",
     "colliding_fronts": "marching",
@@ -171,6 +176,7 @@ _EXPORTS = {
     "read_seeds": "seeds",
     "render_mip": "projection",
     "render_spin": "projection",
+    "segment_vessel": "segmentation",
     "set_num_threads": "_core",
     "slide": "projection",
     "smooth_surface": "surface",

@@ -306,7 +306,7 @@ def evolve_level_set(
     >>> found.mask.array.dtype, found.mask.spacing
     (dtype('uint8'), (0.5, 0.5, 0.5))
     """
-    check_names("evolve_level_set", options, tuple(_DEFAULTS) + _RUN)
+    check_names("evolve_level_set", options, EvolutionOptions)
     given: dict[str, Any] = {**_DEFAULTS, **options}
     run = {name: given.pop(name, None) for name in _RUN}
     given |= {"type": type, "iterations": iterations, "isosurface": isosurface, "compat": compat}

@@ -15,9 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
 # Name of the command and of its module in this package; each module has `add_parser` and `run`.
-COMMANDS = ("init", "batch", "mip", "surface", "info", "convert", "crop", "seeds", "doctor", "completion")
+COMMANDS = (
+    "segment",
+    "init",
+    "features",
+    "evolve",
+    "batch",
+    "mip",
+    "surface",
+    "info",
+    "convert",
+    "crop",
+    "seeds",
+    "doctor",
+    "completion",
+)
 
-_DESCRIPTION = """Level-set initialization and maximum intensity projection for vessel segmentation.
+_DESCRIPTION = """Vessel segmentation with level sets, and maximum intensity projection.
 
 Exit status: 0 success, 1 something unexpected, 2 the line cannot be understood, 3 an input is missing or
 unreadable, 4 the request does not fit the data, 5 an output cannot be written, 6 a display is needed.

@@ -14,6 +14,7 @@ from mitk_rs.projection.axis import AXES, Kind, VolumeAxis, axis_number, project
 from mitk_rs.projection.camera import Array, View, view_along
 from mitk_rs.projection.picture import (
     MAX_SIZE,
+    OUTLINE_COLOURS,
     Picture,
     Shades,
     check_size,
@@ -241,7 +242,8 @@ def axis_picture(
         Width and height of the picture; it is scaled to fit, on black. By default one voxel is one pixel along the
         axis with the finer spacing.
     overlay
-        Level set (``Image`` on the same grid, negative inside) whose outline is drawn over the picture.
+        Level set (``Image`` on the same grid, negative inside) whose outline is drawn over the picture in green; of a
+        list the first is green and the others, which are drawn before it, are orange.
     seeds
         Voxel indices (x, y, z) to mark.
 
@@ -270,10 +272,11 @@ def axis_picture(
     values = only_numbers(scalar_values(projected), kind)
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
     picture = drawn(values, view, shades, fixed)
-    if overlay is not None:
-        check_grid(image, overlay, time_step or 0)
-        inside = scalar_values(project(overlay, axis=number, kind="min", slab=slab, threads=threads))
-        picture = outlined(picture, view.apply(inside))
+    overlays = list(overlay) if isinstance(overlay, list | tuple) else [] if overlay is None else [overlay]
+    for place, level_set in reversed(list(enumerate(overlays))):
+        check_grid(image, level_set, time_step or 0)
+        inside = scalar_values(project(level_set, axis=number, kind="min", slab=slab, threads=threads))
+        picture = outlined(picture, view.apply(inside), OUTLINE_COLOURS[min(place, 1)])
     return with_seeds(picture, marks, number, values.shape) if len(marks) else picture
 
 

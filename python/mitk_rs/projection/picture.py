@@ -145,7 +145,8 @@ def apply_colormap(grey: Bytes, name: str) -> Bytes:
 #: Largest width and height of a picture in pixels.
 MAX_SIZE = 16384
 
-OUTLINE_COLOUR = (64, 255, 128)
+# Of the first overlay, and of the others.
+OUTLINE_COLOURS = ((64, 255, 128), (255, 150, 60))
 SEED_COLOURS = ((255, 80, 80), (80, 200, 255))
 
 
@@ -259,19 +260,19 @@ def drawn(values: Array, view: View, shades: Shades, size: tuple[int, int] | Non
     return Picture(pixels, mm, view, (width / turned.shape[1], height / turned.shape[0]), origin)
 
 
-def outlined(picture: Picture, field: Array) -> Picture:
+def outlined(picture: Picture, field: Array, colour: tuple[int, int, int] = OUTLINE_COLOURS[0]) -> Picture:
     """The picture with the outline of ``field < 0`` drawn over; ``field`` is turned like the picture."""
     width, height = (max(1, round(n * s)) for n, s in zip(field.shape[::-1], picture.scale, strict=True))
-    return edge_drawn(picture, resized(np.clip(field, -1.0, 1.0), width, height) < 0)
+    return edge_drawn(picture, resized(np.clip(field, -1.0, 1.0), width, height) < 0, colour)
 
 
-def edge_drawn(picture: Picture, mask: Array) -> Picture:
+def edge_drawn(picture: Picture, mask: Array, colour: tuple[int, int, int] = OUTLINE_COLOURS[0]) -> Picture:
     """The picture with the edge of a mask of its own pixels drawn over, on the inside."""
     inside = np.pad(mask, 1)
     core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
     pixels = picture.coloured()
     left, top = picture.origin
-    pixels[top : top + mask.shape[0], left : left + mask.shape[1]][mask & ~core] = OUTLINE_COLOUR
+    pixels[top : top + mask.shape[0], left : left + mask.shape[1]][mask & ~core] = colour
     return replace(picture, pixels=pixels)
 
 

@@ -195,8 +195,8 @@ class Dialogue:
         elif self.step in _NUMBER_STEPS:
             self._take_number(word)
         elif self.step is Step.ACCEPT:
-            self._judge(_yes(word))
-        elif _yes(word):
+            self._judge(yes(word))
+        elif yes(word):
             self._start_branch()
         else:
             self.step = Step.DONE
@@ -349,7 +349,7 @@ class Dialogue:
         self.step = Step.METHOD
 
 
-def _yes(word: str) -> bool:
+def yes(word: str) -> bool:
     lower = word.lower()
     if lower in ("y", "yes", "1"):
         return True

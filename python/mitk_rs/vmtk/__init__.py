@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "SCRIPTS", "make_script", "script_class"]
 # Name of a script: its module in mitk_rs.vmtk.scripts, and its class.
 SCRIPTS: dict[str, tuple[str, str]] = {
     "vmtkimagecompare": ("images", "vmtkImageCompare"),
+    "vmtkimagefeatures": ("evolution", "vmtkImageFeatures"),
     "vmtkimageinitialization": ("initialization", "vmtkImageInitialization"),
     "vmtkimagemipviewer": ("mip", "vmtkImageMIPViewer"),
     "vmtkimagereader": ("image_files", "vmtkImageReader"),
@@ -32,6 +33,7 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     "vmtkimageviewer": ("viewers", "vmtkImageViewer"),
     "vmtkimagevoiselector": ("images", "vmtkImageVOISelector"),
     "vmtkimagewriter": ("image_files", "vmtkImageWriter"),
+    "vmtklevelsetsegmentation": ("evolution", "vmtkLevelSetSegmentation"),
     "vmtkmarchingcubes": ("surfaces", "vmtkMarchingCubes"),
     "vmtknumpytoimage": ("images", "vmtkNumpyToImage"),
     "vmtkrenderer": ("viewers", "vmtkRenderer"),

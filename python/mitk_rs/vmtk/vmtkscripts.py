@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mitk_rs.vmtk.scripts.evolution import vmtkImageFeatures, vmtkLevelSetSegmentation
 from mitk_rs.vmtk.scripts.image_files import vmtkImageReader, vmtkImageWriter
 from mitk_rs.vmtk.scripts.images import vmtkImageCompare, vmtkImageToNumpy, vmtkImageVOISelector, vmtkNumpyToImage
 from mitk_rs.vmtk.scripts.initialization import vmtkImageInitialization
@@ -11,6 +12,7 @@ from mitk_rs.vmtk.scripts.viewers import vmtkImageSeeder, vmtkImageViewer, vmtkR
 
 __all__ = [
     "vmtkImageCompare",
+    "vmtkImageFeatures",
     "vmtkImageInitialization",
     "vmtkImageMIPViewer",
     "vmtkImageReader",
@@ -19,6 +21,7 @@ __all__ = [
     "vmtkImageVOISelector",
     "vmtkImageViewer",
     "vmtkImageWriter",
+    "vmtkLevelSetSegmentation",
     "vmtkMarchingCubes",
     "vmtkNumpyToImage",
     "vmtkRenderer",

@@ -1,4 +1,6 @@
-"""The dialogue of ``vmtkimageinitialization``: in a window, on a terminal, or from a file of answers.
+"""The dialogues of two scripts, in a window, on a terminal, or from a file of answers.
+
+They are ``vmtkimageinitialization`` and ``vmtklevelsetsegmentation``.
 
 A file of answers is replayed; else a renderer that was passed in, or a display, gives a window; else a terminal asks in
 lines; else the run is headless if the options have what the method needs, and ends with the command to type if not.
@@ -19,13 +21,16 @@ from mitk_rs.errors import DisplayError, RequestError
 from mitk_rs.io.atomic import atomic_output
 from mitk_rs.viewer.dialogue import Branch, Dialogue
 from mitk_rs.viewer.display import has_display
+from mitk_rs.viewer.evolution_dialogue import EvolutionDialogue, EvolutionStep, Parameters
 from mitk_rs.viewer.lines import replay, run_terminal
-from mitk_rs.vmtk.conversion import as_image, give_back, triples
+from mitk_rs.vmtk import make_script
+from mitk_rs.vmtk.conversion import as_image, as_working, give_back, triples
 
 if TYPE_CHECKING:
+    from mitk_rs.vmtk.scripts.evolution import vmtkLevelSetSegmentation
     from mitk_rs.vmtk.scripts.initialization import vmtkImageInitialization
 
-__all__ = ["ask_seeds", "converse", "display_surface", "preview", "write_preview"]
+__all__ = ["ask_seeds", "converse", "converse_about_evolution", "display_surface", "preview", "write_preview"]
 
 
 def converse(script: vmtkImageInitialization, image: Any) -> bool:
@@ -59,9 +64,14 @@ def _front_end(script: vmtkImageInitialization) -> Any:
     from_line = script._words is not None
     if from_line and not terminal and not asked and not missing(script):
         return None
+    return _somebody(script)
+
+
+def _somebody(script: Any) -> Any:
+    """Who can be asked; ``None`` for nobody."""
     if has_display():
         return _window
-    return _terminal if terminal else None
+    return _terminal if _is_terminal(script.InputStream) else None
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -142,14 +152,85 @@ def _take_over(script: vmtkImageInitialization, dialogue: Dialogue) -> None:
     script.Surface = script.surface_of(script.InitialLevelSets)
 
 
+# The dialogue about evolution
+
+_PARAMETERS = (EvolutionStep.ITERATIONS, EvolutionStep.PROPAGATION, EvolutionStep.CURVATURE)
+_QUESTIONS = {
+    "geodesic": (*_PARAMETERS, EvolutionStep.ADVECTION),
+    "curves": (*_PARAMETERS, EvolutionStep.ADVECTION),
+    "threshold": (EvolutionStep.LOWER, EvolutionStep.UPPER, *_PARAMETERS),
+    "laplacian": _PARAMETERS,
+}
+
+
+def converse_about_evolution(script: vmtkLevelSetSegmentation, image: Any) -> None:
+    """Lead the dialogue of ``vmtklevelsetsegmentation`` and set the outputs.
+
+    Raises
+    ------
+    DisplayError
+        Nobody can be asked.
+    RequestError
+        The dialogue was cancelled, or nothing was accepted.
+    """
+    lead = _replay if script.DialogueFileName else _somebody(script)
+    if lead is None:
+        words = " ".join(["mitk-rs", script.ScriptName, *(shlex.quote(str(word)) for word in script.Arguments)])
+        raise DisplayError(f"there is no display and no terminal to ask at; without them type: {words} -iterations N")
+    first = None if script.InitialLevelSets is None else as_working(script.InitialLevelSets)
+    dialogue = EvolutionDialogue(
+        _QUESTIONS[script.LevelSetsType],
+        lambda start, used: _evolved(script, image, start, used, script.IsoSurfaceValue if start is first else 0.0),
+        script.merge,
+        lambda: _dialogue(*_initialization(script, image)),
+        _given_parameters(script),
+        first,
+        None if script.LevelSets is None else as_working(script.LevelSets),
+    )
+    lead(script, image, dialogue)
+    if not dialogue.branches:
+        reason = "the dialogue was cancelled" if dialogue.message == "cancelled" else "no result was accepted"
+        raise RequestError(f"{reason}, nothing is written")
+    script.finish(dialogue.merged)
+
+
+def _given_parameters(script: vmtkLevelSetSegmentation) -> Parameters:
+    return Parameters(
+        lower=script.LowerThreshold,
+        upper=script.UpperThreshold,
+        iterations=script.NumberOfIterations or Parameters.iterations,
+        propagation=script.PropagationScaling,
+        curvature=script.CurvatureScaling,
+        advection=script.AdvectionScaling,
+    )
+
+
+def _evolved(script: vmtkLevelSetSegmentation, image: Any, start: Any, parameters: Parameters, level: float) -> Any:
+    """What becomes of a level set; the parameters stay in the script."""
+    script.LowerThreshold, script.UpperThreshold = parameters.lower, parameters.upper
+    script.NumberOfIterations, script.PropagationScaling = parameters.iterations, parameters.propagation
+    script.CurvatureScaling, script.AdvectionScaling = parameters.curvature, parameters.advection
+    return script.evolve(image, start, level)
+
+
+def _initialization(script: vmtkLevelSetSegmentation, image: Any) -> tuple[vmtkImageInitialization, Any]:
+    """A script that makes the level set from which a branch starts, and its image."""
+    given = image if script.InitializationImage is None else as_working(script.InitializationImage)
+    script.check_sizes(image, given)
+    start: Any = make_script("vmtkimageinitialization")
+    start.Image, start.NegateImage, start.Threads = given, script.NegateImage, script.Threads
+    start.LogOn, start.InputStream, start.OutputStream = script.LogOn, script.InputStream, script.OutputStream
+    return start, given
+
+
 # Front ends
 
 
-def _replay(script: vmtkImageInitialization, image: Any, dialogue: Dialogue) -> None:
+def _replay(script: Any, image: Any, dialogue: Any) -> None:
     replay(dialogue, _picture_of(image), Path(script.DialogueFileName), script.OutputText)
 
 
-def _terminal(script: vmtkImageInitialization, image: Any, dialogue: Dialogue) -> None:
+def _terminal(script: Any, image: Any, dialogue: Any) -> None:
     run_terminal(dialogue, _picture_of(image), script.InputStream, _on_terminal)
 
 
@@ -162,7 +243,7 @@ def _picture_of(image: Any) -> Any:
     return lambda dialogue, path: write_preview(image, dialogue, path)
 
 
-def _window(script: vmtkImageInitialization, image: Any, dialogue: Dialogue) -> None:
+def _window(script: Any, image: Any, dialogue: Any) -> None:
     from mitk_rs.viewer.dialogue_window import DialogueWindow
 
     own = _ensure_renderer(script)
@@ -200,7 +281,7 @@ def _upright(image: Any) -> Any:
     return copy
 
 
-def _say(script: vmtkImageInitialization, text: str) -> None:
+def _say(script: Any, text: str) -> None:
     """Echo to the log at once: what is typed in the window is followed there."""
     script.OutputText(text)
     script.OutputStream.flush()
@@ -215,7 +296,7 @@ def _surface_in(level_set: Any) -> Any:
 # VMTK's methods of the script that need a window
 
 
-def display_surface(script: vmtkImageInitialization, level_set: Any, value: float) -> None:
+def display_surface(script: Any, level_set: Any, value: float) -> None:
     """Show the surface of a level set, half transparent, until ``q``."""
     from mitk_rs.surface import extract_surface
     from mitk_rs.vmtk.scripts.viewers import vmtkSurfaceViewer
