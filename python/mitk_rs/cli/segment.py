@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.evolve import add_outputs, add_weights, outputs_of, write_outputs
@@ -30,6 +30,7 @@ _DESCRIPTION = """Segment the vessel between points: fronts find it, an evolving
 
 It is init, features and evolve with weights that suit vessels brighter than what is around them."""
 
+_EXCLUDED = "--auto-lower and --lower exclude each other"
 _POINTS = (
     "what the numbers of sources and targets are: index (default; whole voxels from 0), physical (LPS mm, nearest "
     "voxel) or ras (RAS mm); files of points say it themselves"
@@ -70,9 +71,8 @@ def _add_vessel(parser: CommandParser) -> None:
     parser.add_argument(
         "--points", type=one_of(["index", "physical", "ras"]), default="index", metavar="KIND", help=_POINTS
     )
-    parser.add_argument(
-        "--lower", type=number(), required=True, metavar="L", help="least grey value that fronts may enter"
-    )
+    parser.add_argument("--lower", type=number(), metavar="L", help="least grey value that fronts may enter")
+    parser.add_argument("--auto-lower", action="store_true", help="lower threshold from the values at the seeds")
     parser.add_argument("--upper", type=number(), metavar="U", help="greatest grey value that fronts may enter")
     parser.add_argument(
         "--method", type=one_of(METHODS), default="collidingfronts", metavar="METHOD",
@@ -82,6 +82,8 @@ def _add_vessel(parser: CommandParser) -> None:
 
 def run(args: Namespace) -> None:
     """Check everything, read, compute, write."""
+    if args.auto_lower == (args.lower is not None):
+        raise UsageError("missing --lower L, or --auto-lower instead" if args.lower is None else _EXCLUDED)
     outputs = outputs_of(args) if not args.picture else [*_others(args), (args.picture, PICTURES)]
     check_inputs(args.input)
     check_outputs(outputs, inputs=[args.input], force=args.force)
@@ -96,8 +98,9 @@ def run(args: Namespace) -> None:
     if args.output:
         check_fits(scan, args.output, "float32", time_step=args.time_step or 0)
     sources, targets = (voxels_of(seeds[name], name, scan, args.time_step) for name in ("source", "target"))
+    lower: float | Literal["auto"] = "auto" if args.auto_lower else args.lower
     with console.progress(f"vessel in {Path(args.input).name}") as progress:
-        found = segment_vessel(scan, sources, targets, args.lower, progress=progress, **_options(args))
+        found = segment_vessel(scan, sources, targets, lower, progress=progress, **_options(args))
     for warning in found.report.warnings:
         console.warning(warning)
     _write(args, scan, found)
