@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
     from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
     from mitk_rs.image import Image as Image
-    from mitk_rs.image.files import IOUtil as IOUtil
-    from mitk_rs.image.files import get_loaded_modules as get_loaded_modules
+    from mitk_rs.io.images import IOUtil as IOUtil
+    from mitk_rs.io.images import get_loaded_modules as get_loaded_modules
     from mitk_rs.levelset import LevelSetReport as LevelSetReport
     from mitk_rs.levelset import LevelSetResult as LevelSetResult
     from mitk_rs.levelset import initialize_level_set as initialize_level_set
@@ -122,7 +122,7 @@ _EXPORTS = {
     "Geometry3D": "geometry",
     "GeometryError": "errors",
     "Histogram": "thresholds",
-    "IOUtil": "image.files",
+    "IOUtil": "io.images",
     "Image": "image",
     "IntProperty": "properties",
     "InternalError": "errors",
@@ -162,7 +162,7 @@ _EXPORTS = {
     "fast_marching": "marching",
     "feature_image": "features",
     "find_indexed_properties": "properties",
-    "get_loaded_modules": "image.files",
+    "get_loaded_modules": "io.images",
     "get_num_threads": "_core",
     "histogram": "thresholds",
     "initialize_level_set": "levelset",

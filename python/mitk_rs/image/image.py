@@ -103,7 +103,7 @@ class Image(Protocols, Display, Conversions):
             self._fill(array)
 
     def _load(self, path: Path) -> None:
-        from mitk_rs.image.files import read_image
+        from mitk_rs.io import read_image
 
         loaded = read_image(path)
         self._share_from(loaded)
@@ -205,7 +205,7 @@ class Image(Protocols, Display, Conversions):
         MemoryIsLockedError
             The calling thread holds a write accessor.
         """
-        from mitk_rs.image.files import write_image
+        from mitk_rs.io import write_image
 
         write_image(self, path)
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.image import Image
-from mitk_rs.image.files import image_of, record_of
 from mitk_rs.interop.frames import record_from
 from mitk_rs.io import checks
 from mitk_rs.io.formats import lies_in_plane
+from mitk_rs.io.images import image_of, record_of
 from mitk_rs.io.record import ImageRecord
 
 __all__ = ["from_image", "to_image"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from mitk_rs.errors import GeometryError
 from mitk_rs.image import Image
-from mitk_rs.image.files import image_of, record_of
 from mitk_rs.io.formats import lies_in_plane
+from mitk_rs.io.images import image_of, record_of
 from mitk_rs.io.itk import describe, record_to_sitk, sitk_to_record
 
 __all__ = ["from_image", "oriented", "to_image"]

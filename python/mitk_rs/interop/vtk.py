@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
-from mitk_rs.image.files import image_of
 from mitk_rs.interop.frames import step_of
+from mitk_rs.io.images import image_of
 from mitk_rs.io.vtk import image_data_to_record, point_scalars, record_to_image_data
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from mitk_rs.io.isolation import Limits
 from mitk_rs.io.record import ImageHeader, ImageRecord, PathName, ReadOptions
 
 if TYPE_CHECKING:
-    from mitk_rs.image.files import read_image as read_image
-    from mitk_rs.image.files import write_image as write_image
     from mitk_rs.io.dicom import SeriesInfo
+    from mitk_rs.io.images import read_image as read_image
+    from mitk_rs.io.images import write_image as write_image
     from mitk_rs.io.vtk import read_surface as read_surface
 
 __all__ = [
@@ -169,9 +169,9 @@ def _warn_of_losses(record: ImageRecord, path: str, chosen: Format) -> None:
 
 
 _LAZY = {
-    "read_image": "mitk_rs.image.files",
+    "read_image": "mitk_rs.io.images",
     "read_surface": "mitk_rs.io.vtk",
-    "write_image": "mitk_rs.image.files",
+    "write_image": "mitk_rs.io.images",
 }
 
 

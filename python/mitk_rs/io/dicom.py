@@ -9,17 +9,18 @@ import logging
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import FileError
-from mitk_rs.io import checks, itk, metadata, voxel_data
+from mitk_rs.io import checks, isolation, itk, metadata, voxel_data
 from mitk_rs.io.checks import unreadable
-from mitk_rs.io.dicom_files import DicomFile, element_text, pixels_of, quiet
+from mitk_rs.io.dicom_files import DicomFile, element_text, pixels, quiet
 from mitk_rs.io.dicom_series import Slice, Volume, volumes_of, warn
 from mitk_rs.io.formats import ALL_TYPES
 from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
@@ -400,7 +401,20 @@ def _read(entry: _Entry, path: str) -> ImageRecord:
     wanted: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(slices):
         wanted[one.path].append(place)
-    for name, frames in pixels_of({one.path: one.is_native for one in slices}):
+    for name, frames in _pixels_of({one.path: one.is_native for one in slices}):
         for place in wanted[name]:
             planes[place] = frames[slices[place].frame]
     return ImageRecord.of(header, voxels)
+
+
+def _pixels_of(files: Mapping[str, bool]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Return the rescaled frames of files; the values say whether pydicom alone can read them.
+
+    The compressed ones are read in another process: GDCM's libraries print about damaged data, and need no trust.
+    """
+    others = [name for name, is_native in files.items() if not is_native]
+    if others and not isolation.is_worker():
+        yield from zip(others, isolation.read_pixels(others, isolation.Limits()), strict=True)
+        files = {name: True for name, is_native in files.items() if is_native}
+    for name in files:
+        yield name, pixels(name)

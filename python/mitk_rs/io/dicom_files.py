@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import FileError, MemoryLimitError
-from mitk_rs.io import checks, isolation, itk
+from mitk_rs.io import checks, itk
 from mitk_rs.io.checks import unreadable
 from mitk_rs.io.dicom_series import Slice, Volume, cine
 
-__all__ = ["DicomFile", "element_text", "pixels", "pixels_of", "quiet"]
+__all__ = ["DicomFile", "element_text", "pixels", "quiet"]
 
 # Compressed pixels unpack to at most this many bytes each, deflated files to this many bytes.
 _MOST_PACKING = 1 << 14
@@ -445,19 +445,6 @@ def _check_inflated(path: str, file: BinaryIO) -> None:
 
 
 # --- pixels ------------------------------------------------------------------------------------------------------
-
-
-def pixels_of(files: Mapping[str, bool]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Return the rescaled frames of files; the values say whether pydicom alone can read them.
-
-    The compressed ones are read in another process: GDCM's libraries print about damaged data, and need no trust.
-    """
-    others = [name for name, is_native in files.items() if not is_native]
-    if others and not isolation.is_worker():
-        yield from zip(others, isolation.read_pixels(others, isolation.Limits()), strict=True)
-        files = {name: True for name, is_native in files.items() if is_native}
-    for name in files:
-        yield name, pixels(name)
 
 
 def pixels(path: str) -> NDArray[Any]:
