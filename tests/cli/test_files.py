@@ -174,7 +174,7 @@ def test_crop_by_millimetres_keeps_the_voxels_within(succeed, tube, voxels):
     # Voxel (i, j, k) lies at (-3 + i / 2, 2 + j / 2, 7 + k) mm.
     report = json.loads(succeed("crop tube.mha y.mha --box -2 1.2 3.9 6 8 10 --json"))
     assert report["index"] == [2, 8, 4, 8, 1, 3]
-    assert report["origin"] == [-2.0, 4.0, 8.0]
+    assert report["outputs"] == [{"path": "y.mha", "kind": "image", "size": [7, 5, 3], "origin": [-2.0, 4.0, 8.0]}]
     assert (voxels("y.mha") == voxels("tube.mha")[1:4, 4:9, 2:9]).all()
 
 

@@ -127,7 +127,7 @@ def test_json_tells_all(succeed, tube):
     report = json.loads(succeed(f"{MARCH} --json --threads 1"))
     assert report["command"] == "init"
     assert report["input"] == "tube.mha"
-    assert report["level_set"] == "y.mha"
+    assert report["outputs"] == [{"path": "y.mha", "kind": "image"}]
     assert report["threads"] == 1
     assert report["parameters"]["targets"] == [[10, 10, 17]]
     assert report["geometry"]["spacing"] == [0.5, 0.5, 1.0]

@@ -227,7 +227,7 @@ def test_11_a_pype_with_a_trailing_pipe(run, vti, tmp_path):
 def test_12_threshold_without_thresholds(refuse, vti):
     refuse(
         4,
-        f"{INIT}: error: method threshold needs a lower or an upper threshold",
+        f"{INIT}: error: tube.vti: method threshold needs a lower or an upper threshold",
         f"{INIT} -ifile tube.vti -interactive 0 -method threshold",
     )
 
@@ -235,7 +235,7 @@ def test_12_threshold_without_thresholds(refuse, vti):
 def test_13_seeds_outside(refuse, vti):
     refuse(
         4,
-        f"{INIT}: error: point (100,2,3) is outside of the image; allowed: i 0..19, j 0..19, k 0..19",
+        f"{INIT}: error: tube.vti: point (100,2,3) is outside of the image; allowed: i 0..19, j 0..19, k 0..19",
         f"{INIT} -ifile tube.vti -interactive 0 -method seeds -sourcepoints 100 2 3 -olevelsetsfile y.vti",
     )
 
@@ -251,7 +251,7 @@ def test_14_points_come_in_triples(refuse, vti):
 def test_15_colliding_fronts_without_points(refuse, vti):
     refuse(
         4,
-        f"{INIT}: error: method collidingfronts needs one source and one target",
+        f"{INIT}: error: tube.vti: method collidingfronts needs one source and one target",
         f"{INIT} -ifile tube.vti -interactive 0 -method collidingfronts",
     )
 
@@ -411,7 +411,7 @@ def test_23_ofile_is_the_input(run, tube, voxels, tmp_path):
         ("-windowlevel 100", 2, "-windowlevel needs 2 values, got 1"),
         ("-sampledistance -1", 2, "-sampledistance must be >= 0.0, got -1.0"),
         ("-opacity 0.5 2", 2, "-opacity must be >= 0.0 and <= 1.0, got 2.0"),
-        ("-array nosuch", 4, "-array nosuch: no such array; the image has ImageScalars"),
+        ("-array nosuch", 4, "tube.mha: -array nosuch: no such array; the image has ImageScalars"),
         ("-omipfile m.xyz", 5, "cannot write m.xyz: its ending must be one of .png .tif .tiff .npy"),
     ],
 )
@@ -475,7 +475,7 @@ def test_surface_and_level_set_of_a_finite_element_code(succeed, tube, tmp_path)
 def test_an_empty_surface_does_not_take_the_level_set_with_it(run, tube, tmp_path):
     line = f"{INIT} --nolog -ifile tube.mha -interactive 0 -method threshold -lowerthreshold -1 -osurfacefile a.stl"
     done = run(f"{line} -olevelsetsfile b.vti")
-    message = "error: a.stl is not written: the level set has no surface"
+    message = "error: tube.mha: a.stl is not written: the level set has no surface"
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1] == f"{INIT}: {message}; the level set is in b.vti"
     assert vti_image(tmp_path / "b.vti").GetScalarRange() == (-1.0, -1.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 from mitk_rs.cli.console import Console
+from mitk_rs.cli.errors import ExitCode, FailedError
 from mitk_rs.cli.files import check_inputs
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number
-from mitk_rs.errors import RequestError
 
 __all__ = ["add_parser", "run"]
 
@@ -77,11 +77,18 @@ def run(args: Namespace) -> None:
             progress=progress,
         )
     cases, failed = len(result.records), len(result.failed)
-    if args.json:
-        counts = {"cases": cases, "failed": failed, "computed": result.computed}
-        console.result_json({"command": "batch", "input": args.input, "output": str(result.output), **counts})
+    facts = {
+        "input": args.input,
+        "outputs": [{"path": str(result.output), "kind": "folder"}],
+        "cases": cases,
+        "failed": failed,
+        "computed": result.computed,
+    }
     console.note(f"{cases - failed} of {cases} cases done ({result.computed} computed now): {result.output}/index.html")
     for record in result.failed:
         console.warning(f"{record['name']}: {record['error']}")
     if failed:
-        raise RequestError(f"{failed} of {cases} cases failed: {result.output}/summary.csv has their errors")
+        text = f"{args.input}: {failed} of {cases} cases failed: {result.output}/summary.csv has their errors"
+        raise FailedError(text, ExitCode.REQUEST, facts)
+    if args.json:
+        console.result_json(facts)

@@ -17,7 +17,7 @@ from mitk_rs.errors import FileWriteError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Console", "abandon_stdout", "write_stdout"]
+__all__ = ["Console", "abandon_stdout", "write_json", "write_stdout"]
 
 # Work that ends sooner than this shows no bar.
 _PATIENCE_SECONDS = 1.0
@@ -52,8 +52,16 @@ def abandon_stdout() -> None:
     os.close(sink)
 
 
+def write_json(command: str, content: Mapping[str, Any], *, status: int = 0) -> None:
+    """Print the JSON object of a command, as ``schema.json`` describes it. Infinite numbers and NaN become text."""
+    from mitk_rs import _core
+
+    value = {"command": command.removeprefix("mitk-rs "), "version": _core.version(), "status": status, **content}
+    write_stdout(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
 class Console:
-    """Voice of one command. ``quiet`` leaves errors only, ``as_json`` one object on stdout and warnings."""
+    """Messages of one command. ``quiet`` leaves errors only, ``as_json`` one object on stdout and warnings."""
 
     def __init__(self, command: str, *, quiet: bool = False, as_json: bool = False) -> None:
         self.command, self.quiet, self.as_json = command, quiet, as_json
@@ -79,9 +87,9 @@ class Console:
         write_stdout(text if text.endswith("\n") else f"{text}\n")
 
     def result_json(self, value: Mapping[str, Any]) -> None:
-        """Print one JSON object on stdout, with the warnings. Infinite numbers and NaN become text: JSON has none."""
+        """Print the JSON object of the command on stdout, with the warnings."""
         warnings = list(dict.fromkeys([*value.get("warnings", ()), *self.warnings]))
-        self.result(json.dumps(_plain({**value, "warnings": warnings}), indent=2, allow_nan=False, ensure_ascii=False))
+        write_json(self.command, {**value, "warnings": warnings})
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[float], None] | None]:

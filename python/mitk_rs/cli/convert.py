@@ -59,12 +59,12 @@ def run(args: Namespace) -> None:
         image = cast(image, args.pixel_type, rounded=args.round)
     write_image(image, args.output)
     seconds = time.perf_counter() - start
-    size = " x ".join(str(image.get_dimension(axis)) for axis in range(image.ndim))
+    size = [image.get_dimension(axis) for axis in range(image.ndim)]
     if args.json:
-        written = {"size": size, "pixel_type": image.dtype.name, "seconds": seconds}
-        console.result_json({"command": "convert", "input": args.input, "output": args.output, **written})
+        written = {"path": args.output, "kind": "image", "size": size, "pixel_type": image.dtype.name}
+        console.result_json({"input": args.input, "outputs": [written], "seconds": seconds})
     else:
-        console.note(f"wrote {args.output}: {size} {image.dtype.name}, {seconds:.2f} s")
+        console.note(f"wrote {args.output}: {' x '.join(map(str, size))} {image.dtype.name}, {seconds:.2f} s")
 
 
 def frame(image: Image, time_step: int) -> Image:

@@ -52,8 +52,8 @@ def run(args: Namespace) -> None:
     write_image(part, args.output)
     size = [bounds[2 * axis + 1] - bounds[2 * axis] + 1 for axis in range(3)]
     if args.json:
-        made = {"index": bounds, "size": size, "origin": part.origin}
-        console.result_json({"command": "crop", "input": args.input, "output": args.output, **made})
+        written = {"path": args.output, "kind": "image", "size": size, "origin": part.origin}
+        console.result_json({"input": args.input, "outputs": [written], "index": bounds})
     else:
         console.note(f"wrote {args.output}: {' x '.join(map(str, size))} voxels from {tuple(bounds[::2])}")
 

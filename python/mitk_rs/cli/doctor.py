@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mitk_rs.cli.console import Console
+from mitk_rs.cli.errors import ExitCode, FailedError
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common
 from mitk_rs.errors import Exception as MitkError
 
@@ -39,22 +40,21 @@ def run(args: Namespace) -> None:
     checks = {name: _outcome(check) for name, check in _CHECKS.items()}
     failed = [name for name, outcome in checks.items() if not outcome["ok"]]
     facts: dict[str, Any] = {
-        "mitk_rs": _core.version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": _core.get_num_threads(),
         "cpu_features": _core.cpu_features(),
         "optional": {name: _version(name) for name in _OPTIONAL},
         "checks": checks,
-        "ok": not failed,
     }
     console = Console("mitk-rs doctor", quiet=args.quiet, as_json=args.json)
-    if args.json:
-        console.result_json(facts)
-    elif not args.quiet:
+    if not args.json and not args.quiet:
         console.result(_text(facts))
     if failed:
-        raise MitkError(f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}")
+        text = f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}"
+        raise FailedError(text, ExitCode.UNEXPECTED, facts)
+    if args.json:
+        console.result_json(facts)
 
 
 def _version(name: str) -> str | None:
@@ -139,8 +139,10 @@ _CHECKS: dict[str, Callable[[], str]] = {
 
 
 def _text(facts: dict[str, Any]) -> str:
+    from mitk_rs import _core
+
     lines = [
-        f"mitk_rs {facts['mitk_rs']}, Python {facts['python']} ({sys.executable})",
+        f"mitk_rs {_core.version()}, Python {facts['python']} ({sys.executable})",
         f"{facts['platform']}, {facts['threads']} threads, {' '.join(facts['cpu_features']) or 'no extensions'}",
     ]
     installed = [f"{name} {version}" for name, version in facts["optional"].items() if version]

@@ -79,7 +79,7 @@ def _facts(path: str, header: ImageHeader) -> dict[str, Any]:
     shape = header.shape[: header.dimension]
     spatial = shape[-3:] if header.dimension > 2 else shape
     return {
-        "file": path,
+        "input": path,
         "file_bytes": Path(path).stat().st_size if Path(path).is_file() else None,
         "reader": header.reader,
         "dimensions": header.dimension,
@@ -131,7 +131,7 @@ def _text(facts: dict[str, Any]) -> str:
     from mitk_rs.image.display import memory_text
 
     rows = [
-        ("file", facts["file"]),
+        ("file", facts["input"]),
         ("reader", facts["reader"]),
         ("size", " x ".join(map(str, facts["size"]))),
         ("spacing", f"{_numbers(facts['spacing'])} mm"),

@@ -278,12 +278,10 @@ def _tell(args: Namespace, source: str, result: LevelSetResult, seconds: dict[st
 def _json(args: Namespace, source: str, report: dict[str, Any]) -> dict[str, Any]:
     from mitk_rs import _core
 
+    named = (("image", args.olevelsetsfile), ("surface", args.osurfacefile))
     return {
-        "command": "init",
-        "version": _core.version(),
         "input": source,
-        "level_set": args.olevelsetsfile or None,
-        "surface": args.osurfacefile or None,
+        "outputs": [{"path": name, "kind": kind} for kind, name in named if name],
         "threads": args.threads or _core.get_num_threads(),
         **report,
     }

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from mitk_rs.cli.parser import CommandParser
-    from mitk_rs.errors import Exception as MitkError
 
 __all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
@@ -72,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:
         from mitk_rs.cli.errors import report
 
-        return int(report(_name(words), error))
+        return int(report(_name(words), error, as_json=_wants_json(words)))
     return status
 
 
@@ -107,9 +104,13 @@ def _name(words: list[str]) -> str:
     return f"mitk-rs {words[0]}" if words and words[0] in COMMANDS else "mitk-rs"
 
 
+def _wants_json(words: list[str]) -> bool:
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
 def _dispatch(words: list[str]) -> None:
     from mitk_rs.cli.words import nearest
-    from mitk_rs.errors import GeometryError, MemoryLimitError, RequestError, TimeStepError, UsageError
+    from mitk_rs.errors import UsageError
 
     parser, commands = build_parsers()
     if not words or words[0] not in commands:
@@ -128,15 +129,12 @@ def _dispatch(words: list[str]) -> None:
         set_num_threads(options.threads)
     try:
         options.run(options)
-    except (RequestError, GeometryError, TimeStepError, MemoryLimitError) as error:
-        raise _about(options, error) from error
+    except Exception as error:
+        from mitk_rs.cli.errors import about
+
+        names = [getattr(options, name, None) for name in ("input", "ifile", "i")]
+        raise about(error, next(filter(None, names), None)) from None
     return None
-
-
-def _about(options: Namespace, error: MitkError) -> MitkError:
-    """The error with the name of the input, which a loop over many files needs to be found again."""
-    name = options.input or getattr(options, "ifile", None) or getattr(options, "i", None)
-    return error if name is None or name in str(error) else type(error)(f"{name}: {error}")
 
 
 def build_parsers() -> tuple[CommandParser, dict[str, CommandParser]]:

@@ -139,7 +139,8 @@ def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -
     else:
         write_animation([picture.pixels for picture in pictures], outputs[0], seconds=args.seconds)
     height, width = pictures[0].pixels.shape[:2]
-    return [{"path": path, "size": [width, height], "frames": len(pictures) // len(outputs)} for path in outputs]
+    made = {"kind": "picture", "size": [width, height], "frames": len(pictures) // len(outputs)}
+    return [{"path": path, **made} for path in outputs]
 
 
 def _montage(args: Namespace, path: str, image: Image) -> list[dict[str, Any]]:
@@ -157,7 +158,7 @@ def _montage(args: Namespace, path: str, image: Image) -> list[dict[str, Any]]:
         **_drawn_over(args, image),
     )
     write_picture(sheet, path)
-    return [{"path": path, "size": [sheet.shape[1], sheet.shape[0]]}]
+    return [{"path": path, "kind": "picture", "size": [sheet.shape[1], sheet.shape[0]]}]
 
 
 def _write(result: Any, path: str) -> dict[str, Any]:
@@ -167,11 +168,13 @@ def _write(result: Any, path: str) -> dict[str, Any]:
 
         write_picture(result.pixels, path, mm=result.mm)
         height, width = result.pixels.shape[:2]
-        return {"path": path, "size": [width, height], "mm_per_pixel": result.mm, "sides": result.view.letters}
-    if not hasattr(result, "save"):
+        size = {"size": [width, height], "mm_per_pixel": result.mm}
+        return {"path": path, "kind": "picture", **size, "sides": result.view.letters}
+    kind = "image" if hasattr(result, "save") else "array"
+    if kind == "array":
         from mitk_rs.projection.picture import write_array
 
         write_array(result, path)
     else:
         result.save(path)
-    return {"path": path, "shape": list(result.shape), "dtype": result.dtype.name}
+    return {"path": path, "kind": kind, "size": list(result.shape[::-1]), "pixel_type": result.dtype.name}

@@ -78,13 +78,8 @@ def _facts(args: Namespace, seeds: Seeds, voxels: list[Any] | None) -> dict[str,
     entries: list[dict[str, Any]] = [{"label": seed.label, "position": seed.position} for seed in seeds.seeds]
     for entry, voxel in zip(entries, voxels or [], strict=False):
         entry["voxel"] = voxel
-    return {
-        "command": "seeds",
-        "input": args.input,
-        "output": args.output,
-        "coordinates": seeds.space,
-        "seeds": entries,
-    }
+    written = [{"path": args.output, "kind": "points"}] if args.output else []
+    return {"input": args.input, "outputs": written, "coordinates": seeds.space, "seeds": entries}
 
 
 def _table(seeds: Seeds, voxels: list[Any] | None) -> str:

@@ -54,9 +54,8 @@ def run(args: Namespace) -> None:
     if args.json:
         console.result_json(
             {
-                "command": "surface",
                 "input": args.input,
-                "output": args.output,
+                "outputs": [{"path": args.output, "kind": "surface"}],
                 "level": args.level,
                 "triangles": triangles,
                 "points": points,

@@ -6,16 +6,16 @@ VMTK prints it, notes, warnings and errors to standard error.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.errors import ExitCode, report
+from mitk_rs.cli.console import write_json
+from mitk_rs.cli.errors import ExitCode, about, report
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, UsageError
 from mitk_rs.vmtk import SCRIPTS
 
@@ -61,7 +61,7 @@ def run(words: Sequence[str]) -> int:
         if words[0] == "install-vmtk-names":
             return _guarded(words[0], lambda: _install(words[1:]))
         if words[0] == "pype":
-            return _guarded("pype", lambda: _pype(list(words[1:])))
+            return _guarded("pype", lambda: _pype(list(words[1:])), as_json="--json" in words)
         return _run_pype(list(words))
 
 
@@ -79,13 +79,13 @@ def _notes_on_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _guarded(command: str, work: Any) -> int:
+def _guarded(command: str, work: Callable[[], int], *, as_json: bool = False) -> int:
     try:
-        return int(work() or ExitCode.OK)
+        return work()
     except BrokenPipeError:
         raise
     except BaseException as error:
-        return report(command, error)
+        return report(command, error, as_json=as_json)
 
 
 # Pypes
@@ -133,12 +133,12 @@ def _run_pype(words: list[str]) -> int:
     try:
         _execute(pype, [word for word in words if word != "--json"], quiet=as_json)
         if as_json:
-            sys.stdout.write(json.dumps(_summary(pype)) + "\n")
+            write_json("pype", _summary(pype))
     except BrokenPipeError:
         raise
     except BaseException as error:
         _flush_log()
-        return report(pype.CurrentScriptName, error)
+        return report(pype.CurrentScriptName, about(error, pype.InputFileName), as_json=as_json)
     return ExitCode.OK
 
 

@@ -121,6 +121,8 @@ class Pype:
         0 switches automatic pipes or the log off.
     CurrentScriptName
         The script that is at work, or was when an exception came.
+    InputFileName
+        The file that it works on: its own, or the last that an earlier script read; empty without one.
     Seconds
         Time that each script of ``ScriptObjectList`` took.
     """
@@ -131,6 +133,7 @@ class Pype:
         self.ScriptObjectList: list[pypeScript] = []
         self.ScriptName = "pype"
         self.CurrentScriptName = "pype"
+        self.InputFileName = ""
         self.AutoPipe = 1
         self.LogOn = 1
         self.ExitOnError = 1
@@ -252,6 +255,7 @@ class Pype:
         return True
 
     def _work(self, script: pypeScript) -> None:
+        self.InputFileName = script.input_file_name() or self.InputFileName
         script.PrintInputMembers()
         script.CheckOutputs()
         script.IORead()

@@ -398,6 +398,12 @@ class pypeScript(Talking, metaclass=_SealedType):
                 reader.Execute()
                 setattr(self, member.MemberName, reader.Output)
 
+    def input_file_name(self) -> str:
+        """The first file that the script reads, empty without one."""
+        names = [member.MemberName for member in self.InputMembers if member.MemberName.endswith("InputFileName")]
+        names += ["InputFileName", "InputDirectoryName"]
+        return next(filter(None, (getattr(self, name, "") for name in names)), "")
+
     def CheckOutputs(self) -> None:
         """Refuse output files that could not be written, before anything is read or computed.
 
