@@ -238,7 +238,12 @@ COMMANDS = [
     ("convert tube.mha", 2, "mitk-rs convert: error: missing OUT"),
     ("convert tube.mha y.mha --pixel-type int", 2, "mitk-rs convert: error: --pixel-type must be one of uint8, "),
     ("convert tube.mha ./tube.mha --force", 5, "mitk-rs convert: error: cannot write ./tube.mha: it is the input"),
-    ("crop tube.mha y.mha", 2, "mitk-rs crop: error: one of the arguments --index --box is required"),
+    ("crop tube.mha y.mha", 2, "mitk-rs crop: error: one of the arguments --start --index --box is required"),
+    (
+        "crop tube.mha y.mha --start 1 2 3",
+        2,
+        "mitk-rs crop: error: --start and --stop go together: the first voxel, and the one behind the last",
+    ),
     ("crop tube.mha y.mha --index 1 2 3", 2, "mitk-rs crop: error: --index needs 6 values, got 3"),
     ("completion tcsh", 2, "mitk-rs completion: error: SHELL must be one of bash, zsh, fish; got tcsh"),
 ]

@@ -8,6 +8,7 @@ import SimpleITK
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
+import mitk_rs
 import mitk_rs as mitk
 
 # Oblique, anisotropic, off the origin.
@@ -168,6 +169,16 @@ def test_crop_by_index_leaves_voxels_in_place(succeed, oblique, suffix):
     assert np.asarray(part.index_to_world((0, 0, 0))) == pytest.approx(
         np.asarray(whole.index_to_world((2, 1, 3))), abs=1e-4
     )
+
+
+def test_crop_bounds_are_those_of_the_image(succeed, oblique, tmp_path):
+    succeed("crop oblique.mha a.mha --start 2 1 3 --stop 10 6 8")
+    succeed("crop oblique.mha b.mha --index 2 9 1 5 3 7")
+    wanted = mitk_rs.Image(tmp_path / "oblique.mha").crop((2, 1, 3), (10, 6, 8))
+    for name in ("a.mha", "b.mha"):
+        part = mitk_rs.Image(tmp_path / name)
+        assert np.array_equal(part.array, wanted.array)
+        assert (part.origin, part.spacing) == (wanted.origin, wanted.spacing)
 
 
 def test_crop_by_millimetres_keeps_the_voxels_within(succeed, tube, voxels):

@@ -74,6 +74,15 @@ def test_completion_is_understood_by_the_shell(succeed, tmp_path, shell):
         assert "init\t" in done.stdout
 
 
+def test_fish_is_told_of_options_with_one_dash(succeed):
+    script = succeed("completion fish")
+    assert re.findall(r" -s \w{2,}", script) == []
+    assert " -l source -l sources -o sourcepoints " in script
+    # Names of files are completed, too.
+    (line,) = [line for line in script.splitlines() if line.startswith("complete") and " -o ifile " in line]
+    assert "__fish_complete_path" in line
+
+
 def test_a_reader_that_leaves_early_is_no_error(program):
     reading, writing = os.pipe()
     os.close(reading)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import IMAGE_SUFFIXES, add_reading, check_inputs, check_outputs, read_input
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ __all__ = ["add_parser", "crop", "run"]
 
 _DESCRIPTION = """Cut a box out of an image; every voxel stays where it is in the world.
 
-  mitk-rs crop scan.mha part.mha --index 10 99 20 149 0 33
+  mitk-rs crop scan.mha part.mha --start 10 20 0 --stop 100 150 34
   mitk-rs crop scan.mha part.mha --box -80 20 -40.5 60 0 50"""
 
-_INDEX = "first and last voxel along x, y and z, counted from 0, both included"
+_START = "first voxel along x, y and z, counted from 0: `lower` of Image.crop"
+_STOP = "voxel behind the last one along x, y and z: `upper` of Image.crop; goes with --start"
+_INDEX = "the same as first and last voxel along each axis, both included"
 _BOX = "bounds in LPS mm: the voxels whose centres lie inside, and on oblique axes the smallest box around them"
 
 
@@ -32,6 +34,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("input", metavar="IN", help="image to cut from")
     parser.add_argument("output", metavar="OUT", help=f"image to write: {' '.join(IMAGE_SUFFIXES)}")
     how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--start", type=Numbers(parse_int, 3), metavar="I J K", help=_START)
+    parser.add_argument("--stop", type=Numbers(parse_int, 3), metavar="I J K", help=_STOP)
     how.add_argument("--index", type=Numbers(parse_int, 6), metavar="I0 I1 J0 J1 K0 K1", help=_INDEX)
     how.add_argument("--box", type=Numbers(parse_float, 6), metavar="X0 X1 Y0 Y1 Z0 Z1", help=_BOX)
     add_common(parser)
@@ -41,13 +45,15 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
 
 def run(args: Namespace) -> None:
     """Check everything, read, cut, write."""
+    if (args.start is None) != (args.stop is None):
+        raise UsageError("--start and --stop go together: the first voxel, and the one behind the last")
     check_inputs(args.input)
     check_outputs([(args.output, IMAGE_SUFFIXES)], inputs=[args.input], force=args.force)
     from mitk_rs.io import write_image
 
     console = Console("mitk-rs crop", quiet=args.quiet, as_json=args.json)
     image = read_input(args, args.input, console)
-    bounds = args.index or _bounds_of_box(image, args.box)
+    bounds = args.index or _bounds_between(args) or _bounds_of_box(image, args.box)
     part = crop(image, bounds)
     write_image(part, args.output)
     size = [bounds[2 * axis + 1] - bounds[2 * axis] + 1 for axis in range(3)]
@@ -61,6 +67,13 @@ def run(args: Namespace) -> None:
 def _size(image: Image) -> list[int]:
     """Voxels along x, y, z; 1 along z for a picture."""
     return [image.get_dimension(axis) if axis < image.ndim else 1 for axis in range(3)]
+
+
+def _bounds_between(args: Namespace) -> list[int]:
+    """First and last index along each axis from ``--start`` and ``--stop``; empty without them."""
+    if args.start is None:
+        return []
+    return [bound for first, end in zip(args.start, args.stop, strict=True) for bound in (first, end - 1)]
 
 
 def _bounds_of_box(image: Image, box: list[float]) -> list[int]:

@@ -27,7 +27,13 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
         "-o", "--output", required=True, metavar="SURFACE", help=f"file to write: {' '.join(SURFACE_SUFFIXES)}"
     )
     parser.add_argument(
-        "--level", type=number(), default=0.0, metavar="V", help="value of the image on the surface (default: 0)"
+        "--isosurface",
+        "--level",
+        dest="level",
+        type=number(),
+        default=0.0,
+        metavar="V",
+        help="value of the image on the surface (default: 0)",
     )
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
     add_common(parser)

@@ -87,11 +87,11 @@ INIT = MemberTable(
                default="collidingfronts", choices=METHODS, flags=("--method",), metavar="METHOD",
                help="isosurface, threshold, collidingfronts, fastmarching, seeds or multiplecollidingfronts"),
         Member("SourcePoints", "sourcepoints", "int", -1, "", "list of source point IJK coordinates",
-               default=[], multiple=3, flags=("--source",), metavar="I J K",
+               default=[], multiple=3, flags=("--source", "--sources"), metavar="I J K",
                help="where fronts start: voxel indices I J K counted from 0 along x, y, z, any number of triples, or "
                "a file of points, FILE or FILE:LABEL; may be repeated"),
         Member("TargetPoints", "targetpoints", "int", -1, "", "list of target point IJK coordinates",
-               default=[], multiple=3, flags=("--target",), metavar="I J K",
+               default=[], multiple=3, flags=("--target", "--targets"), metavar="I J K",
                help="where fronts have to arrive, written as --source"),
         Member("UpperThreshold", "upperthreshold", "float", 1, "", _THRESHOLD_DOC, flags=("--upper",), metavar="U",
                help="greatest value inside (method threshold) or that a front may enter (the front methods)"),
