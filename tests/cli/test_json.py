@@ -6,6 +6,7 @@ import shlex
 
 import jsonschema
 import pytest
+import SimpleITK
 
 from mitk_rs.cli.main import COMMANDS, build_parsers, main
 from mitk_rs.vmtk import SCRIPTS
@@ -19,6 +20,9 @@ SUCCESSES = [
     f"init tube.mha --method fastmarching {FRONTS}",
     "init tube.mha --method threshold --lower 500",
     f"init tube.mha --method fastmarching --auto-lower {FRONTS.removeprefix('--lower 50 ')}",
+    "features tube.mha -o f.mha",
+    "evolve tube.mha --initial level.mha -o y.mha --mask m.mha --iterations 2",
+    f"segment tube.mha {FRONTS} -o y.mha --picture p.png --iterations 2",
     "mip tube.mha -o m.png --axis all",
     "mip tube.mha -o m.npy --azimuth 30 --size 20 20",
     "mip tube.mha -o m.mha",
@@ -39,6 +43,9 @@ FAILURES = [
     ("init nosuch.mha -o y.mha", 3),
     ("init tube.mha --method threshold -o y.mha", 4),
     ("init tube.mha --sorce 1 2 3", 2),
+    ("features nosuch.mha -o f.mha", 3),
+    ("evolve tube.mha --initial nosuch.mha -o y.mha --iterations 2", 3),
+    ("segment tube.mha -o y.mha", 2),
     ("mip tube.mha", 2),
     ("mip tube.mha -o nowhere/m.png", 5),
     ("surface tube.mha --level 5000 -o s.stl", 4),
@@ -61,6 +68,7 @@ def printed(tube, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("DISPLAY", raising=False)
     (tmp_path / "points.csv").write_text("label,i,j,k\na,10,10,2\n")
     (tmp_path / "cases.csv").write_text("input,method,lower\ntube.mha,threshold,50\n")
+    SimpleITK.WriteImage(SimpleITK.SignedMaurerDistanceMap(SimpleITK.ReadImage("tube.mha") > 50), "level.mha")
     (tmp_path / "failing.csv").write_text("input,method,lower\ntube.mha,threshold,50\nnosuch.mha,threshold,50\n")
 
     def printed(line):

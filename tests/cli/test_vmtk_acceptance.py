@@ -311,6 +311,7 @@ def test_21_without_a_display_what_is_complete_runs(vmtk, vti):
     done = vmtk("-ifile tube.vti -method fastmarching -sourcepoints 10 10 2")
     assert done.stderr == (
         f"{INIT}: note: no display and no terminal to ask at, running non-interactively\n"
+        f"{INIT}: warning: no threshold is given: fronts run through the whole image, not only through the vessel\n"
         f"{INIT}: warning: no target: the front is limited to 100 time units\n"
         f"{INIT}: warning: the result is not stored; -olevelsetsfile FILE stores it\n"
     )

@@ -17,7 +17,7 @@ from mitk_rs.errors import FileWriteError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Console", "abandon_stdout", "write_json", "write_stdout"]
+__all__ = ["Console", "abandon_stdout", "outputs_of_kinds", "write_json", "write_stdout"]
 
 # Work that ends sooner than this shows no bar.
 _PATIENCE_SECONDS = 1.0
@@ -58,6 +58,11 @@ def write_json(command: str, content: Mapping[str, Any], *, status: int = 0) -> 
 
     value = {"command": command.removeprefix("mitk-rs "), "version": _core.version(), "status": status, **content}
     write_stdout(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def outputs_of_kinds(**names: str | None) -> list[dict[str, str]]:
+    """Entries of ``outputs`` for the files of each kind that has a name: image, mask, surface, picture, ..."""
+    return [{"path": name, "kind": kind} for kind, name in names.items() if name]
 
 
 class Console:

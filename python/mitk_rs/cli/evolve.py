@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console
+from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.features import add_feature_options, feature_request
 from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number, one_of
@@ -202,12 +202,12 @@ def write_outputs(args: Namespace, found: Any, surface: vtkPolyData | None) -> N
 
 
 def _tell(args: Namespace, found: LevelSetEvolution, seconds: float, console: Console) -> None:
-    from mitk_rs import _core
-
     report = found.report
     if args.json:
-        files = {"level_set": args.output, "mask": args.mask, "surface": args.surface}
-        facts = {"command": "evolve", "version": _core.version(), "input": args.input, **files}
+        facts = {
+            "input": args.input,
+            "outputs": outputs_of_kinds(image=args.output, mask=args.mask, surface=args.surface),
+        }
         return console.result_json({**facts, **report.as_dict(), "seconds": {**report.seconds, "whole": seconds}})
     written = " and ".join(name for name in (args.output, args.mask, args.surface) if name)
     console.note(

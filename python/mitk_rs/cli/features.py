@@ -7,7 +7,7 @@ from argparse import Namespace, _ArgumentGroup
 from pathlib import Path
 from typing import Any
 
-from mitk_rs.cli.console import Console
+from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.files import IMAGE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
 from mitk_rs.errors import UsageError
@@ -107,6 +107,6 @@ def run(args: Namespace) -> None:
     seconds = time.perf_counter() - start
     if args.json:
         made = {"type": args.feature_type, "range": [low, high], "seconds": seconds}
-        console.result_json({"command": "features", "input": args.input, "output": args.output, **made})
+        console.result_json({"input": args.input, "outputs": outputs_of_kinds(image=args.output), **made})
     else:
         console.note(f"wrote {args.output}: {args.feature_type}, {low:.3g} to {high:.3g}, {seconds:.2f} s")

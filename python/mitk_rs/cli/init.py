@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console
+from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.files import (
     IMAGE_SUFFIXES,
     SURFACE_SUFFIXES,
@@ -278,10 +278,9 @@ def _tell(args: Namespace, source: str, result: LevelSetResult, seconds: dict[st
 def _json(args: Namespace, source: str, report: dict[str, Any]) -> dict[str, Any]:
     from mitk_rs import _core
 
-    named = (("image", args.olevelsetsfile), ("surface", args.osurfacefile))
     return {
         "input": source,
-        "outputs": [{"path": name, "kind": kind} for kind, name in named if name],
+        "outputs": outputs_of_kinds(image=args.olevelsetsfile, surface=args.osurfacefile),
         "threads": args.threads or _core.get_num_threads(),
         **report,
     }

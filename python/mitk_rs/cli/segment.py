@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mitk_rs.cli.console import Console
+from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.evolve import add_outputs, add_weights, outputs_of, write_outputs
 from mitk_rs.cli.files import check_fits, check_inputs, check_outputs, check_time_step
 from mitk_rs.cli.parser import CommandParser, Points, Subparsers, add_common, integer, number, one_of
@@ -142,14 +142,13 @@ def _write(args: Namespace, scan: Image, found: VesselSegmentation) -> None:
 
 
 def _tell(args: Namespace, found: VesselSegmentation, seconds: float, console: Console) -> None:
-    from mitk_rs import _core
-
     report, evolved = found.report, found.report.evolution
     if args.json:
-        files = {name: getattr(args, name) for name in ("mask", "surface", "picture")}
-        facts = {"command": "segment", "version": _core.version(), "input": args.input, "level_set": args.output}
+        made = outputs_of_kinds(image=args.output, mask=args.mask, surface=args.surface, picture=args.picture)
         plain = report.as_dict()
-        return console.result_json({**facts, **files, **plain, "seconds": {**plain["seconds"], "command": seconds}})
+        return console.result_json(
+            {"input": args.input, "outputs": made, **plain, "seconds": {**plain["seconds"], "command": seconds}}
+        )
     written = " and ".join(name for name in (args.output, args.mask, args.surface, args.picture) if name)
     pieces = "1 piece" if evolved.components == 1 else f"{evolved.components} pieces"
     console.note(
