@@ -187,6 +187,7 @@ _EXPORTS = {
 # Modules that users reach as attributes of the package.
 _MODULES = frozenset(
     {
+        "aio",
         "cohort",
         "datasets",
         "errors",

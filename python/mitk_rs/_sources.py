@@ -272,3 +272,10 @@ def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
     if points.ndim != 2 or points.shape[1] not in lengths:
         raise RequestError(f"{complaint} {reprlib.repr(value)}")
     return points
+
+
+def mask_of(level_set: Image) -> Image:
+    """The inside of a level set: uint8, 1 where it is negative, at the same place."""
+    source = Source(level_set, "the level set")
+    mask: Image = source.wrap(source.read(lambda phi: (phi < 0).astype(np.uint8)))
+    return mask

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._sources import Source
+from mitk_rs._sources import Source, mask_of
 from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, number, one_of, whole_number
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.features import FEATURE_TYPES, feature_image
@@ -146,9 +146,7 @@ class LevelSetEvolution:
     @property
     def mask(self) -> Image:
         """uint8, 1 inside, with the geometry of the scan; made anew each time."""
-        volume = Source(self.level_set, "the level set")
-        mask: Image = volume.wrap(volume.read(lambda phi: (phi < 0).astype(np.uint8)))
-        return mask
+        return mask_of(self.level_set)
 
     def surface(self) -> vtkPolyData:
         """The zero level as triangles in world coordinates (LPS mm), normals outwards.

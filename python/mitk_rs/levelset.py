@@ -22,7 +22,7 @@ import numpy as np
 
 from mitk_rs import _core
 from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
-from mitk_rs._sources import Source
+from mitk_rs._sources import Source, mask_of
 from mitk_rs._validation import finite, flag, number, one_of, positive
 from mitk_rs.errors import RequestError
 from mitk_rs.thresholds import ProposedThreshold, propose
@@ -98,6 +98,11 @@ class LevelSetResult:
     """float32, negative inside, with the geometry of the source."""
 
     report: LevelSetReport
+
+    @property
+    def mask(self) -> Image:
+        """uint8, 1 inside, with the geometry of the source; made anew each time."""
+        return mask_of(self.level_set)
 
     def surface(self) -> vtkPolyData:
         """The zero level as triangles in world coordinates (LPS mm), normals outwards.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs._level_set_methods import Index
-from mitk_rs._sources import Source
+from mitk_rs._sources import Source, mask_of
 from mitk_rs._validation import RunOptions, check_names, one_of, positive
 from mitk_rs.errors import RequestError
 from mitk_rs.errors import TimeoutError as TooSlow
@@ -105,9 +105,7 @@ class VesselSegmentation:
     @property
     def mask(self) -> Image:
         """uint8, 1 inside, with the geometry of the scan; made anew each time."""
-        volume = Source(self.level_set, "the level set")
-        mask: Image = volume.wrap(volume.read(lambda phi: (phi < 0).astype(np.uint8)))
-        return mask
+        return mask_of(self.level_set)
 
     def surface(self, *, smooth: bool = True, closed: bool = True) -> vtkPolyData:
         """The surface as triangles in world coordinates (LPS mm), normals outwards.

@@ -125,6 +125,42 @@ class Image(Protocols, Display, Conversions):
         """An empty image of the class, without a call of a constructor that a subclass may have."""
         return Image.__new__(cls)
 
+    def like(self, array: Array, *, time_step: int = 0) -> Self:
+        """An image of other voxels at the place of this one, of the same class and with its properties.
+
+        Parameters
+        ----------
+        array
+            The voxels of one time step: ``(z, y, x)`` or ``(y, x)`` as this image has them, or with components as one
+            axis more. The memory is taken over where possible.
+        time_step
+            Whose geometry the result gets.
+
+        Returns
+        -------
+        Image
+            One time step with spacing, origin and direction of this image.
+
+        Raises
+        ------
+        RequestError
+            The array does not have the size of this image.
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> scan = mitk.Image(np.zeros((2, 3, 4), "int16"), spacing=(0.5, 0.5, 2))
+        >>> scan.like(scan.as_numpy() > 0).get_spacing()
+        Vector3D(0.5, 0.5, 2.0)
+        """
+        step = self.shape[: self.ndim][-3:] if self.time_steps == 1 else self.shape[1 : self.ndim]
+        given = np.asarray(array)
+        if given.shape[: len(step)] != step or given.ndim > len(step) + 1:
+            raise RequestError(f"array has the shape {given.shape}: it must have that of a time step, {step}")
+        place = (self.get_spacing(time_step), self.get_origin(time_step), self.get_direction(time_step))
+        plain = given.astype(np.uint8) if given.dtype == np.bool_ else given
+        return self._like(plain, *place, components=given.ndim > len(step), properties=True)
+
     def _like(
         self,
         array: Array,

@@ -1,0 +1,100 @@
+"""The long calls of the package for ``async`` code: each runs in a thread and is cancelled with its task.
+
+``await mitk.aio.initialize_level_set(image, ...)`` takes the arguments of :func:`mitk_rs.initialize_level_set` and
+returns what it returns. When the awaiting task is cancelled (``task.cancel()``, ``asyncio.timeout``, a client that
+left), the computation is told to stop, and the cancellation goes on once it has, within about 0.1 s.
+
+Examples
+--------
+>>> import asyncio, numpy as np, mitk_rs as mitk
+>>> async def arrival():
+...     async with asyncio.timeout(60):
+...         return await mitk.aio.fast_marching(np.ones((8, 8, 8)), seeds=[(0, 0, 0)])
+>>> float(asyncio.run(arrival()).arrival_time[0, 0, 7])
+7.0
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from mitk_rs import io, levelset, marching, projection, surface
+from mitk_rs.errors import Cancelled
+
+if TYPE_CHECKING:
+    from mitk_rs.marching import Cancel
+
+__all__ = [
+    "colliding_fronts",
+    "extract_surface",
+    "fast_marching",
+    "initialize_level_set",
+    "project",
+    "read_image",
+    "render_mip",
+    "write_image",
+]
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+_Awaited = Callable[_Parameters, Coroutine[Any, Any, _Result]]
+
+
+class _Either:
+    """Set when the task was cancelled, or when the caller's own ``cancel`` is."""
+
+    def __init__(self, given: Cancel | None) -> None:
+        self.task = threading.Event()
+        self._given = given
+
+    def is_set(self) -> bool:
+        return self.task.is_set() or (self._given is not None and bool(self._given.is_set()))
+
+
+def _stoppable(function: Callable[_Parameters, _Result]) -> _Awaited[_Parameters, _Result]:
+    """A function with ``cancel=`` as a coroutine function."""
+
+    @functools.wraps(function)
+    async def run(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        stop = _Either(options.get("cancel"))  # type: ignore[arg-type]
+        options["cancel"] = stop
+        work = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stop.task.set()
+            with contextlib.suppress(Cancelled):
+                await work
+            raise
+
+    return run
+
+
+def _threaded(function: Callable[_Parameters, _Result]) -> _Awaited[_Parameters, _Result]:
+    """A function that cannot be stopped, as a coroutine function: a cancelled task waits for its end."""
+
+    @functools.wraps(function)
+    async def run(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        work = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            raise
+
+    return run
+
+
+colliding_fronts = _stoppable(marching.colliding_fronts)
+fast_marching = _stoppable(marching.fast_marching)
+initialize_level_set = _stoppable(levelset.initialize_level_set)
+project = _stoppable(projection.project)
+render_mip = _stoppable(projection.render_mip)
+read_image = _threaded(io.read_image)
+write_image = _threaded(io.write_image)
+extract_surface = _threaded(surface.extract_surface)
