@@ -1,6 +1,7 @@
 """Arguments of a wrong type are a TypeError that names the function; every other refusal is one of our exceptions."""
 
 import builtins
+import importlib
 import inspect
 import io
 import json
@@ -70,26 +71,40 @@ FUNCTIONS = [
 ]
 
 
+def options_of(function):
+    """Names of the keyword arguments that a function takes as ``**options: Unpack[...]``."""
+    for annotation in getattr(function, "__annotations__", {}).values():
+        if str(annotation).startswith("Unpack["):
+            options = getattr(importlib.import_module(function.__module__), str(annotation)[7:-1])
+            return list(options.__annotations__)
+    return []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_options_that_do_not_exist_are_refused(name):
+    function = getattr(mitk, name)
+    parameters = inspect.signature(function).parameters.values()
+    given = {p.name: GOOD.get(p.name, int)() for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD}
+    with pytest.raises(TypeError, match=r"unexpected keyword argument '?colour'?|takes no keyword"):
+        function(**given, colour=3)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_argument_of_a_public_function_raises_anything_else(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     function = getattr(mitk, name)
-    parameters = inspect.signature(function).parameters.values()
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            continue
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind != p.VAR_KEYWORD]
+    for parameter in [*(p.name for p in parameters), *options_of(function)]:
         for wrong in WRONG:
-            given = {
-                p.name: GOOD.get(p.name, int)() for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD
-            }
-            given[parameter.name] = wrong
+            given = {p.name: GOOD.get(p.name, int)() for p in parameters if p.default is p.empty}
+            given[parameter] = wrong
             try:
                 function(**given)
             except (TypeError, mitk.Exception):
                 pass
             except Exception as error:
-                pytest.fail(f"{name}({parameter.name}={wrong!r}): {type(error).__name__}: {error}")
+                pytest.fail(f"{name}({parameter}={wrong!r}): {type(error).__name__}: {error}")
     assert not list(tmp_path.iterdir())
 
 

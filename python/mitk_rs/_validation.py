@@ -37,7 +37,18 @@ RUN_OPTIONS = tuple(RunOptions.__annotations__)
 
 
 def run_options(given: Mapping[str, Any]) -> RunOptions:
-    """How a call runs, out of all of its options."""
+    """How a call runs, out of all of its options.
+
+    Raises
+    ------
+    TypeError
+        A ``cancel`` that cannot be asked, or a ``progress`` that cannot be called.
+    """
+    cancel, progress = given.get("cancel"), given.get("progress")
+    if cancel is not None and not hasattr(cancel, "is_set"):
+        raise wrong_type("cancel", "an object with is_set(), such as threading.Event", cancel)
+    if progress is not None and not callable(progress):
+        raise wrong_type("progress", "a function of the fraction done", progress)
     return cast(RunOptions, {name: given[name] for name in RUN_OPTIONS if name in given})
 
 

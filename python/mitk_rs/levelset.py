@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._level_set_methods import METHODS, Index, Job, intensity, within
 from mitk_rs._sources import Source, mask_of
-from mitk_rs._validation import finite, flag, number, one_of, positive
+from mitk_rs._validation import RunOptions, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.thresholds import ProposedThreshold, propose
 
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
 
     from mitk_rs.image import Image
-    from mitk_rs.marching import Cancel, Indices
+    from mitk_rs.marching import Indices
 
 __all__ = ["LevelSetReport", "LevelSetResult", "initialize_level_set"]
 
+Method: TypeAlias = Literal[
+    "isosurface", "threshold", "collidingfronts", "fastmarching", "seeds", "multiplecollidingfronts"
+]
 _log = logging.getLogger(__name__)
 
 _FRONTS = frozenset({"collidingfronts", "fastmarching", "multiplecollidingfronts"})
@@ -114,26 +117,28 @@ class LevelSetResult:
         return extract_surface(self.level_set)
 
 
+class InitializeOptions(RunOptions, total=False):
+    """Options of :func:`initialize_level_set` that most calls leave out."""
+
+    combine: Literal["minimum", "sum"]
+    compat: Literal["vmtk"] | None
+    far_value: float | None
+    stop_time: float | None
+    target_offset: float
+    time_step: int | None
+
+
 def initialize_level_set(
-    image: Any,
+    image: Image | NDArray[Any],
     *,
-    method: str = "collidingfronts",
+    method: Method = "collidingfronts",
     sources: Indices = (),
     targets: Indices = (),
     lower_threshold: float | Literal["auto"] | None = None,
     upper_threshold: float | None = None,
     isosurface: float = 0.0,
     negate: bool = False,
-    combine: str = "minimum",
-    compat: str | None = None,
-    far_value: float | None = None,
-    stop_time: float | None = None,
-    target_offset: float = 100.0,
-    time_step: int | None = None,
-    threads: int | None = None,
-    progress: Callable[[float], object] | None = None,
-    cancel: Cancel | None = None,
-    timeout: float | None = None,
+    **options: Unpack[InitializeOptions],
 ) -> LevelSetResult:
     """Make a level set of an image with one of VMTK's six methods.
 
@@ -184,7 +189,7 @@ def initialize_level_set(
         Arrival time of the surface for ``fastmarching`` without targets.
     target_offset
         How long fast marching goes on beyond the surface, in units of arrival time (mm at speed 1), so that the
-        level set has values around it. ``compat`` always uses VMTK's 100.
+        level set has values around it; 100 by default. ``compat`` always uses VMTK's 100.
     time_step
         Which frame of an image with several.
     threads
@@ -223,6 +228,8 @@ def initialize_level_set(
     True
     """
     start = time.perf_counter()
+    check_names("initialize_level_set", options, InitializeOptions)
+    time_step = options.get("time_step")
     source = _as_image(image)
     volume = Source(source, "the image", time_step=time_step)
     # Not a comparison alone: an array would be compared element by element.
@@ -235,16 +242,16 @@ def initialize_level_set(
         "upper": number(upper_threshold, "upper_threshold"),
         "isosurface": finite(isosurface, "isosurface"),
         "negate": flag(negate, "negate"),
-        "combine": one_of(combine, "combine", ("minimum", "sum")),
-        "compat": one_of(compat, "compat", (None, "vmtk")) == "vmtk",
-        "far_value": positive(far_value, "far_value"),
-        "stop_time": positive(stop_time, "stop_time"),
-        "target_offset": positive(target_offset, "target_offset", zero=True),
+        "combine": one_of(options.get("combine", "minimum"), "combine", ("minimum", "sum")),
+        "compat": one_of(options.get("compat"), "compat", (None, "vmtk")) == "vmtk",
+        "far_value": positive(options.get("far_value"), "far_value"),
+        "stop_time": positive(options.get("stop_time"), "stop_time"),
+        "target_offset": positive(options.get("target_offset", 100.0), "target_offset", zero=True),
     }
     _check(method, parameters, volume)
     if auto and method not in _WITH_THRESHOLDS:
         raise RequestError(f"lower_threshold is 'auto', but method {method} does not use thresholds")
-    how = {"threads": threads, "progress": progress, "cancel": cancel, "timeout": timeout}
+    how = run_options(options)
     level_set, found = volume.read(lambda voxels: _compute(method, voxels, volume.spacing, parameters, how, auto=auto))
     computed = time.perf_counter()
     report = _report(method, parameters, source, time_step or 0, level_set, found)
@@ -297,7 +304,7 @@ def _compute(
     voxels: Any,
     spacing: tuple[float, float, float],
     parameters: dict[str, Any],
-    how: dict[str, Any],
+    how: RunOptions,
     *,
     auto: bool,
 ) -> tuple[Any, _Found]:

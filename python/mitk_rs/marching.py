@@ -16,19 +16,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
-from mitk_rs._sources import Source
-from mitk_rs._validation import real_number
+from mitk_rs._sources import ImageT, Source
+from mitk_rs._validation import RunOptions, check_names, real_number, run_options
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from mitk_rs.image import Image
     from mitk_rs.seeds import Seeds
 
 __all__ = ["FAR", "Arrival", "SparseTimes", "colliding_fronts", "fast_marching"]
@@ -39,6 +40,10 @@ FAR = float(np.finfo(np.float32).max / np.float32(2))
 Progress = Callable[[float], object]
 #: Voxels (x, y, z), or a file of points: see :mod:`mitk_rs.seeds`.
 Indices: TypeAlias = "Iterable[Sequence[int]] | NDArray[np.integer[Any]] | Seeds | str | PathLike[str]"
+
+
+TargetMode: TypeAlias = "Literal['one', 'all', 'none'] | str | int"
+_Times = TypeVar("_Times")
 
 
 class Cancel(Protocol):
@@ -77,15 +82,15 @@ class SparseTimes:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class Arrival(Generic[_Times]):
     """What :func:`fast_marching` returns."""
 
     __module__ = "mitk_rs"
-    arrival_time: Any
+    arrival_time: _Times
     """Arrival time per voxel, float32 or ``dtype``; an ``Image`` where the speed was one, otherwise an array;
     :class:`SparseTimes` if that was asked for."""
 
-    gradient: Any
+    gradient: _Times | None
     """Upwind gradient (x, y, z) of T per voxel, one axis more than ``arrival_time``; ``None`` unless asked for."""
 
     target_value: float | None
@@ -98,27 +103,64 @@ class Arrival:
     """Number of final voxels."""
 
 
+class FrontOptions(RunOptions, total=False):
+    """Options of :func:`colliding_fronts` that most calls leave out."""
+
+    spacing: Sequence[float] | None
+    out: NDArray[Any] | None
+    time_step: int | None
+    memory_limit: int | None
+
+
+class MarchOptions(FrontOptions, total=False):
+    """Options of :func:`fast_marching` that most calls leave out."""
+
+    seed_times: Iterable[float] | None
+    target_offset: float
+    stopping_time: float | None
+    gradient: bool
+    dtype: DTypeLike
+
+
+@overload
 def fast_marching(
     speed: Any,
     *,
     seeds: Indices,
-    spacing: Sequence[float] | None = None,
-    seed_times: Iterable[float] | None = None,
     targets: Indices = (),
-    target_mode: str | int | None = None,
-    target_offset: float = 1.0,
-    stopping_time: float | None = None,
-    gradient: bool = False,
+    target_mode: TargetMode | None = None,
+    sparse: Literal[True],
+    **options: Unpack[MarchOptions],
+) -> Arrival[SparseTimes]: ...
+@overload
+def fast_marching(
+    speed: ImageT,
+    *,
+    seeds: Indices,
+    targets: Indices = (),
+    target_mode: TargetMode | None = None,
+    sparse: Literal[False] = False,
+    **options: Unpack[MarchOptions],
+) -> Arrival[ImageT]: ...
+@overload
+def fast_marching(
+    speed: NDArray[Any],
+    *,
+    seeds: Indices,
+    targets: Indices = (),
+    target_mode: TargetMode | None = None,
+    sparse: Literal[False] = False,
+    **options: Unpack[MarchOptions],
+) -> Arrival[NDArray[Any]]: ...
+def fast_marching(
+    speed: Image | NDArray[Any],
+    *,
+    seeds: Indices,
+    targets: Indices = (),
+    target_mode: TargetMode | None = None,
     sparse: bool = False,
-    dtype: DTypeLike = np.float32,
-    out: NDArray[Any] | None = None,
-    time_step: int | None = None,
-    memory_limit: int | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-    timeout: float | None = None,
-) -> Arrival:
+    **options: Unpack[MarchOptions],
+) -> Arrival[Any]:
     """March a front from seeds through a volume of speeds.
 
     Parameters
@@ -203,28 +245,23 @@ def fast_marching(
     >>> arrival.target_value, arrival.stop
     (3.0, 4.0)
     """
-    volume = Source(speed, "speed", spacing=spacing, time_step=time_step)
-    volume.check_axes()
+    check_names("fast_marching", options, MarchOptions)
+    volume, front = _source(speed, options)
     starts = volume.seeds(seeds, "seeds")
     goals = volume.seeds(targets, "targets", needed=False)
-    options: dict[str, Any] = {
-        "seed_times": _seed_times(seed_times, len(starts)),
+    march: dict[str, Any] = {
+        **front,
+        "seed_times": _seed_times(options.get("seed_times"), len(starts)),
         "targets": goals,
         "target_mode": _target_mode(target_mode, goals),
-        "target_offset": target_offset,
-        "stopping_time": stopping_time,
-        "gradient": gradient,
+        "target_offset": options.get("target_offset", 1.0),
+        "stopping_time": options.get("stopping_time"),
+        "gradient": options.get("gradient", False),
         "sparse": sparse,
-        "precision": _precision(dtype),
-        "memory_limit": memory_limit,
-        "out": _check_out(out, volume),
-        "threads": threads,
-        "progress": progress,
-        "cancel": cancel,
-        "timeout": timeout,
+        "precision": _precision(options.get("dtype", np.float32)),
     }
     times, slopes, value, stop, counts = volume.read(
-        lambda voxels: _core.march(voxels, volume.spacing, starts, **options)
+        lambda voxels: _core.march(voxels, volume.spacing, starts, **march)
     )
     if sparse:
         return Arrival(_sparse(times, volume.shape), None, value, stop, counts[0])
@@ -232,22 +269,37 @@ def fast_marching(
     return Arrival(volume.wrap(times), slopes, value, stop, counts[0])
 
 
+@overload
 def colliding_fronts(
-    speed: Any,
+    speed: ImageT,
     *,
     seeds1: Indices,
     seeds2: Indices,
-    spacing: Sequence[float] | None = None,
     stop_on_targets: bool = True,
     apply_connectivity: bool = True,
     negative_epsilon: float = -1e-6,
-    out: NDArray[np.float32] | None = None,
-    time_step: int | None = None,
-    memory_limit: int | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-    timeout: float | None = None,
+    **options: Unpack[FrontOptions],
+) -> ImageT: ...
+@overload
+def colliding_fronts(
+    speed: NDArray[Any],
+    *,
+    seeds1: Indices,
+    seeds2: Indices,
+    stop_on_targets: bool = True,
+    apply_connectivity: bool = True,
+    negative_epsilon: float = -1e-6,
+    **options: Unpack[FrontOptions],
+) -> NDArray[np.float32]: ...
+def colliding_fronts(
+    speed: Image | NDArray[Any],
+    *,
+    seeds1: Indices,
+    seeds2: Indices,
+    stop_on_targets: bool = True,
+    apply_connectivity: bool = True,
+    negative_epsilon: float = -1e-6,
+    **options: Unpack[FrontOptions],
 ) -> Any:
     """Let a front run from each of two seed sets, and tell where they run against each other.
 
@@ -288,24 +340,26 @@ def colliding_fronts(
     >>> front[0, 0, 2:5]
     array([-1., -1., -1.], dtype=float32)
     """
-    volume = Source(speed, "speed", spacing=spacing, time_step=time_step)
-    volume.check_axes()
+    check_names("colliding_fronts", options, FrontOptions)
+    volume, front = _source(speed, options)
     first = volume.seeds(seeds1, "seeds1")
     second = volume.seeds(seeds2, "seeds2")
-    options: dict[str, Any] = {
+    front |= {
         "stop_on_targets": stop_on_targets,
         "apply_connectivity": apply_connectivity,
         "negative_epsilon": negative_epsilon,
-        "memory_limit": memory_limit,
-        "out": _check_out(out, volume),
-        "threads": threads,
-        "progress": progress,
-        "cancel": cancel,
-        "timeout": timeout,
     }
     return volume.wrap(
-        volume.read(lambda voxels: _core.colliding_fronts(voxels, volume.spacing, first, second, **options))
+        volume.read(lambda voxels: _core.colliding_fronts(voxels, volume.spacing, first, second, **front))
     )
+
+
+def _source(speed: Any, options: FrontOptions) -> tuple[Source, dict[str, Any]]:
+    """The speeds, and the arguments of the core that both kinds of fronts share."""
+    volume = Source(speed, "speed", spacing=options.get("spacing"), time_step=options.get("time_step"))
+    volume.check_axes()
+    out = _check_out(options.get("out"), volume)
+    return volume, {**run_options(options), "memory_limit": options.get("memory_limit"), "out": out}
 
 
 def _seed_times(times: Iterable[float] | None, seeds: int) -> list[float] | None:

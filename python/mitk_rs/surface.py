@@ -37,14 +37,15 @@ SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
 
 def extract_surface(
-    level_set: Image, level: float = 0.0, *, time_step: int | None = None, closed: bool = False
+    level_set: Image | NDArray[Any], level: float = 0.0, *, time_step: int | None = None, closed: bool = False
 ) -> vtkPolyData:
     """Triangulate the surface where an image takes the value ``level``.
 
     Parameters
     ----------
     level_set
-        Scalar 3-D image with at least two voxels along every axis; other than a level set, any image will do.
+        Scalar 3-D image, or array ``(z, y, x)`` with a spacing of 1 mm, with at least two voxels along every axis;
+        other than a level set, any image will do.
     level
         The value of the surface.
     time_step

@@ -74,7 +74,7 @@ def speed_volume(kind: Kind, shape: Sequence[int], seed: int = 0) -> NDArray[np.
 
 
 def fixed_point_defects(
-    arrival: Arrival,
+    arrival: Arrival[NDArray[Any]],
     speed: NDArray[Any],
     *,
     seeds: Sequence[Sequence[int]],

@@ -64,8 +64,24 @@ def test_arrays_come_of_functions_that_draw():
     assert mitk.extract_surface(scan, 0.5).GetNumberOfPoints() == 0
 
 
-def test_files_are_written_and_read_as_images(tmp_path):
+def test_files_are_read_as_the_class_that_is_asked_to(tmp_path):
     Scan("A", steps=1).save(tmp_path / "scan.mha")
-    loaded = mitk.Image(tmp_path / "scan.mha")
-    assert type(loaded) is mitk.Image
-    assert (loaded.spacing, loaded.origin) == (SPACING, ORIGIN)
+    for kind in (mitk.Image, Scan):
+        loaded = kind.load(tmp_path / "scan.mha")
+        assert type(loaded) is kind
+        assert (loaded.spacing, loaded.origin) == (SPACING, ORIGIN)
+        assert loaded.get_property("path") == str(tmp_path / "scan.mha")
+        assert loaded.equals(Scan("A", steps=1))
+
+
+def test_objects_of_other_libraries_become_the_class_that_is_asked_to():
+    voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    assert type(Scan.from_numpy(voxels)) is type(Scan.from_any(voxels)) is Scan
+    peer = mitk.Image(voxels, SPACING, ORIGIN).to_simpleitk()
+    made = Scan.from_simpleitk(peer)
+    assert (type(made), made.spacing) == (Scan, SPACING)
+    data = mitk.Image(voxels).to_vtk()
+    shared = Scan.from_vtk(data)
+    shared.as_numpy()[0, 0, 0] = 77
+    assert type(shared) is Scan
+    assert data.GetScalarComponentAsDouble(0, 0, 0, 0) == 77

@@ -11,6 +11,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from mitk_rs._validation import check_kind
 from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError
 
 __all__ = ["COLUMNS", "Case", "Rows", "read_cases"]
@@ -130,7 +131,10 @@ def read_cases(cases: Rows) -> list[Case]:
         table = Path(fspath(cases))
         rows, folder = _read_table(table), table.resolve().parent
     else:
-        rows, folder = [dict(row) for row in cases], Path.cwd()
+        listed = list(cases)
+        for row in listed:
+            check_kind(row, Mapping, "cases", "the path of a table or a list of dictionaries")
+        rows, folder = [dict(row) for row in listed], Path.cwd()
     if not rows:
         raise UsageError("there are no cases: the table needs a header line and one line for each case")
     _check_columns({key for row in rows for key in row})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from mitk_rs.errors import Exception as MitkException
 from mitk_rs.image.arguments import Array
 from mitk_rs.image.spatial import Spatial
 from mitk_rs.image.voxels import Voxels
+
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
 
 _BY = "×"  # noqa: RUF001 - the sign that radiologists write
 # Letters of the world directions that an axis can point to, negative and positive.
@@ -51,7 +54,7 @@ class Display(Spatial, Voxels):
             return png(mid_slices(self)[0])
         from mitk_rs.projection.drawing import preview
 
-        return png(preview(self))
+        return png(preview(cast("Image", self)))
 
 
 def description(image: Display) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import Any, Self, SupportsIndex
+from typing import Any, Self, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -195,8 +195,9 @@ class Image(Protocols, Display, Conversions):
             self._uid = self._uid or str(uuid.uuid4())
             return self._uid
 
-    @staticmethod
+    @classmethod
     def from_numpy(
+        cls,
         array: Array,
         spacing: Any = None,
         origin: Any = None,
@@ -204,13 +205,17 @@ class Image(Protocols, Display, Conversions):
         copy: bool | None = True,  # noqa: FBT001, FBT002 - positional in MITK
         *,
         components: bool = False,
-    ) -> Image:
-        """The image of an array: same as the constructor, for arrays only."""
-        arguments.array(array, components=components)
-        return Image(array, spacing, origin, direction, copy, components=components)
+    ) -> Self:
+        """The image of an array: same as the constructor, for arrays only.
 
-    @staticmethod
-    def from_any(source: Any) -> Image:
+        This and the other methods that make images give the class they are called on, without a call of its
+        constructor.
+        """
+        arguments.array(array, components=components)
+        return cls._of(Image(array, spacing, origin, direction, copy, components=components))
+
+    @classmethod
+    def from_any(cls, source: Any) -> Self:
         """The image of an object of another library, recognised without importing that library.
 
         Arrays, SimpleITK and ITK images, ``vtkImageData``, pyvista grids, nibabel images, xarray arrays, torch
@@ -223,12 +228,18 @@ class Image(Protocols, Display, Conversions):
         """
         from mitk_rs.interop import from_any
 
-        return from_any(source)
+        return cls._of(from_any(source))
 
-    @staticmethod
-    def load(path: Path) -> Image:
+    @classmethod
+    def load(cls, path: Path) -> Self:
         """The image in a file or in a folder of DICOM files: same as ``Image(path)``."""
-        return Image(os.fspath(path))
+        return cls._of(Image(os.fspath(path)))
+
+    @classmethod
+    def _of(cls, image: Image) -> Self:
+        """An image that nobody else knows, as an object of this class; the voxels stay where they are."""
+        image.__class__ = cls
+        return cast(Self, image)
 
     def save(self, path: Path) -> None:
         """Write the image to a file whose format the extension names; a read accessor is held meanwhile.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkImageData
@@ -19,6 +19,11 @@ class Conversions:
     A ``to_`` method imports the library it is named after, a ``from_`` method raises ``TypeError`` for anything that is
     not that library's. :meth:`mitk_rs.Image.from_any` finds out which it is.
     """
+
+    if TYPE_CHECKING:
+        # Defined by Image.
+        @classmethod
+        def _of(cls, image: Image) -> Self: ...
 
     def to_vtk(self, time_step: SupportsIndex = 0) -> vtkImageData:
         """Show a time step as ``vtkImageData`` that shares the voxels.
@@ -98,8 +103,8 @@ class Conversions:
         """
         return self._converted("torch")
 
-    @staticmethod
-    def from_vtk(source: vtkImageData, *, copy: bool | None = None) -> Image:
+    @classmethod
+    def from_vtk(cls, source: vtkImageData, *, copy: bool | None = None) -> Self:
         """The image of a ``vtkImageData`` (or pyvista's ``ImageData``), at its place; 2-D where it has one slice.
 
         Parameters
@@ -135,30 +140,30 @@ class Conversions:
         >>> data.GetScalarComponentAsDouble(5, 4, 3, 0)
         7.0
         """
-        return _made_of("vtk", source, copy=copy)
+        return cls._made_of("vtk", source, copy=copy)
 
-    @staticmethod
-    def from_pyvista(source: Any, *, copy: bool | None = None) -> Image:
+    @classmethod
+    def from_pyvista(cls, source: Any, *, copy: bool | None = None) -> Self:
         """The image of a ``pyvista.ImageData``: same as :meth:`from_vtk`."""
-        return _made_of("vtk", source, copy=copy)
+        return cls._made_of("vtk", source, copy=copy)
 
-    @staticmethod
-    def from_simpleitk(source: Any) -> Image:
+    @classmethod
+    def from_simpleitk(cls, source: Any) -> Self:
         """A copy of a ``SimpleITK.Image``, with its text entries as properties."""
-        return _made_of("simpleitk", source)
+        return cls._made_of("simpleitk", source)
 
-    @staticmethod
-    def from_itk(source: Any) -> Image:
+    @classmethod
+    def from_itk(cls, source: Any) -> Self:
         """A copy of an ``itk.Image`` or ``itk.VectorImage``."""
-        return _made_of("itk", source)
+        return cls._made_of("itk", source)
 
-    @staticmethod
-    def from_nibabel(source: Any) -> Image:
+    @classmethod
+    def from_nibabel(cls, source: Any) -> Self:
         """A copy of a nibabel image, from RAS and ``(x, y, z, t)`` to LPS and ``(t, z, y, x)``."""
-        return _made_of("nibabel", source)
+        return cls._made_of("nibabel", source)
 
-    @staticmethod
-    def from_xarray(source: Any) -> Image:
+    @classmethod
+    def from_xarray(cls, source: Any) -> Self:
         """A copy of an ``xarray.DataArray`` with dimensions named t, z, y, x, c.
 
         Raises
@@ -168,18 +173,18 @@ class Conversions:
         GeometryError
             Coordinates that are not equally spaced.
         """
-        return _made_of("xarray", source)
+        return cls._made_of("xarray", source)
 
-    @staticmethod
-    def from_torch(source: Any) -> Image:
+    @classmethod
+    def from_torch(cls, source: Any) -> Self:
         """A copy of a ``torch.Tensor`` ``([t, ][z, ]y, x)``, from whatever device it is on."""
-        return _made_of("torch", source)
+        return cls._made_of("torch", source)
+
+    @classmethod
+    def _made_of(cls, library: str, source: Any, **options: Any) -> Self:
+        from mitk_rs.interop import from_library
+
+        return cls._of(from_library(library, source, **options))
 
     def _converted(self, library: str, *options: Any) -> Any:
         return import_module(f"mitk_rs.interop.{library}").from_image(self, *options)
-
-
-def _made_of(library: str, source: Any, **options: Any) -> Image:
-    from mitk_rs.interop import from_library
-
-    return from_library(library, source, **options)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Unpack
 
+from mitk_rs._validation import check_kind
 from mitk_rs.errors import RequestError
 from mitk_rs.image.image import Image
 from mitk_rs.io import read_record, read_records, readers_of, write_record
@@ -103,6 +104,7 @@ def write_image(image: Image, path: PathName, *, compress: bool = True, time_spa
     --------
     read_image
     """
+    check_kind(image, Image, "image", "an Image")
     with image.read():
         write_record(record_of(image), path, compress=compress, time_spacing=time_spacing)
 

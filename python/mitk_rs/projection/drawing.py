@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from mitk_rs.projection.picture import (
 )
 from mitk_rs.projection.rays import Camera, Volume
 
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+
 __all__ = ["axis_picture", "montage", "preview", "view_picture"]
 
 _BORDER = 26
@@ -36,7 +39,7 @@ _BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def montage(
-    image: Any,
+    image: Image,
     *,
     kind: Kind = "max",
     time_step: int | None = None,
@@ -45,7 +48,7 @@ def montage(
     level: float | None = None,
     percentiles: tuple[float, float] | None = None,
     colormap: str = "grey",
-    overlay: Any = None,
+    overlay: Image | None = None,
     seeds: Iterable[Sequence[float]] = (),
     threads: int | None = None,
 ) -> Array:
@@ -108,7 +111,7 @@ def montage(
     return _sheet([pictures[axis] for axis in (2, 1, 0)], mm)
 
 
-def _projections(image: Any, kind: Kind, time_step: int | None, threads: int | None) -> list[Array]:
+def _projections(image: Image, kind: Kind, time_step: int | None, threads: int | None) -> list[Array]:
     return [scalar_values(p) for p in project_all(image, kind=kind, time_step=time_step, threads=threads)]
 
 
@@ -171,13 +174,13 @@ def _draw_bar(draw: Any, font: Any, mm: float, size: tuple[int, int]) -> None:
 
 
 def view_picture(
-    image: Any,
+    image: Image,
     camera: Camera,
     *,
     shades: Shades | None = None,
     depth: bool = False,
     time_step: int | None = None,
-    overlay: Any = None,
+    overlay: Image | None = None,
     seeds: Iterable[Sequence[float]] = (),
 ) -> Picture:
     """The picture of a view, or of its depths.
@@ -207,7 +210,7 @@ def view_picture(
     return rings(picture, camera.place(volume, marks)) if len(marks) else picture
 
 
-def _silhouette(level_set: Any, camera: Camera) -> Array:
+def _silhouette(level_set: Image, camera: Camera) -> Array:
     """Pixels whose rays pass through the inside of a level set."""
     inside = np.clip(-np.asarray(level_set.as_numpy(writeable=False), np.float32), -1, 1)
     same_place = level_set._like(inside, level_set.get_spacing(), level_set.get_origin(), level_set.get_direction())
@@ -216,15 +219,15 @@ def _silhouette(level_set: Any, camera: Camera) -> Array:
 
 
 def axis_picture(
-    image: Any,
+    image: Image,
     *,
     axis: VolumeAxis = "z",
     kind: Kind = "max",
-    slab: Any = None,
+    slab: Sequence[int | None] | slice | None = None,
     time_step: int | None = None,
     shades: Shades | None = None,
     size: Sequence[int] | int | None = None,
-    overlay: Any = None,
+    overlay: Image | None = None,
     seeds: Iterable[Sequence[float]] = (),
     threads: int | None = None,
 ) -> Picture:
@@ -359,7 +362,7 @@ def _volume_shape(image: Any) -> tuple[int, ...]:
 _SHORTEST, _LONGEST = 256, 512
 
 
-def preview(image: Any) -> Array:
+def preview(image: Image) -> Array:
     """The maximum intensity projection along z of time step 0 of a volume, turned for radiologists, true to scale.
 
     Colours (three or four components of uint8) are kept, of other components the first is shown.
@@ -394,7 +397,7 @@ def preview(image: Any) -> Array:
     return shades.apply(resized(turned, width, height), shades.range(values))
 
 
-def _values(image: Any) -> Array:
+def _values(image: Image) -> Array:
     projected = np.asarray(project(image, axis="z", time_step=0).as_numpy(writeable=False))
     if image.components == 1:
         return only_numbers(projected, "max")

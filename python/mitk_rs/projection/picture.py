@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from mitk_rs._validation import numbers
 from mitk_rs.errors import FileWriteError, RequestError
-from mitk_rs.io.atomic import atomic_output
 from mitk_rs.projection.camera import Array, Gaze, View, plane_axes
 
 __all__ = [
@@ -321,6 +320,8 @@ def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | No
     options: dict[str, Any] = {"dpi": (25.4 / mm, 25.4 / mm)} if mm and 1e-3 < mm < 1e3 else {}
     if kind == "TIFF":
         options["compression"] = "tiff_deflate"
+    from mitk_rs.io.atomic import atomic_output
+
     with atomic_output(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format=kind, **options)
 
@@ -333,6 +334,8 @@ def write_array(array: Array, path: str | os.PathLike[str]) -> None:
     FileWriteError
         As for :func:`write_picture`.
     """
+    from mitk_rs.io.atomic import atomic_output
+
     with atomic_output(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
@@ -352,6 +355,8 @@ def write_animation(frames: Sequence[Array], path: str | os.PathLike[str], *, se
     options = {"lossless": False, "quality": 85} if kind == "WEBP" else {"optimize": True}
     # GIF counts hundredths of a second, and players slow down frames shorter than two of them.
     duration = max(20, round(1000 * seconds / len(frames)))
+    from mitk_rs.io.atomic import atomic_output
+
     with atomic_output(path) as temporary:
         first.save(temporary, format=kind, save_all=True, append_images=others, duration=duration, loop=0, **options)
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mitk_rs import _core
-from mitk_rs._sources import Array, Source
+from mitk_rs._sources import Array, ImageT, Source
 from mitk_rs._validation import RunOptions, check_kind, check_names, real_number, run_options, whole_number
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of
@@ -394,7 +394,7 @@ class Camera:
         return np.stack([right / pixel + (size[0] - 1) / 2, down / pixel + (size[1] - 1) / 2], axis=-1)
 
 
-def view_image(image: Any, camera: Camera, *, depth: bool = False, time_step: int | None = None) -> Any:
+def view_image(image: ImageT, camera: Camera, *, depth: bool = False, time_step: int | None = None) -> ImageT:
     """The values (or depths in mm) of a parallel view as a 2-D float32 ``Image`` at its place in the world.
 
     Raises

@@ -174,10 +174,11 @@ class vmtkImageInitialization(pypeScript):
         self.InitialLevelSets = give_back(made, self.Image)
         self.IsoSurfaceValue = 0.0
 
-    def compute(self, image: Any, method: str) -> Any:
+    def compute(self, image: Any, method: Any) -> Any:
         """The level set of a working image as ``vtkImageData``, from the present attributes."""
         from mitk_rs.levelset import initialize_level_set
 
+        combine: Any = self.Combine
         shift = speed_shift(image, method, self.LowerThreshold, self.UpperThreshold)
         result = initialize_level_set(
             shifted(image, shift),
@@ -188,7 +189,7 @@ class vmtkImageInitialization(pypeScript):
             upper_threshold=None if self.UpperThreshold is None else self.UpperThreshold + shift,
             isosurface=self.IsoSurfaceValue,
             negate=bool(self.NegateImage),
-            combine=self.Combine,
+            combine=combine,
             far_value=self.FarValue,
             compat="vmtk",
             threads=self.Threads,
