@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import html
-import io
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import Exception as MitkException
-from mitk_rs.image.arguments import Array
 from mitk_rs.image.spatial import Spatial
 from mitk_rs.image.voxels import Voxels
 
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
 _BY = "×"  # noqa: RUF001 - the sign that radiologists write
 # Letters of the world directions that an axis can point to, negative and positive.
 _WORLD = (("R", "L"), ("A", "P"), ("I", "S"))
-# Longest side of a picture in pixels.
-_LONGEST = 256
 # An axis nearer to a world axis than this is not called oblique.
 _OBLIQUE = 1e-4
 
@@ -37,24 +32,29 @@ class Display(Spatial, Voxels):
             return f"{type(self).__name__}(empty)"
 
     def _repr_html_(self) -> str:
-        """A table, and the middle slices across z, y and x of time step 0."""
+        """A table, and the middle slices across z, y and x of time step 0, turned for radiologists."""
+        import html
+
         if self.ndim == 0:
             return f"<p>{html.escape(repr(self))}</p>"
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
             for name, text in description(self).items()
         )
-        return f"<table>{rows}</table><div>{''.join(map(_html_picture, mid_slices(self)))}</div>"
+        from mitk_rs.projection.drawing import mid_slices
+
+        slices = mid_slices(cast("Image", self))
+        return f"<table>{rows}</table><div>{''.join(map(_html_picture, slices))}</div>"
 
     def _repr_png_(self) -> bytes | None:
         """The maximum intensity projection along z of time step 0, of a 2-D image itself; nothing for an empty one."""
         if self.ndim == 0:
             return None
-        if len(self._known_layout()[1]) == 2:
-            return png(mid_slices(self)[0])
-        from mitk_rs.projection.drawing import preview
+        from mitk_rs.projection.drawing import mid_slices, preview
+        from mitk_rs.projection.picture import png
 
-        return png(preview(cast("Image", self)))
+        image = cast("Image", self)
+        return png(mid_slices(image)[0] if len(self._known_layout()[1]) == 2 else preview(image))
 
 
 def description(image: Display) -> dict[str, str]:
@@ -108,63 +108,8 @@ def orientation(direction: NDArray[np.float64]) -> str:
     return letters if (largest > 1 - _OBLIQUE).all() else f"{letters} oblique"
 
 
-def mid_slices(image: Display) -> list[NDArray[np.uint8]]:
-    """The middle slices across z, y and x of time step 0 as pictures of at most 256 pixels, true to scale."""
-    volume = image.as_numpy(writeable=False, time_step=0)
-    volume = _displayable(volume, image.components)
-    if len(image._known_layout()[1]) == 2:
-        volume = volume[np.newaxis]
-    x, y, z = image.spacing
-    depth, height, width = (length // 2 for length in volume.shape[:3])
-    cuts = [(volume[depth], y, x), (volume[:, height], z, x), (volume[:, :, width], z, y)]
-    wanted = cuts[:1] if volume.shape[0] == 1 else cuts
-    return [_as_bytes(_to_scale(cut, down, across)) for cut, down, across in wanted]
+def _html_picture(picture: NDArray[np.uint8]) -> str:
+    from mitk_rs.projection.picture import png
 
-
-def _displayable(volume: Array, components: int) -> Array:
-    """Red, green and blue where they are bytes, else the first component."""
-    if components in (3, 4) and volume.dtype == np.uint8:
-        return volume[..., :3]
-    return volume[..., 0] if components > 1 else volume
-
-
-def _to_scale(cut: Array, down: float, across: float) -> Array:
-    """Nearest voxels on a grid of square pixels."""
-    height, width = cut.shape[0] * down, cut.shape[1] * across
-    pixel = max(height, width) / _LONGEST
-    rows = np.arange(max(1, round(height / pixel))) * pixel / down
-    columns = np.arange(max(1, round(width / pixel))) * pixel / across
-    return cut[np.ix_(_inside(rows, cut.shape[0]), _inside(columns, cut.shape[1]))]
-
-
-def _inside(positions: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    nearest: NDArray[np.intp] = np.minimum(positions.astype(np.intp), count - 1)
-    return nearest
-
-
-def _as_bytes(picture: Array) -> NDArray[np.uint8]:
-    """Grey values between the 1st and 99th percentile; colours as they are; NaN and infinity black."""
-    if picture.ndim == 3:
-        return np.asarray(picture, np.uint8)
-    values = picture.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(picture.shape, np.uint8)
-    low, high = np.percentile(values[finite], (1, 99))
-    scaled = (np.where(finite, values, low) - low) * (255 / (high - low) if high > low else 0.0)
-    grey: NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
-    return grey
-
-
-def png(picture: NDArray[np.uint8]) -> bytes:
-    """A grey ``(y, x)`` or colour ``(y, x, 3)`` picture as PNG."""
-    from PIL import Image as Pillow
-
-    stream = io.BytesIO()
-    Pillow.fromarray(picture).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def _html_picture(picture: NDArray[np.uint8]) -> Any:
     text = base64.b64encode(png(picture)).decode()
     return f"<img src='data:image/png;base64,{text}' alt='middle slice' style='margin:2px'>"

@@ -31,7 +31,7 @@ from mitk_rs.projection.rays import Camera, Volume
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["axis_picture", "montage", "preview", "view_picture"]
+__all__ = ["axis_picture", "mid_slices", "montage", "preview", "view_picture"]
 
 _BORDER = 26
 _TEXT_COLOUR = (230, 230, 230)
@@ -385,22 +385,42 @@ def preview(image: Image) -> Array:
     >>> preview(mitk.Image(np.zeros((5, 30, 40), np.int16))).shape
     (192, 256)
     """
-    values = _values(image)
-    view = view_along(image.get_direction(0), image.get_spacing(0), 2)
+    projected = np.asarray(project(image, axis="z", time_step=0).as_numpy(writeable=False))
+    return _small(only_numbers(_displayable(projected, image.components), "max"), image, 2, _SHORTEST, _LONGEST)
+
+
+def mid_slices(image: Image) -> list[Array]:
+    """The middle slices across z, y and x of time step 0, turned for radiologists, true to scale.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours, 256 pixels along the longer side; of a 2-D image itself alone.
+    """
+    volume = _displayable(image.as_numpy(writeable=False, time_step=0), image.components)
+    if image.ndim == 2:
+        volume = volume[np.newaxis]
+    depth, height, width = (length // 2 for length in volume.shape[:3])
+    cuts = [volume[depth], volume[:, height], volume[:, :, width]]
+    wanted = cuts[:1] if volume.shape[0] == 1 else cuts
+    return [_small(cut, image, 2 - number, _SHORTEST, _SHORTEST) for number, cut in enumerate(wanted)]
+
+
+def _displayable(voxels: Array, components: int) -> Array:
+    """Red, green and blue where they are bytes, else the first component."""
+    if components in (3, 4) and voxels.dtype == np.uint8:
+        return voxels[..., :3]
+    return voxels[..., 0] if components > 1 else voxels
+
+
+def _small(values: Array, image: Image, axis: int, shortest: int, longest: int) -> Array:
+    """Values on a plane across an axis as a picture whose longer side has so many pixels."""
+    view = view_along(image.get_direction(0), image.get_spacing(0), axis)
     turned = view.apply(values)
-    side = min(max(*turned.shape[:2], _SHORTEST), _LONGEST)
+    side = min(max(*turned.shape[:2], shortest), longest)
     width, height, _ = fitted(turned.shape, view.pixel, (side, side))
     if turned.ndim == 3:
         channels = [resized(turned[..., c], width, height) for c in range(3)]
         return np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255).astype(np.uint8)
     shades = Shades()
     return shades.apply(resized(turned, width, height), shades.range(values))
-
-
-def _values(image: Image) -> Array:
-    projected = np.asarray(project(image, axis="z", time_step=0).as_numpy(writeable=False))
-    if image.components == 1:
-        return only_numbers(projected, "max")
-    if image.components in (3, 4) and projected.dtype == np.uint8:
-        return projected[..., :3]
-    return only_numbers(projected[..., 0], "max")

@@ -6,6 +6,7 @@ one writer of PNG and TIFF.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Sequence
@@ -101,12 +102,18 @@ def to_grey(values: Array, low: float, high: float, dtype: Any = np.uint8) -> Ar
 
     A constant picture (``low == high``) is black below and at the value, white above; NaN is black.
     """
-    white = np.iinfo(dtype).max
+    return np.floor(in_window(values, low, high) * np.iinfo(dtype).max + 0.5).astype(dtype)
+
+
+def in_window(values: Array, low: float, high: float) -> NDArray[np.float64]:
+    """Where values are between black (0) and white (1), cut at the ends; NaN is 0.
+
+    Where ``low == high`` everything up to there is 0 and everything above is 1.
+    """
     values = np.nan_to_num(np.asarray(values, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     if high <= low:
-        return np.where(values > high, white, 0).astype(dtype)
-    scaled = np.clip((values - low) / (high - low), 0.0, 1.0) * white
-    return np.floor(scaled + 0.5).astype(dtype)
+        return np.where(values > high, 1.0, 0.0)
+    return np.clip((values - low) / (high - low), 0.0, 1.0)
 
 
 def _ramp(*stops: tuple[float, str]) -> Bytes:
@@ -297,7 +304,9 @@ def rings(picture: Picture, points: Array) -> Picture:
     return replace(picture, pixels=np.asarray(canvas))
 
 
-def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | None = None) -> None:
+def write_picture(
+    pixels: Array, path: str | os.PathLike[str], *, mm: float | None = None, suffix: str | None = None
+) -> None:
     """Write grey (uint8, uint16) or RGB (uint8) pixels to a PNG or TIFF.
 
     Parameters
@@ -308,6 +317,8 @@ def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | No
         Name of the file; its ending chooses the format.
     mm
         Size of a pixel, written as resolution.
+    suffix
+        The ending that chooses the format, where it is not that of ``path``.
 
     Raises
     ------
@@ -316,7 +327,7 @@ def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | No
     """
     from PIL import Image
 
-    kind = _format(path, {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"})
+    kind = _format(suffix or path, {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"})
     options: dict[str, Any] = {"dpi": (25.4 / mm, 25.4 / mm)} if mm and 1e-3 < mm < 1e3 else {}
     if kind == "TIFF":
         options["compression"] = "tiff_deflate"
@@ -324,6 +335,15 @@ def write_picture(pixels: Array, path: str | os.PathLike[str], *, mm: float | No
 
     with atomic_output(path) as temporary:
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format=kind, **options)
+
+
+def png(pixels: Array) -> bytes:
+    """Grey or RGB pixels as the bytes of a PNG."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def write_array(array: Array, path: str | os.PathLike[str]) -> None:
@@ -362,7 +382,8 @@ def write_animation(frames: Sequence[Array], path: str | os.PathLike[str], *, se
 
 
 def _format(path: str | os.PathLike[str], known: dict[str, str]) -> str:
-    suffix = Path(path).suffix.lower()
+    name = os.fspath(path).lower()
+    suffix = name if name in known else Path(name).suffix
     if suffix not in known:
         raise FileWriteError(f"cannot write {os.fspath(path)}: its ending must be one of {' '.join(known)}")
     return known[suffix]

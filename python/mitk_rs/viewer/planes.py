@@ -11,7 +11,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from mitk_rs._vtk import vtk
+from mitk_rs.projection.picture import in_window
 from mitk_rs.viewer.window import ViewerWindow
 
 __all__ = ["ImagePlanes"]
@@ -100,19 +103,15 @@ class ImagePlanes:
 
     def _colour(self) -> None:
         table = self.widgets[0].GetLookupTable()
-        low, high = self._range
-        for position in range(_SHADES):
-            value = low + (high - low) * position / (_SHADES - 1)
-            table.SetTableValue(position, *self._shade(value), 1.0)
-        table.Modified()
-
-    def _shade(self, value: float) -> tuple[float, float, float]:
+        values = np.linspace(*self._range, _SHADES)
         width, level = self._window_level
-        grey = min(max((value - level) / width + 0.5, 0.0), 1.0)
-        if self._tint is None or not self._tint[0] <= value <= self._tint[1]:
-            return grey, grey, grey
-        red, green, blue = (0.35 * grey + 0.65 * part for part in _TINT)
-        return red, green, blue
+        colours = np.repeat(in_window(values, level - width / 2, level + width / 2)[:, np.newaxis], 3, axis=1)
+        if self._tint is not None:
+            tinted = (self._tint[0] <= values) & (values <= self._tint[1])
+            colours[tinted] = 0.35 * colours[tinted] + 0.65 * np.array(_TINT)
+        opaque = np.full((_SHADES, 4), 255, np.uint8)
+        opaque[:, :3] = np.floor(colours * 255 + 0.5)
+        table.SetTable(vtk("util.numpy_support").numpy_to_vtk(opaque, deep=True))
 
     # Mouse and keys
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileError, FileMissingError, RequestError
-from mitk_rs.io.atomic import atomic_output, atomic_outputs, check_writable, full_suffix
+from mitk_rs.io.atomic import atomic_outputs, check_writable, full_suffix
 from mitk_rs.io.formats import writable_format
 from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import (
@@ -429,15 +429,13 @@ def write_pictures(voxels: NDArray[Any], name: Path, suffix: str, window: float,
     FileWriteError
         A file cannot be written.
     """
-    from PIL import Image as PillowImage
+    from mitk_rs.projection.picture import write_picture
 
     grey = grey_values(voxels, window, level)
     slices = grey[np.newaxis] if grey.ndim == 2 else grey
     stem = name.with_suffix("")
     names = [name] if len(slices) == 1 else [Path(f"{stem}{number:04d}{suffix}") for number in range(len(slices))]
-    kind = "PNG" if suffix == ".png" else "TIFF"
     with atomic_outputs():
         for path, values in zip(names, slices, strict=True):
-            with atomic_output(path) as temporary:
-                PillowImage.fromarray(values).save(temporary, format=kind)
+            write_picture(values, path, suffix=suffix)
     return names

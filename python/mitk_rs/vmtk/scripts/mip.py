@@ -211,10 +211,12 @@ def _coloured(
     window_level: Sequence[float],
     opacity: Sequence[float] | None,
 ) -> NDArray[np.uint8]:
+    from mitk_rs.projection.picture import in_window
+
     window, level = window_level
     low, high = (level - window / 2, level + window / 2) if window > 0 else full_range
     missed = np.isnan(values)
-    grey = np.clip((np.where(missed, low, values) - low) / ((high - low) or 1.0), 0.0, 1.0)
+    grey = in_window(values, low, high)
     at_low, at_high = opacity or (1.0, 1.0)
     covered = np.where(missed, 0.0, at_low + (at_high - at_low) * grey)[..., np.newaxis]
     colours = covered * grey[..., np.newaxis] + (1 - covered) * np.array(_BACKGROUND)
