@@ -17,7 +17,17 @@ MISTAKES = {
 
 def mypy(name: str) -> set[int]:
     """Lines that mypy complains of."""
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--no-pretty", "--config-file=", name]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-error-summary",
+        "--no-pretty",
+        "--config-file=",
+        "--cache-dir=../../.mypy_cache",
+        name,
+    ]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=280)
     assert not done.stderr
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import Exception as MitkException
-from mitk_rs.image.spatial import Spatial
-from mitk_rs.image.voxels import Voxels
 
 if TYPE_CHECKING:
-    from mitk_rs.image import Image
+    from mitk_rs.image.image import Image
 
 _BY = "×"  # noqa: RUF001 - the sign that radiologists write
 # Letters of the world directions that an axis can point to, negative and positive.
@@ -22,42 +20,40 @@ _WORLD = (("R", "L"), ("A", "P"), ("I", "S"))
 _OBLIQUE = 1e-4
 
 
-class Display(Spatial, Voxels):
-    """Part of ``Image``: representations."""
-
-    def __repr__(self) -> str:
-        try:
-            return f"{type(self).__name__}({', '.join(description(self).values())})"
-        except MitkException:
-            return f"{type(self).__name__}(empty)"
-
-    def _repr_html_(self) -> str:
-        """A table, and the middle slices across z, y and x of time step 0, turned for radiologists."""
-        import html
-
-        if self.ndim == 0:
-            return f"<p>{html.escape(repr(self))}</p>"
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
-            for name, text in description(self).items()
-        )
-        from mitk_rs.projection.drawing import mid_slices
-
-        slices = mid_slices(cast("Image", self))
-        return f"<table>{rows}</table><div>{''.join(map(_html_picture, slices))}</div>"
-
-    def _repr_png_(self) -> bytes | None:
-        """The maximum intensity projection along z of time step 0, of a 2-D image itself; nothing for an empty one."""
-        if self.ndim == 0:
-            return None
-        from mitk_rs.projection.drawing import mid_slices, preview
-        from mitk_rs.projection.picture import png
-
-        image = cast("Image", self)
-        return png(mid_slices(image)[0] if len(self._known_layout()[1]) == 2 else preview(image))
+def line_of_text(image: Image) -> str:
+    """``Image(...)`` with what is worth knowing."""
+    try:
+        return f"{type(image).__name__}({', '.join(description(image).values())})"
+    except MitkException:
+        return f"{type(image).__name__}(empty)"
 
 
-def description(image: Display) -> dict[str, str]:
+def table_with_slices(image: Image) -> str:
+    """HTML for notebooks: a table, and the middle slices across z, y and x."""
+    import html
+
+    from mitk_rs.projection.drawing import mid_slices
+
+    if image.ndim == 0:
+        return f"<p>{html.escape(repr(image))}</p>"
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
+        for name, text in description(image).items()
+    )
+    return f"<table>{rows}</table><div>{''.join(map(_html_picture, mid_slices(image)))}</div>"
+
+
+def picture_of(image: Image) -> bytes | None:
+    """A PNG for notebooks; nothing for an empty image."""
+    from mitk_rs.projection.drawing import mid_slices, preview
+    from mitk_rs.projection.picture import png
+
+    if image.ndim == 0:
+        return None
+    return png(mid_slices(image)[0] if image.ndim == 2 else preview(image))
+
+
+def description(image: Image) -> dict[str, str]:
     """What is worth knowing about an image, without reading voxels."""
     name, sizes, components = image._known_layout()
     steps = image.time_steps

@@ -1,28 +1,40 @@
-"""``Image``: voxels behind accessors, with geometry, properties and files (``mitk::Image``)."""
+"""``Image``: voxels behind accessors, with geometry, properties and files (``mitk::Image``).
+
+The class is in this file: construction, files, voxels and their accessors, geometry, copies and comparison. How images
+are cropped, copied and pickled is in :mod:`.protocols`, how they present themselves in :mod:`.display`; methods for
+other libraries are in :mod:`.conversions`.
+"""
 
 from __future__ import annotations
 
+import copy
+import operator
 import os
 import uuid
-from typing import Any, Self, SupportsIndex, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, SupportsIndex, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from mitk_rs.errors import RequestError
+from mitk_rs import _core
+from mitk_rs.errors import Exception as MitkException
+from mitk_rs.errors import RequestError, TimeStepError
+from mitk_rs.geometry import BaseGeometry
 from mitk_rs.image import arguments
+from mitk_rs.image.accessors import Accessor, place
 from mitk_rs.image.arguments import Array
-from mitk_rs.image.display import Display
-from mitk_rs.image.protocols import Protocols
-from mitk_rs.image.spatial import fresh_time_geometry
-from mitk_rs.interop.methods import Conversions
-from mitk_rs.pixel_type import PixelType
+from mitk_rs.image.conversions import Conversions
+from mitk_rs.image.protocols import cropped, foreign_state, fresh_time_geometry, pickled, spelled, twin
+from mitk_rs.pixel_type import PixelType, make_pixel_type
 from mitk_rs.properties import PropertyOwner
+from mitk_rs.time_geometry import TimeGeometry
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Triple = tuple[float, float, float]
 
 
-class Image(Protocols, Display, Conversions):
+class Image(PropertyOwner, Conversions, _core.ImageStore):
     """A 2-D, 3-D or 3-D + time image with one or more components a voxel.
 
     Parameters
@@ -60,6 +72,7 @@ class Image(Protocols, Display, Conversions):
 
     __module__ = "mitk_rs"
     _uid: str | None
+    _bound_times: TimeGeometry | None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         made = super().__new__(cls, *args, **options)
@@ -180,20 +193,56 @@ class Image(Protocols, Display, Conversions):
         plain, sizes, count = arguments.array(array, components=components)
         made._set_array(plain, sizes, count, copy=None)
         made._times = fresh_time_geometry(sizes, spacing, origin, direction)
-        made.__dict__.update(self._foreign_state())
+        made.__dict__.update(foreign_state(self))
         if properties:
             made._copy_properties_from(self)
         return made
 
-    @property
-    def uid(self) -> str:
-        """Identifier of this object, made when first asked for.
+    def initialize(
+        self,
+        dtype: DTypeLike | PixelType | None = None,
+        dimensions: Any = None,
+        channels: SupportsIndex = 1,
+        *,
+        type: PixelType | DTypeLike | None = None,  # noqa: A002 - MITK's name
+    ) -> None:
+        """Give the image voxels of value 0 and a fresh geometry. What it had before is gone.
 
-        Files that can hold it keep it from then on. (MITK makes one for every image; then no two files would be equal.)
+        Parameters
+        ----------
+        dtype
+            Type of a component, as ``numpy.dtype`` takes it, or a :class:`PixelType`; also as ``type=``.
+        dimensions
+            Sizes (x, y[, z[, t]]).
+        channels
+            Components of a voxel: 3 for RGB, 4 for RGBA.
+
+        Raises
+        ------
+        TypeError
+            No dtype, or sizes that are no whole numbers.
+        RequestError
+            An unsupported dtype, or a size below 1.
+        MemoryIsLockedError
+            An accessor is held. (Unlocked views are no obstacle: they keep the old voxels.)
+        MemoryError
+            Not enough memory.
+
+        Examples
+        --------
+        >>> import mitk_rs as mitk
+        >>> image = mitk.Image()
+        >>> image.initialize("uint8", dimensions=[256, 128, 32], channels=3)
+        >>> image.shape
+        (32, 128, 256, 3)
         """
-        with self._property_lock:
-            self._uid = self._uid or str(uuid.uuid4())
-            return self._uid
+        pixel = dtype if type is None else type
+        if pixel is None or (dtype is not None and type is not None):
+            raise TypeError("initialize needs the pixel type once: as dtype or as type=")
+        sizes = arguments.dimensions(dimensions)
+        name, components = arguments.pixel(pixel, channels)
+        self._initialize(name, sizes, components)
+        self._times = fresh_time_geometry(sizes)
 
     @classmethod
     def from_numpy(
@@ -256,48 +305,487 @@ class Image(Protocols, Display, Conversions):
 
         write_image(self, path)
 
-    def initialize(
-        self,
-        dtype: DTypeLike | PixelType | None = None,
-        dimensions: Any = None,
-        channels: SupportsIndex = 1,
-        *,
-        type: PixelType | DTypeLike | None = None,  # noqa: A002 - MITK's name
-    ) -> None:
-        """Give the image voxels of value 0 and a fresh geometry. What it had before is gone.
+    @property
+    def uid(self) -> str:
+        """Identifier of this object, made when first asked for.
+
+        Files that can hold it keep it from then on. (MITK makes one for every image; then no two files would be equal.)
+        """
+        with self._property_lock:
+            self._uid = self._uid or str(uuid.uuid4())
+            return self._uid
+
+    # --- voxels -------------------------------------------------------------------------------------------------------
+
+    if TYPE_CHECKING:
+        # The base class has it in C: a read-only buffer of all voxels.
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+
+    def _known_layout(self) -> tuple[str, list[int], int]:
+        layout = self._layout()
+        if layout is None:
+            raise MitkException("the image is empty: call initialize(), load a file or make it from an array first")
+        return layout
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes: 2, 3 or 4 (time counts, components do not); 0 for an empty image."""
+        layout = self._layout()
+        return 0 if layout is None else len(layout[1])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes in NumPy's order, ``([t, ][z, ]y, x[, components])``; ``()`` for an empty image."""
+        return () if self._layout() is None else self._shape()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's type of a component."""
+        return np.dtype(self._known_layout()[0])
+
+    @property
+    def components(self) -> int:
+        """Number of components of a voxel."""
+        return self._known_layout()[2]
+
+    @property
+    def pixel_type(self) -> PixelType:
+        """Component type and number of components."""
+        name, _, components = self._known_layout()
+        return make_pixel_type(name, components)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all voxels; 0 for an empty image."""
+        return 0 if self._layout() is None else self.array.nbytes
+
+    def get_dimension(self, axis: SupportsIndex | None = None) -> int:
+        """Number of axes, or the size of one in MITK's order.
 
         Parameters
         ----------
-        dtype
-            Type of a component, as ``numpy.dtype`` takes it, or a :class:`PixelType`; also as ``type=``.
-        dimensions
-            Sizes (x, y[, z[, t]]).
-        channels
-            Components of a voxel: 3 for RGB, 4 for RGBA.
+        axis
+            0 for x, 1 for y, 2 for z, 3 for time. An axis the image does not have has size 1, as in MITK.
+        """
+        layout = self._layout()
+        sizes = [] if layout is None else layout[1]
+        if axis is None:
+            return len(sizes)
+        index = operator.index(axis)
+        return sizes[index] if 0 <= index < len(sizes) else 1
+
+    @property
+    def array(self) -> Array:
+        """Read-only view of all voxels: no copy, no lock, valid for as long as it is needed."""
+        return self._read_view(None)
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the image never changes; see :meth:`Image.snapshot`."""
+        return self._is_frozen()
+
+    def as_numpy(
+        self,
+        use_accessor: bool = False,  # noqa: FBT001, FBT002 - positional in MITK
+        writeable: bool = True,  # noqa: FBT001, FBT002 - positional in MITK
+        time_step: SupportsIndex | None = None,
+        *,
+        timeout: float | None = None,
+        block: bool = True,
+    ) -> Array:
+        """The voxels as an array ``([t, ][z, ]y, x[, components])``, never a copy.
+
+        Parameters
+        ----------
+        use_accessor
+            Whether the array holds a lock until it and every view of it are gone: a read lock, which others
+            share, or with ``writeable`` a write lock, which excludes them. Without, nothing protects the
+            voxels from writers in other threads.
+        writeable
+            Whether voxels may be changed through the array. What is ``False`` here stays so.
+        time_step
+            One time step, as an array without the time axis; the lock then covers this step only. ``None`` is
+            the whole image. (MITK's default 0 means the whole image, too.)
+        timeout
+            Seconds to wait for the lock; ``None`` for as long as it takes.
+        block
+            ``False`` does not wait at all.
 
         Raises
         ------
-        TypeError
-            No dtype, or sizes that are no whole numbers.
-        RequestError
-            An unsupported dtype, or a size below 1.
         MemoryIsLockedError
-            An accessor is held. (Unlocked views are no obstacle: they keep the old voxels.)
-        MemoryError
-            Not enough memory.
+            The calling thread itself holds a lock in the way (then at once), or time is up.
+        TimeStepError
+            There is no such time step.
+        Exception
+            The image is empty.
+        TypeError
+            A time step that is negative or no whole number.
+
+        Notes
+        -----
+        Where a snapshot or a copy shares the voxels, the first writeable view gets the image voxels of its own;
+        read-only views taken before keep showing the shared ones.
 
         Examples
         --------
-        >>> import mitk_rs as mitk
-        >>> image = mitk.Image()
-        >>> image.initialize("uint8", dimensions=[256, 128, 32], channels=3)
-        >>> image.shape
-        (32, 128, 256, 3)
+        >>> import numpy as np, mitk_rs as mitk
+        >>> image = mitk.Image(np.zeros((4, 3, 2), np.float32))
+        >>> image.as_numpy()[3, 2, 1] = 7
+        >>> image.as_numpy(writeable=False)[3, 2, 1]
+        np.float32(7.0)
         """
-        pixel = dtype if type is None else type
-        if pixel is None or (dtype is not None and type is not None):
-            raise TypeError("initialize needs the pixel type once: as dtype or as type=")
-        sizes = arguments.dimensions(dimensions)
-        name, components = arguments.pixel(pixel, channels)
-        self._initialize(name, sizes, components)
-        self._times = fresh_time_geometry(sizes)
+        if not use_accessor:
+            return self._write_view(time_step) if writeable else self._read_view(time_step)
+        lease = self._leased_write_view if writeable else self._leased_read_view
+        return lease(time_step, timeout if block else 0.0, place())[0]
+
+    def read(
+        self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
+    ) -> Accessor:
+        """A read accessor: ``with image.read() as a:`` gives a read-only array nobody else changes meanwhile.
+
+        Parameters and errors are those of :meth:`as_numpy`.
+        """
+        patience = timeout if block else 0.0
+        return Accessor(lambda where: self._leased_read_view(time_step, patience, where))
+
+    def write(
+        self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
+    ) -> Accessor:
+        """A write accessor: ``with image.write() as a:`` gives a writeable array nobody else sees meanwhile.
+
+        Parameters and errors are those of :meth:`as_numpy`.
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> image = mitk.Image(np.zeros((2, 2), np.uint8))
+        >>> with image.write() as voxels:
+        ...     voxels[:] = 5
+        >>> int(image.array.sum())
+        20
+        """
+        patience = timeout if block else 0.0
+        return Accessor(lambda where: self._leased_write_view(time_step, patience, where))
+
+    def _fill(self, array: Array) -> None:
+        np.copyto(self._write_view(None), array)
+
+    # --- geometry: world is LPS millimetres, time is milliseconds -----------------------------------------------------
+
+    @property
+    def _times(self) -> TimeGeometry | None:
+        return self._bound_times
+
+    @_times.setter
+    def _times(self, value: TimeGeometry | None) -> None:
+        self._bound_times = None if value is None else value._bind()
+
+    @property
+    def time_geometry(self) -> TimeGeometry:
+        """The live time geometry; assign another one with as many steps to replace it by a copy."""
+        if self._times is None:
+            raise MitkException("the image is empty: it has no geometry before initialize()")
+        return self._times
+
+    @time_geometry.setter
+    def time_geometry(self, value: TimeGeometry) -> None:
+        if not isinstance(value, TimeGeometry):
+            raise TypeError(f"time_geometry must be a TimeGeometry, got {type(value).__name__}")
+        self._check_changeable()
+        self._times = value.for_image(self.time_geometry.geometries)
+
+    def _check_changeable(self) -> None:
+        if self.is_snapshot:
+            raise RequestError("the image is a snapshot, which never changes: take a copy() of it")
+
+    @property
+    def time_steps(self) -> int:
+        """Number of time steps; 0 for an empty image."""
+        return 0 if self._times is None else self._times.count_time_steps()
+
+    def get_geometry(self, time_step: SupportsIndex = 0) -> BaseGeometry:
+        """The live geometry of a time step: changing it changes the image.
+
+        Raises
+        ------
+        TimeStepError
+            There is no such time step.
+        """
+        step = arguments.time_step(time_step)
+        geometry = self.time_geometry.get_geometry_for_time_step(step)
+        if geometry is None:
+            raise TimeStepError(f"time step {step} does not exist: the image has {self.time_steps}")
+        return geometry
+
+    def _change_geometry(self, time_step: SupportsIndex | None, act: Callable[[BaseGeometry], None]) -> None:
+        self._check_changeable()
+        if time_step is None:
+            self.time_geometry._change_all(act)
+        else:
+            act(self.get_geometry(time_step))
+
+    def get_spacing(self, time_step: SupportsIndex = 0) -> Triple:
+        """Distances in mm between voxel centres along (x, y, z)."""
+        x, y, z = self.get_geometry(time_step).spacing
+        return x, y, z
+
+    def set_spacing(self, spacing: Any, time_step: SupportsIndex | None = 0) -> None:
+        """Set the spacing (x, y, z) in mm of one time step, or with ``time_step=None`` of all.
+
+        Raises
+        ------
+        GeometryError
+            A length that is not finite and greater than 0.
+        TypeError
+            Not three numbers.
+        """
+        self._change_geometry(time_step, lambda geometry: setattr(geometry, "spacing", spacing))
+
+    def get_origin(self, time_step: SupportsIndex = 0) -> Triple:
+        """World position in mm of the centre of voxel (0, 0, 0)."""
+        x, y, z = self.get_geometry(time_step).origin
+        return x, y, z
+
+    def set_origin(self, origin: Any, time_step: SupportsIndex | None = 0) -> None:
+        """Set the origin (x, y, z) in mm of one time step, or with ``time_step=None`` of all."""
+        self._change_geometry(time_step, lambda geometry: setattr(geometry, "origin", origin))
+
+    def get_direction(self, time_step: SupportsIndex = 0) -> NDArray[np.float64]:
+        """Copy of the 3x3 matrix whose columns are the world directions of x, y and z."""
+        return self.get_geometry(time_step).direction
+
+    def set_direction(self, direction: ArrayLike, time_step: SupportsIndex | None = 0) -> None:
+        """Set the direction of one time step, or with ``time_step=None`` of all.
+
+        Raises
+        ------
+        GeometryError
+            Not 3x3, not finite, or singular. Columns that are not of unit length scale the spacing, as in MITK.
+        """
+        self._change_geometry(time_step, lambda geometry: setattr(geometry, "direction", direction))
+
+    def get_direction_cosines(self, time_step: SupportsIndex = 0) -> tuple[float, ...]:
+        """The nine entries of the direction, row by row."""
+        return self.get_geometry(time_step).direction_cosines
+
+    @property
+    def spacing(self) -> Triple:
+        """Spacing (x, y, z) in mm of time step 0."""
+        return self.get_spacing()
+
+    @spacing.setter
+    def spacing(self, value: Any) -> None:
+        self.set_spacing(value)
+
+    @property
+    def origin(self) -> Triple:
+        """Origin (x, y, z) in mm of time step 0."""
+        return self.get_origin()
+
+    @origin.setter
+    def origin(self, value: Any) -> None:
+        self.set_origin(value)
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """Direction of time step 0: a fresh 3x3 array, so writing into it changes nothing."""
+        return self.get_direction()
+
+    @direction.setter
+    def direction(self, value: ArrayLike) -> None:
+        self.set_direction(value)
+
+    @property
+    def direction_cosines(self) -> tuple[float, ...]:
+        """The nine entries of the direction of time step 0, row by row."""
+        return self.get_direction_cosines()
+
+    def affine(self, space: Literal["LPS", "RAS"] = "LPS", time_step: SupportsIndex = 0) -> NDArray[np.float64]:
+        """4x4 matrix from voxel indices (x, y, z) to millimetres.
+
+        Parameters
+        ----------
+        space
+            ``"LPS"`` as in DICOM, ITK and MITK, or ``"RAS"`` as in NIfTI and nibabel.
+        """
+        return self.get_geometry(time_step).affine(space)
+
+    def set_affine(
+        self,
+        matrix: ArrayLike,
+        space: Literal["LPS", "RAS"] = "LPS",
+        time_step: SupportsIndex | None = 0,
+    ) -> None:
+        """Set spacing, direction and origin of one time step, or with ``time_step=None`` of all, from a 4x4 matrix.
+
+        Raises
+        ------
+        GeometryError
+            Not 4x4, not finite, singular, or with another last row than (0, 0, 0, 1).
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> image = mitk.Image(np.zeros((4, 5, 6), np.float32))
+        >>> image.set_affine([[-2, 0, 0, 10], [0, -1, 0, 20], [0, 0, 3, 30], [0, 0, 0, 1]], space="RAS")
+        >>> image.spacing, image.origin
+        ((2.0, 1.0, 3.0), (-10.0, -20.0, 30.0))
+        """
+        self._change_geometry(time_step, lambda geometry: geometry.set_affine(matrix, space))
+
+    def index_to_world(self, index: Any, time_step: SupportsIndex = 0) -> Any:
+        """World position in mm of a continuous index (x, y, z), or of an array of them ``(N, 3)``."""
+        return self.get_geometry(time_step).index_to_world(index)
+
+    def world_to_index(self, world: Any, time_step: SupportsIndex = 0) -> Any:
+        """Continuous index (x, y, z) of a world position in mm, or of an array of them ``(N, 3)``."""
+        return self.get_geometry(time_step).world_to_index(world)
+
+    # --- copies, comparison, protocols of Python and NumPy ------------------------------------------------------------
+
+    # Iterating over voxels one by one is never what is wanted; without this, Python would try __getitem__.
+    __iter__ = None
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise TypeError(
+            f"image[{spelled(key)}] could mean voxels or a part of the image: "
+            "use image.array[...] for voxels, image.crop(...) for a part"
+        )
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Write voxels by array indices ``([t, ][z, ]y, x[, component])``, under a write accessor."""
+        with self.write() as voxels:
+            voxels[key] = value
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - NumPy's
+        """Read-only view of all voxels; a copy where a conversion or ``copy=True`` asks for one."""
+        view = self.array
+        if dtype is None or np.dtype(dtype) == view.dtype:
+            return view.copy() if copy else view
+        if copy is False:
+            raise ValueError(f"copy=False, but {view.dtype.name} voxels as {np.dtype(dtype).name} need a copy")
+        return view.astype(dtype)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """All voxels, read-only; consumers that know no read-only arrays get ``BufferError``."""
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        device: tuple[int, int] = self.array.__dlpack_device__()
+        return device
+
+    def snapshot(self) -> Self:
+        """An image of the voxels as they are now that never changes, so its readers never wait.
+
+        Neither do its geometry and times. Voxels are shared with this image until it is written; then this image gets
+        voxels of its own. If a writeable view exists, or the voxels belong to an array that was taken over, they are
+        copied at once.
+
+        Raises
+        ------
+        MemoryIsLockedError
+            The calling thread holds a write accessor.
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> image = mitk.Image(np.zeros((2, 2), np.uint8))
+        >>> before = image.snapshot()
+        >>> image[:] = 1
+        >>> int(before.array.max()), int(image.array.max())
+        (0, 1)
+        """
+        made = copy.copy(self)
+        made._freeze()
+        if made._times is not None:
+            made._times._freeze()
+        return made
+
+    def copy(self) -> Self:
+        """An independent image: voxels, geometry and properties of its own."""
+        return copy.deepcopy(self)
+
+    def clone(self) -> Self:
+        """Same as :meth:`copy` (``mitk::Image::Clone``)."""
+        return copy.deepcopy(self)
+
+    def __copy__(self) -> Self:
+        """A copy that shares voxels until one of the two is written."""
+        made = twin(self, _core.ImageStore._share_from)
+        made.__dict__.update(foreign_state(self))
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        made = twin(self, _core.ImageStore._copy_from)
+        memo[id(self)] = made
+        made.__dict__.update(copy.deepcopy(foreign_state(self), memo))
+        return made
+
+    def equals(self, other: object, *, rtol: float = 0.0, atol: float = 0.0, geometry: bool = True) -> bool:
+        """Whether ``other`` is an image with the same voxels at the same places and times.
+
+        ``==`` compares identity. Properties are not compared.
+
+        Parameters
+        ----------
+        rtol, atol
+            Allowed relative and absolute difference of voxels, as in ``numpy.isclose``. NaN equals NaN.
+        geometry
+            Whether geometry and times must agree, too, within 1e-6 mm and ms.
+        """
+        if not isinstance(other, Image) or self._layout() != other._layout():
+            return False
+        if self.ndim == 0:
+            return True
+        if geometry and not self.time_geometry.is_close(other.time_geometry):
+            return False
+        mine = self.as_numpy(use_accessor=True, writeable=False)
+        theirs = other.as_numpy(use_accessor=True, writeable=False)
+        # Along the slowest axis, so that comparing needs little memory.
+        pairs = zip(mine, theirs, strict=True)
+        return all(np.allclose(a, b, rtol, atol, equal_nan=True) for a, b in pairs)
+
+    def crop(self, lower: Sequence[int], upper: Sequence[int]) -> Self:
+        """A new image of the voxels from index ``lower`` up to but without ``upper``, at the same place in the world.
+
+        Parameters
+        ----------
+        lower, upper
+            Indices (x, y[, z]) with 0 <= lower < upper <= size. All time steps are cropped alike.
+
+        Raises
+        ------
+        RequestError
+            Indices outside the image, or nothing between them.
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> part = mitk.Image(np.zeros((5, 6, 7), np.uint8), spacing=(2, 1, 1)).crop((1, 0, 0), (4, 6, 5))
+        >>> part.shape, part.origin
+        ((5, 6, 3), (2.0, 0.0, 0.0))
+        """
+        return cropped(self, lower, upper)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Voxels travel out of band, one buffer a time step, where protocol 5 and the caller allow."""
+        return pickled(self, operator.index(protocol))
+
+    def __repr__(self) -> str:
+        from mitk_rs.image.display import line_of_text
+
+        return line_of_text(self)
+
+    def _repr_html_(self) -> str:
+        """A table, and the middle slices across z, y and x of time step 0, turned for radiologists."""
+        from mitk_rs.image.display import table_with_slices
+
+        return table_with_slices(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """The maximum intensity projection along z of time step 0, of a 2-D image itself; nothing for an empty one."""
+        from mitk_rs.image.display import picture_of
+
+        return picture_of(self)

@@ -1,21 +1,23 @@
-"""How images are copied, compared, pickled and handed to other libraries."""
+"""How images are cropped, copied and pickled; the parts of ``Image`` that are more than a few lines."""
 
 from __future__ import annotations
 
-import copy
 import operator
 import pickle
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike
 
 from mitk_rs.errors import RequestError
-from mitk_rs.image.arguments import Array
-from mitk_rs.image.spatial import Spatial, cropped_times
-from mitk_rs.image.voxels import Voxels
-from mitk_rs.properties import PropertyOwner
+from mitk_rs.geometry import BaseGeometry, SlicedGeometry3D
+from mitk_rs.time_geometry import ProportionalTimeGeometry, TimeGeometry
+
+if TYPE_CHECKING:
+    from mitk_rs.image.image import Image
+
+_Image = TypeVar("_Image", bound="Image")
 
 # Layout of a pickle. A larger number is refused: it was written by a newer version.
 PICKLE_FORMAT = 1
@@ -23,193 +25,100 @@ PICKLE_FORMAT = 1
 _OWN_STATE = frozenset({"_bound_times", "_uid", "_property_lock", "_owned", "_provided"})
 
 
-class Protocols(PropertyOwner, Spatial, Voxels):
-    """Part of ``Image``: protocols of Python and NumPy."""
-
-    if TYPE_CHECKING:
-        # Defined by Image.
-        @classmethod
-        def _bare(cls) -> Self: ...
-
-    # Iterating over voxels one by one is never what is wanted; without this, Python would try __getitem__.
-    __iter__ = None
-
-    def __getitem__(self, key: Any) -> NoReturn:
-        raise TypeError(
-            f"image[{_spelled(key)}] could mean voxels or a part of the image: "
-            "use image.array[...] for voxels, image.crop(...) for a part"
-        )
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Write voxels by array indices ``([t, ][z, ]y, x[, component])``, under a write accessor."""
-        with self.write() as voxels:
-            voxels[key] = value
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - NumPy's
-        """Read-only view of all voxels; a copy where a conversion or ``copy=True`` asks for one."""
-        view = self.array
-        if dtype is None or np.dtype(dtype) == view.dtype:
-            return view.copy() if copy else view
-        if copy is False:
-            raise ValueError(f"copy=False, but {view.dtype.name} voxels as {np.dtype(dtype).name} need a copy")
-        return view.astype(dtype)
-
-    def __dlpack__(self, **options: Any) -> Any:
-        """All voxels, read-only; consumers that know no read-only arrays get ``BufferError``."""
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.array.__dlpack_device__()
-        return device
-
-    def snapshot(self) -> Self:
-        """An image of the voxels as they are now that never changes, so its readers never wait.
-
-        Neither do its geometry and times. Voxels are shared with this image until it is written; then this image gets
-        voxels of its own. If a writeable view exists, or the voxels belong to an array that was taken over, they are
-        copied at once.
-
-        Raises
-        ------
-        MemoryIsLockedError
-            The calling thread holds a write accessor.
-
-        Examples
-        --------
-        >>> import numpy as np, mitk_rs as mitk
-        >>> image = mitk.Image(np.zeros((2, 2), np.uint8))
-        >>> before = image.snapshot()
-        >>> image[:] = 1
-        >>> int(before.array.max()), int(image.array.max())
-        (0, 1)
-        """
-        made = copy.copy(self)
-        made._freeze()
-        if made._times is not None:
-            made._times._freeze()
-        return made
-
-    def copy(self) -> Self:
-        """An independent image: voxels, geometry and properties of its own."""
-        return copy.deepcopy(self)
-
-    def clone(self) -> Self:
-        """Same as :meth:`copy` (``mitk::Image::Clone``)."""
-        return copy.deepcopy(self)
-
-    def __copy__(self) -> Self:
-        """A copy that shares voxels until one of the two is written."""
-        made = self._twin(Voxels._share_from)
-        made.__dict__.update(self._foreign_state())
-        return made
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        made = self._twin(Voxels._copy_from)
-        memo[id(self)] = made
-        made.__dict__.update(copy.deepcopy(self._foreign_state(), memo))
-        return made
-
-    def _twin(self, fill: Any) -> Self:
-        made = self._bare()
-        if self.ndim:
-            lease = self.as_numpy(use_accessor=True, writeable=False)
-            fill(made, self)
-            made._times = self.time_geometry.clone()
-            del lease
-        made._copy_properties_from(self)
-        return made
-
-    def _foreign_state(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in _OWN_STATE}
-
-    def equals(self, other: object, *, rtol: float = 0.0, atol: float = 0.0, geometry: bool = True) -> bool:
-        """Whether ``other`` is an image with the same voxels at the same places and times.
-
-        ``==`` compares identity. Properties are not compared.
-
-        Parameters
-        ----------
-        rtol, atol
-            Allowed relative and absolute difference of voxels, as in ``numpy.isclose``. NaN equals NaN.
-        geometry
-            Whether geometry and times must agree, too, within 1e-6 mm and ms.
-        """
-        if not isinstance(other, Protocols) or self._layout() != other._layout():
-            return False
-        if self.ndim == 0:
-            return True
-        if geometry and not self.time_geometry.is_close(other.time_geometry):
-            return False
-        mine = self.as_numpy(use_accessor=True, writeable=False)
-        theirs = other.as_numpy(use_accessor=True, writeable=False)
-        # Along the slowest axis, so that comparing needs little memory.
-        pairs = zip(mine, theirs, strict=True)
-        return all(np.allclose(a, b, rtol, atol, equal_nan=True) for a, b in pairs)
-
-    def crop(self, lower: Sequence[int], upper: Sequence[int]) -> Self:
-        """A new image of the voxels from index ``lower`` up to but without ``upper``, at the same place in the world.
-
-        Parameters
-        ----------
-        lower, upper
-            Indices (x, y[, z]) with 0 <= lower < upper <= size. All time steps are cropped alike.
-
-        Raises
-        ------
-        RequestError
-            Indices outside the image, or nothing between them.
-
-        Examples
-        --------
-        >>> import numpy as np, mitk_rs as mitk
-        >>> part = mitk.Image(np.zeros((5, 6, 7), np.uint8), spacing=(2, 1, 1)).crop((1, 0, 0), (4, 6, 5))
-        >>> part.shape, part.origin
-        ((5, 6, 3), (2.0, 0.0, 0.0))
-        """
-        sizes = self._known_layout()[1][:3]
-        begin, end = _corner(lower, "lower", sizes), _corner(upper, "upper", sizes)
-        if any(not 0 <= b < e <= size for b, e, size in zip(begin, end, sizes, strict=True)):
-            got = f"lower {begin}, upper {end}, size {tuple(sizes)}"
-            raise RequestError(f"crop needs 0 <= lower < upper <= size on every axis, got {got}")
-        made = self._cropped_voxels([slice(b, e) for b, e in zip(begin, end, strict=True)])
-        made.__dict__.update(self._foreign_state())
-        made._copy_properties_from(self)
-        made._times = cropped_times(self.time_geometry, [*begin, 0][:3], made._known_layout()[1])
-        return made
-
-    def _cropped_voxels(self, box: list[slice]) -> Self:
-        components = self.components > 1
-        made = self._bare()
-        voxels = self.as_numpy(use_accessor=True, writeable=False)
-        part = voxels[(..., *reversed(box), *([slice(None)] if components else []))]
-        sizes = list(part.shape[::-1][components:])
-        made._initialize(part.dtype.name, sizes, self.components)
-        made._fill(part)
-        return made
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """Voxels travel out of band, one buffer a time step, where protocol 5 and the caller allow."""
-        state = {
-            "format": PICKLE_FORMAT,
-            "layout": self._layout(),
-            "times": self._times,
-            "properties": self._property_state(),
-            "other": self._foreign_state(),
-        }
-        return _unpickled, (type(self), state, self._pickled_steps(operator.index(protocol)))
-
-    def _property_state(self) -> Any:
-        with self._property_lock:
-            return dict(self._owned), dict(self._provided)
-
-    def _pickled_steps(self, protocol: int) -> list[Any]:
-        # Of a snapshot, so that writers meanwhile neither wait nor show.
-        source = self.snapshot()
-        steps = [source.as_numpy(writeable=False, time_step=step) for step in range(source.time_steps)]
-        return [pickle.PickleBuffer(step.data) if protocol >= 5 else step.tobytes() for step in steps]
+def fresh_time_geometry(
+    sizes: Sequence[int],
+    spacing: Any = None,
+    origin: Any = None,
+    direction: ArrayLike | None = None,
+) -> TimeGeometry:
+    """The time geometry of a new image: the same geometry at each step."""
+    geometry = SlicedGeometry3D.for_image(
+        sizes,
+        spacing=(1.0, 1.0, 1.0) if spacing is None else spacing,
+        origin=(0.0, 0.0, 0.0) if origin is None else origin,
+        direction=direction,
+    )
+    return ProportionalTimeGeometry.from_geometry(geometry, sizes[3] if len(sizes) > 3 else 1)
 
 
-def _spelled(key: Any) -> str:
+def cropped_times(times: TimeGeometry, index: Sequence[int], sizes: Sequence[int]) -> TimeGeometry:
+    """The time geometry of the part of an image that begins at a voxel and has ``sizes`` voxels."""
+
+    def move(geometry: BaseGeometry) -> None:
+        geometry.origin = geometry.index_to_world(tuple(map(float, index)))
+
+    moved = times.clone()
+    moved._change_all(move)
+    return moved.for_image(fresh_time_geometry(sizes).geometries)
+
+
+def twin(image: _Image, fill: Any) -> _Image:
+    """A copy of an image whose voxels ``fill`` provides."""
+    made = image._bare()
+    if image.ndim:
+        lease = image.as_numpy(use_accessor=True, writeable=False)
+        fill(made, image)
+        made._times = image.time_geometry.clone()
+        del lease
+    made._copy_properties_from(image)
+    return made
+
+
+def foreign_state(image: Image) -> dict[str, Any]:
+    """What subclasses and users keep in an image."""
+    return {name: value for name, value in image.__dict__.items() if name not in _OWN_STATE}
+
+
+def cropped(image: _Image, lower: Sequence[int], upper: Sequence[int]) -> _Image:
+    """The voxels of an image from one index up to but without another."""
+    sizes = image._known_layout()[1][:3]
+    begin, end = _corner(lower, "lower", sizes), _corner(upper, "upper", sizes)
+    if any(not 0 <= b < e <= size for b, e, size in zip(begin, end, sizes, strict=True)):
+        got = f"lower {begin}, upper {end}, size {tuple(sizes)}"
+        raise RequestError(f"crop needs 0 <= lower < upper <= size on every axis, got {got}")
+    made = _cropped_voxels(image, [slice(b, e) for b, e in zip(begin, end, strict=True)])
+    made.__dict__.update(foreign_state(image))
+    made._copy_properties_from(image)
+    made._times = cropped_times(image.time_geometry, [*begin, 0][:3], made._known_layout()[1])
+    return made
+
+
+def _cropped_voxels(image: _Image, box: list[slice]) -> _Image:
+    components = image.components > 1
+    made = image._bare()
+    voxels = image.as_numpy(use_accessor=True, writeable=False)
+    part = voxels[(..., *reversed(box), *([slice(None)] if components else []))]
+    sizes = list(part.shape[::-1][components:])
+    made._initialize(part.dtype.name, sizes, image.components)
+    made._fill(part)
+    return made
+
+
+def pickled(image: Image, protocol: int) -> tuple[Any, ...]:
+    """What :meth:`object.__reduce_ex__` gives of an image."""
+    state = {
+        "format": PICKLE_FORMAT,
+        "layout": image._layout(),
+        "times": image._times,
+        "properties": _property_state(image),
+        "other": foreign_state(image),
+    }
+    return _unpickled, (type(image), state, _pickled_steps(image, protocol))
+
+
+def _property_state(image: Image) -> Any:
+    with image._property_lock:
+        return dict(image._owned), dict(image._provided)
+
+
+def _pickled_steps(image: Image, protocol: int) -> list[Any]:
+    # Of a snapshot, so that writers meanwhile neither wait nor show.
+    source = image.snapshot()
+    steps = [source.as_numpy(writeable=False, time_step=step) for step in range(source.time_steps)]
+    return [pickle.PickleBuffer(step.data) if protocol >= 5 else step.tobytes() for step in steps]
+
+
+def spelled(key: Any) -> str:
     return "..." if key is Ellipsis else type(key).__name__
 
 

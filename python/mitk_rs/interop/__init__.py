@@ -1,6 +1,6 @@
 """Images of other libraries, both ways: VTK, SimpleITK, ITK, nibabel, pyvista, xarray, torch and anything with DLPack.
 
-``Image.to_vtk()`` and its kin live in :mod:`mitk_rs.interop.methods`, one module for each library does the work.
+The methods of ``Image`` are in :mod:`mitk_rs.image.conversions`; here one module for each library does the work.
 Asking for a conversion imports only the library asked for; :func:`from_any` imports none at all.
 """
 

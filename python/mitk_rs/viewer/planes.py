@@ -103,7 +103,7 @@ class ImagePlanes:
 
     def _colour(self) -> None:
         table = self.widgets[0].GetLookupTable()
-        values = np.linspace(*self._range, _SHADES)
+        values = np.linspace(self._range[0], self._range[1], _SHADES)
         width, level = self._window_level
         colours = np.repeat(in_window(values, level - width / 2, level + width / 2)[:, np.newaxis], 3, axis=1)
         if self._tint is not None:

@@ -1,4 +1,4 @@
-"""``Image.to_vtk()`` and its kin."""
+"""``Image.to_vtk()`` and the other methods that convert images to and from objects of other libraries."""
 
 from __future__ import annotations
 
