@@ -5,10 +5,8 @@ An *owner* (an image, a :class:`PropertyList`) maps names to property objects. N
 and take them apart. Reading converts to Python values, writing wraps them; ``raw=True`` gives the property
 object itself."""
 
-from mitk_rs.properties.dicom import DICOMTag, DICOMTagPath
 from mitk_rs.properties.owner import PropertyList, PropertyOwner
-from mitk_rs.properties.paths import PropertyKeyPath, find_indexed_properties
-from mitk_rs.properties.temporo_spatial import TemporoSpatialStringProperty
+from mitk_rs.properties.paths import DICOMTag, DICOMTagPath, PropertyKeyPath, find_indexed_properties
 from mitk_rs.properties.values import (
     BaseProperty,
     BoolProperty,
@@ -17,6 +15,7 @@ from mitk_rs.properties.values import (
     FloatProperty,
     IntProperty,
     StringProperty,
+    TemporoSpatialStringProperty,
     property_from_dict,
 )
 

@@ -1,7 +1,11 @@
-"""A synthetic CT angiography: a branching vessel in soft tissue, with bone, a calcification and noise.
+"""Synthetic images whose truth is known: for demonstrations, tests and measurements.
 
-Branches are cubic Hermite curves, so that a child leaves in the direction in which its parent ends. At each fork the
-radius follows Murray's law (the cubes of the children's radii add up to the parent's). Voxels at a border hold the
+Every function is deterministic: the same arguments give the same voxels. Arrays are ``(z, y, x)``, voxel indices of
+seeds ``(i, j, k)`` = ``(x, y, z)``, lengths millimetres, world coordinates LPS.
+
+:func:`vessel_tree` is a synthetic CT angiography: a branching vessel in soft tissue, with bone, a calcification and
+noise. Branches are cubic Hermite curves, so that a child leaves in the direction in which its parent ends. At each fork
+the radius follows Murray's law (the cubes of the children's radii add up to the parent's). Voxels at a border hold the
 mean of what they contain, as a scanner's do, before the noise comes on top.
 """
 
@@ -15,11 +19,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs.errors import RequestError
+from mitk_rs.image import Image
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["VesselTree", "vessel_tree"]
+__all__ = [
+    "VesselTree",
+    "tube",
+    "vessel_tree",
+]
 
 Points = NDArray[np.float64]
 Index = tuple[int, int, int]
@@ -391,3 +400,26 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int, int], sigma: float) 
         grain = grain + np.float32(0.5) * (np.roll(grain, 1, axis) + np.roll(grain, -1, axis))
     # The kernel (1/2, 1, 1/2) along three axes multiplies the variance by 1.5 cubed.
     return grain * np.float32(sigma / np.sqrt(1.5**3))
+
+
+def tube() -> Image:
+    """Return a bright straight tube along z: 900 voxels of 100 in a 20 x 20 x 20 image of zeros.
+
+    The value is 100 where ``(i - 10)**2 + (j - 10)**2 < 16``, which are 45 voxels in each slice; int16, spacing
+    (0.5, 0.5, 1.0) mm, origin (-3, 2, 7) mm, identity direction.
+
+    Returns
+    -------
+    Image
+        The tube; ``source=(10, 10, 2)`` and ``target=(10, 10, 17)`` lie on its axis.
+
+    Examples
+    --------
+    >>> import mitk_rs as mitk
+    >>> int((mitk.datasets.tube().as_numpy() == 100).sum())
+    900
+    """
+    squares = (np.arange(20) - 10) ** 2
+    disc = squares[:, None] + squares[None, :] < 16
+    voxels = np.where(disc, 100, 0).astype(np.int16)
+    return Image(np.repeat(voxels[None], 20, axis=0), spacing=(0.5, 0.5, 1.0), origin=(-3.0, 2.0, 7.0))
