@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs import _validation
 from mitk_rs._validation import check_unmasked, existing_step, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
-from mitk_rs.geometry import arguments
 from mitk_rs.image.accessors import place
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Source:
     def _checked_spacing(self, spacing: Any) -> Triple:
         # A picture has no third axis, so two numbers say everything.
         flat = len(self.shape) == 2 and np.shape(spacing) == (2,)
-        return arguments.spacing([*spacing, 1.0] if flat else spacing)
+        return _validation.spacing([*spacing, 1.0] if flat else spacing)
 
     @property
     def steps(self) -> list[int]:

@@ -9,9 +9,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._validation import RAS_FROM_LPS
 from mitk_rs.errors import GeometryError, TimeStepError
-from mitk_rs.geometry.arguments import RAS_FROM_LPS
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.image import Image
 from mitk_rs.io import metadata
 from mitk_rs.io.formats import ALL_TYPES

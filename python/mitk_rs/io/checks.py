@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mitk_rs import _validation
 from mitk_rs.errors import FileError, FileMissingError, GeometryError
-from mitk_rs.geometry import arguments
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.io.record import PathName
 
 __all__ = [
@@ -190,7 +190,7 @@ def frame(path: str, spacing: ArrayLike, origin: ArrayLike, direction: ArrayLike
         Spacing not above 0 or out of range, a number that is not finite, or a direction matrix without an inverse.
     """
     try:
-        placed = Frame(spacing=arguments.spacing(spacing), origin=arguments.triple(origin, "origin"))
+        placed = Frame(spacing=_validation.spacing(spacing), origin=_validation.triple(origin, "origin"))
         return placed.with_direction(np.asarray(direction) + 0.0)
     except GeometryError as error:
         raise unreadable(path, f"field {error}") from error

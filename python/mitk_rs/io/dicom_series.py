@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import DicomSeriesWarning
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.io.checks import printable
 
 __all__ = ["Slice", "Volume", "volumes_of", "warn"]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from mitk_rs.geometry.arguments import LARGEST_SPACING, SMALLEST_SPACING
+from mitk_rs._validation import LARGEST_SPACING, SMALLEST_SPACING
 from mitk_rs.io.checks import check_numbers, check_shape, data_file, decoded, open_regular, shown, unreadable
 
 __all__ = ["TextHeader", "meta_header", "nrrd_header"]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import FileWriteError, MemoryLimitError
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, headers, metadata, voxel_data
 from mitk_rs.io.atomic import atomic_folder, atomic_output, disk_is_full, with_small_ending
 from mitk_rs.io.checks import unreadable

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from mitk_rs.errors import FileWriteError, RequestError
-from mitk_rs.geometry import SlicedGeometry3D
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame, SlicedGeometry3D
 from mitk_rs.io.checks import unreadable
 from mitk_rs.io.formats import Format, lies_flat, lies_in_plane, loses_axes
 from mitk_rs.io.record import ImageHeader, frames_of, is_axis_aligned

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, metadata, voxel_data
 from mitk_rs.io.atomic import atomic_folder, atomic_output, full_suffix
 from mitk_rs.io.checks import unreadable

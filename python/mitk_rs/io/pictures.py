@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.errors import FileError
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, isolation, metadata, voxel_data
 from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.checks import as_file_error, unreadable

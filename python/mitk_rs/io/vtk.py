@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError
-from mitk_rs.geometry.frame import Frame
+from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, metadata, vtk_headers
 from mitk_rs.io.atomic import atomic_output, disk_is_full, full_suffix
 from mitk_rs.io.checks import unreadable
