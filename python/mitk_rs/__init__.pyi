@@ -1,5 +1,6 @@
 """The public names of mitk_rs and where they are defined: the one list, read by type checkers and by the package."""
 
+from mitk_rs import aio as aio
 from mitk_rs import cli as cli
 from mitk_rs import cohort as cohort
 from mitk_rs import datasets as datasets
@@ -54,12 +55,12 @@ from mitk_rs.geometry import Geometry3D as Geometry3D
 from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
 from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
 from mitk_rs.image import Image as Image
-from mitk_rs.io.images import IOUtil as IOUtil
-from mitk_rs.io.images import get_loaded_modules as get_loaded_modules
 from mitk_rs.io import read_image as read_image
 from mitk_rs.io import read_info as read_info
 from mitk_rs.io import read_surface as read_surface
 from mitk_rs.io import write_image as write_image
+from mitk_rs.io.images import IOUtil as IOUtil
+from mitk_rs.io.images import get_loaded_modules as get_loaded_modules
 from mitk_rs.levelset import LevelSetReport as LevelSetReport
 from mitk_rs.levelset import LevelSetResult as LevelSetResult
 from mitk_rs.levelset import initialize_level_set as initialize_level_set

@@ -15,7 +15,7 @@ from typing import Any, TypedDict, Unpack
 
 from mitk_rs import _core
 from mitk_rs._sources import Source
-from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of
+from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of, run_options
 from mitk_rs.errors import RequestError
 
 __all__ = ["FEATURE_TYPES", "feature_image"]
@@ -147,8 +147,9 @@ def feature_image(
         "dimensionality": one_of(dimensionality, "dimensionality", (2, 3)),
     }
     _check_feature(feature)
+    how = run_options(run)
     volume = Source(scan, "scan", time_step=time_step)
-    return volume.wrap(volume.read(lambda voxels: _core.feature_image(voxels, volume.spacing, feature, **run)))
+    return volume.wrap(volume.read(lambda voxels: _core.feature_image(voxels, volume.spacing, feature, **how)))
 
 
 def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:

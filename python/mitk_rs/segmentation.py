@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._level_set_methods import Index
+
 from mitk_rs._sources import Source, mask_of
 from mitk_rs._validation import RunOptions, check_names, one_of, positive
 from mitk_rs.errors import RequestError
 from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
-from mitk_rs.levelset import LevelSetReport, initialize_level_set
+from mitk_rs.levelset import Index, LevelSetReport, initialize_level_set
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData

@@ -227,7 +227,7 @@ def axis_picture(
     time_step: int | None = None,
     shades: Shades | None = None,
     size: Sequence[int] | int | None = None,
-    overlay: Image | None = None,
+    overlay: Image | Sequence[Image] | None = None,
     seeds: Iterable[Sequence[float]] = (),
     threads: int | None = None,
 ) -> Picture:
