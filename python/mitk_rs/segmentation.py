@@ -22,7 +22,7 @@ from mitk_rs._validation import RunOptions, check_names, one_of, positive
 from mitk_rs.errors import RequestError
 from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
-from mitk_rs.levelset import Index, LevelSetReport, initialize_level_set
+from mitk_rs.levelset import Index, LevelSetReport, Method, initialize_level_set
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -162,7 +162,7 @@ def segment_vessel(
     lower: float | Literal["auto"],
     *,
     upper: float | None = None,
-    method: str = "collidingfronts",
+    method: Literal["collidingfronts", "fastmarching"] = "collidingfronts",
     iterations: int = 300,
     **options: Unpack[SegmentationOptions],
 ) -> VesselSegmentation:
@@ -246,13 +246,14 @@ def segment_vessel(
     volume = Source(image, "scan", time_step=used["time_step"])
     if used["feature_sigma"] is None:
         used["feature_sigma"] = min(volume.spacing)
+    start_method: Method = method
     if one_of(method, "method", SEGMENTATION_METHODS) == "collidingfronts":
         sources, targets = pairs = _pairs(volume, sources, targets)
-        method = method if len(pairs[0]) == 1 else "multiplecollidingfronts"
+        start_method = method if len(pairs[0]) == 1 else "multiplecollidingfronts"
     clock = _Clock(positive(run.pop("timeout"), "timeout"), run.pop("progress"))
     start = initialize_level_set(
         image,
-        method=method,
+        method=start_method,
         sources=sources,
         targets=targets,
         lower_threshold=lower,
