@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs._sources import Source
+from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
 
 __all__ = ["PERCENTILES", "Histogram", "ProposedThreshold", "histogram", "propose_lower_threshold"]
@@ -86,7 +87,7 @@ def histogram(image: Any, *, bins: int = 64, time_step: int | None = None) -> Hi
     >>> found.counts.tolist(), found.percentiles[50.0]
     ([7100, 900], 0.0)
     """
-    if bins < 1:
+    if whole_number(bins, "bins") < 1:
         raise RequestError(f"bins is {bins}: at least one is needed")
     return Source(image, "the image", time_step=time_step).read(lambda voxels: _histogram(voxels, bins))
 

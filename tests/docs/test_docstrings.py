@@ -48,4 +48,4 @@ def test_docstrings_hold_examples():
 
 def test_examples_of_public_classes_are_found():
     found = {test.name for test in examples("mitk_rs.geometry")}
-    assert {"mitk_rs.geometry.Geometry3D", "mitk_rs.geometry.kinds.SlicedGeometry3D.for_image"} <= found
+    assert {"mitk_rs.geometry.Geometry3D", "mitk_rs.geometry.SlicedGeometry3D.for_image"} <= found

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
+from mitk_rs._validation import check_names
 from mitk_rs.io import checks, isolation, metadata
 from mitk_rs.io.formats import Format, check_fits, format_of, stored_dimension
 from mitk_rs.io.isolation import Limits
@@ -57,6 +58,7 @@ def read_info(path: PathName, **options: Unpack[ReadOptions]) -> ImageHeader:
     >>> mitk.io.read_info(path).shape
     (4, 5, 6)
     """
+    check_names("read_info", options, ReadOptions)
     name = checks.check_path(path)
     limits = _limits(name, options)
     if limits:

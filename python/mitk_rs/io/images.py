@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Unpack
 
-from mitk_rs._validation import check_kind
+from mitk_rs._validation import check_kind, check_names
 from mitk_rs.errors import RequestError
 from mitk_rs.image.image import Image
 from mitk_rs.io import read_record, read_records, readers_of, write_record
@@ -73,6 +73,7 @@ def read_image(path: PathName, **options: Unpack[ReadOptions]) -> Image:
     >>> mitk.io.read_image(path).spacing
     (0.5, 0.5, 2.0)
     """
+    check_names("read_image", options, ReadOptions)
     return _named(image_of(read_record(path, **options)), path)
 
 

@@ -395,7 +395,8 @@ def mid_slices(image: Image) -> list[Array]:
     Returns
     -------
     list of numpy.ndarray
-        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours, 256 pixels along the longer side; of a 2-D image itself alone.
+        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours, 256 pixels along the longer side; of a 2-D image itself alone,
+        not turned.
     """
     volume = _displayable(image.as_numpy(writeable=False, time_step=0), image.components)
     if image.ndim == 2:
@@ -415,12 +416,13 @@ def _displayable(voxels: Array, components: int) -> Array:
 
 def _small(values: Array, image: Image, axis: int, shortest: int, longest: int) -> Array:
     """Values on a plane across an axis as a picture whose longer side has so many pixels."""
+    itself = image.ndim == 2
     view = view_along(image.get_direction(0), image.get_spacing(0), axis)
-    turned = view.apply(values)
+    turned, pixel = (values, image.spacing[:2]) if itself else (view.apply(values), view.pixel)
     side = min(max(*turned.shape[:2], shortest), longest)
-    width, height, _ = fitted(turned.shape, view.pixel, (side, side))
+    width, height, _ = fitted(turned.shape, pixel, (side, side))
     if turned.ndim == 3:
-        channels = [resized(turned[..., c], width, height) for c in range(3)]
+        channels = [resized(turned[..., c], width, height, nearest=itself) for c in range(3)]
         return np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255).astype(np.uint8)
     shades = Shades()
-    return shades.apply(resized(turned, width, height), shades.range(values))
+    return shades.apply(resized(turned, width, height, nearest=itself), shades.range(values))

@@ -236,15 +236,18 @@ def fitted(shape: tuple[int, ...], pixel: tuple[float, float], size: tuple[int, 
     return (width, height, mm) if size is None else (min(width, size[0]), min(height, size[1]), mm)
 
 
-def resized(picture: Array, width: int, height: int) -> Array:
-    """A picture ``(y, x)`` of any real type with another number of pixels: linear between pixel centres, averaged
-    where it shrinks."""
+def resized(picture: Array, width: int, height: int, *, nearest: bool = False) -> Array:
+    """A picture ``(y, x)`` of any real type with another number of pixels.
+
+    Linear between pixel centres, averaged where it shrinks; or the ``nearest`` pixel.
+    """
     from PIL import Image
 
     if picture.shape[:2] == (height, width):
         return picture
     plane = Image.fromarray(np.ascontiguousarray(picture, np.float32))
-    return np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+    filter_ = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
+    return np.asarray(plane.resize((width, height), filter_), np.float32)
 
 
 def framed(pixels: Array, size: tuple[int, int] | None) -> tuple[Array, tuple[int, int]]:
