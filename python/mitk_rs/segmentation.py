@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-
 from mitk_rs._sources import Source, mask_of
 from mitk_rs._validation import RunOptions, check_names, one_of, positive
 from mitk_rs.errors import RequestError
