@@ -115,7 +115,13 @@ def make_pixel_type(dtype: DTypeLike | PixelType, components: SupportsIndex = 1)
     RequestError
         Another numeric type, a byte order that is not this machine's, or no components.
     TypeError
-        No dtype at all, or a number of components that is no whole number.
+        No dtype at all, or a number of components that is not a whole number.
+
+    Examples
+    --------
+    >>> from mitk_rs import make_pixel_type
+    >>> make_pixel_type("int16").bits_per_component
+    16
     """
     count = whole_number(components, "components")
     if count < 1:

@@ -546,6 +546,16 @@ def write_seeds(
     See Also
     --------
     read_seeds
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import mitk_rs as mitk
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "ends.csv")
+    >>> _ = file.write_text("label,i,j,k\\ninlet,10,10,2\\n")
+    >>> mitk.write_seeds(mitk.read_seeds(file), file.with_suffix(".mrk.json"), image=mitk.datasets.tube())
+    >>> mitk.read_seeds(file.with_suffix(".mrk.json")).indices(mitk.datasets.tube())
+    [(10, 10, 2)]
     """
     from mitk_rs.io.atomic import atomic_output
 

@@ -10,10 +10,12 @@ import os
 import re
 import subprocess
 import sys
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
+import mitk_rs
 import mitk_rs as mitk
 from mitk_rs.seeds import Seed
 
@@ -105,3 +107,21 @@ def test_the_map_of_the_house_is_true():
     places = list(places_of_the_map())
     assert len(places) > 30
     assert [str(place) for place in places if not place.exists()] == []
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "mitk_api.md"
+ROWS = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+
+
+@pytest.mark.parametrize("name", [row[0].strip("`") for row in ROWS])
+def test_the_name_exists(name):
+    assert reduce(getattr, name.split("."), mitk_rs) is not None
+
+
+def test_rows_compare():
+    assert {row[1] for row in ROWS} == {"same", "superset", "different"}
+    assert len({row[0] for row in ROWS}) == len(ROWS) > 100
+
+
+def test_a_difference_has_its_reason():
+    assert all(len(row) > 2 and row[2] for row in ROWS if row[1] == "different")

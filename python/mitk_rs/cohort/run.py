@@ -13,15 +13,12 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
-from mitk_rs._validation import positive, whole_number
+from mitk_rs._validation import RunOptions, check_names, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
 from mitk_rs.cohort.worker import Plan, Record, begin_worker, failed, run_case
 from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError
-
-if TYPE_CHECKING:
-    from mitk_rs.marching import Cancel, Progress
 
 __all__ = ["BatchResult", "batch"]
 
@@ -60,16 +57,13 @@ def batch(
     output: str | PathLike[str],
     *,
     jobs: int | None = None,
-    threads: int | None = None,
     scheduler: str | None = None,
     suffix: str = ".mha",
     surface: str | None = ".stl",
     pictures: bool = True,
     retry_failed: bool = False,
     overwrite: bool = False,
-    timeout: float | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
+    **run: Unpack[RunOptions],
 ) -> BatchResult:
     """Make level sets of many images, one for each row of a table.
 
@@ -132,22 +126,24 @@ def batch(
     >>> [record["status"] for record in result.records]
     ['done']
     """
+    check_names("batch", run, RunOptions)
+    how = run_options(run)
     found = read_cases(cases)
-    jobs, threads = _workers(jobs, threads, scheduler, len(found))
+    jobs, threads = _workers(jobs, how.get("threads"), scheduler, len(found))
     plan = Plan(
         output=_folder(output),
         suffix=_ending(suffix, "suffix", _image_suffixes()),
         surface=None if surface is None else _ending(surface, "surface", _surface_suffixes()),
         pictures=bool(pictures),
         threads=threads,
-        timeout=positive(timeout, "timeout"),
+        timeout=positive(how.get("timeout"), "timeout"),
         retry_failed=bool(retry_failed),
         overwrite=bool(overwrite),
     )
     with tempfile.TemporaryDirectory(prefix="mitk_rs_") as folder:
         plan = replace(plan, stop=str(Path(plan.output) / ".stop") if scheduler else str(Path(folder) / "stop"))
-        run = _on_cluster(found, plan, scheduler) if scheduler else _here(found, plan, jobs)
-        records = _gather(run, found, plan, progress, cancel)
+        work = _on_cluster(found, plan, scheduler) if scheduler else _here(found, plan, jobs)
+        records = _gather(work, found, plan, how.get("progress"), how.get("cancel"))
     from mitk_rs.cohort.report import write_summaries
 
     write_summaries(Path(plan.output), records)

@@ -104,6 +104,14 @@ def write_image(image: Image, path: PathName, *, compress: bool = True, time_spa
     See Also
     --------
     read_image
+
+    Examples
+    --------
+    >>> import mitk_rs as mitk, numpy as np, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "scan.nii.gz"
+    >>> mitk.write_image(mitk.Image(np.zeros((4, 5, 6), np.int16), spacing=(0.5, 0.5, 2.0)), path)
+    >>> mitk.read_info(path).shape
+    (4, 5, 6)
     """
     check_kind(image, Image, "image", "an Image")
     with image.read():
