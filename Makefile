@@ -119,6 +119,7 @@ bench: .make/build .make/test .make/bench
 	$(PY) benches/peers.py $(BENCH)
 	$(PY) benches/mip.py $(BENCH)
 	$(PY) benches/store.py $(BENCH)
+	$(PY) benches/evolution.py $(BENCH)
 
 docs: .make/build .make/docs
 	$(PY) tools/api_docs.py target/docs

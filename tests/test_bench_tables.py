@@ -129,3 +129,10 @@ def test_a_short_run_of_projections_writes_its_table(tmp_path: Path) -> None:
         "from an angle",
         "from an angle with making bricks",
     }
+
+
+def test_processor_time_is_counted_on_demand(table: ModuleType) -> None:
+    import time
+
+    waited = table.measure(lambda: time.sleep(0.2), time.process_time)
+    assert waited.seconds < 0.1 < table.measure(lambda: time.sleep(0.2)).seconds

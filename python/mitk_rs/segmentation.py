@@ -52,7 +52,7 @@ class SegmentationOptions(RunOptions, total=False):
 #: Chosen on generated vessels with known truth; ``benches/accuracy.py`` compares them.
 DEFAULTS: SegmentationOptions = {
     "propagation": 0.0,
-    "curvature": 0.1,
+    "curvature": 0.2,
     "advection": 1.0,
     "feature_sigma": None,
     "sigmoid": False,
@@ -187,9 +187,9 @@ def segment_vessel(
     iterations
         The most iterations of the evolution; fewer where the surface comes to rest.
     propagation, curvature, advection
-        Weights of the evolution: 0, 0.1 and 1 by default. More curvature smooths more and makes thin vessels thinner.
+        Weights of the evolution: 0, 0.2 and 1 by default. More curvature smooths more and makes thin vessels thinner.
     feature_sigma, sigmoid
-        How edges are found, see :func:`feature_image`: with a Gaussian as wide as the smallest spacing and ``False`` by
+        How edges are found, see :func:`feature_image`: with a Gaussian of half the smallest spacing and ``False`` by
         default. Less suits scans without noise, more very noisy ones; more than half the radius of the thinnest vessel
         loses it.
     max_rms
@@ -244,7 +244,7 @@ def segment_vessel(
     image = _as_image(scan)
     volume = Source(image, "scan", time_step=used["time_step"])
     if used["feature_sigma"] is None:
-        used["feature_sigma"] = min(volume.spacing)
+        used["feature_sigma"] = 0.5 * min(volume.spacing)
     start_method: Method = method
     if one_of(method, "method", SEGMENTATION_METHODS) == "collidingfronts":
         sources, targets = pairs = _pairs(volume, sources, targets)

@@ -147,11 +147,11 @@ def test_segment_writes_everything_at_once(tree: Any, found: Any, folder: Path, 
 def test_init_features_and_evolve_give_the_same(tree: Any, found: Any, folder: Path) -> None:
     method = ["--method", "multiplecollidingfronts", "--source", *map(str, tree.source)]
     assert main(["init", "scan.mha", "-o", "i.mha", "--lower", "200", *method, *seeds(tree), "-q"]) == 0
-    assert main(["features", "scan.mha", "-o", "f.mha", "--sigma", "1", "-q"]) == 0
-    words = ["--initial", "i.mha", "--iterations", "300", "--curvature", "0.1", "-q"]
+    assert main(["features", "scan.mha", "-o", "f.mha", "--sigma", "0.5", "-q"]) == 0
+    words = ["--initial", "i.mha", "--iterations", "300", "--curvature", "0.2", "-q"]
     assert main(["evolve", "scan.mha", "-o", "e.mha", "--feature", "f.mha", *words]) == 0
     np.testing.assert_array_equal(mitk.Image("e.mha").array, found.level_set.array)
-    assert main(["evolve", "scan.mha", "--mask", "m.mha", "--feature-sigma", "1", *words]) == 0
+    assert main(["evolve", "scan.mha", "--mask", "m.mha", "--feature-sigma", "0.5", *words]) == 0
     np.testing.assert_array_equal(mitk.Image("m.mha").array, found.mask.array)
 
 

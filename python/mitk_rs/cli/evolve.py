@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.features import add_feature_options, feature_request
-from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
+from mitk_rs.cli.files import (
+    IMAGE_SUFFIXES,
+    SURFACE_SUFFIXES,
+    add_reading,
+    check_fits,
+    check_inputs,
+    check_outputs,
+    check_time_step,
+    read_input,
+)
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number, one_of
 from mitk_rs.errors import RequestError, UsageError
 
@@ -64,6 +73,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     _add_threshold_options(parser)
     parser.add_argument("--compat", type=one_of(["vmtk"]), metavar="vmtk", help="keep VMTK's defects")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_reading(parser)
     add_common(parser, threads=True)
     return parser
 
@@ -114,21 +124,20 @@ def run(args: Namespace) -> None:
     check_outputs(outputs_of(args), inputs=[args.input, *others], force=args.force)
     request = feature_request(args)
     from mitk_rs.evolution import evolve_level_set
-    from mitk_rs.io import read_image
 
     console = Console("mitk-rs evolve", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    scan = read_image(args.input)
+    scan = read_input(args, args.input, console)
     check_time_step(scan, args.input, args.time_step)
     if args.output:
         check_fits(scan, args.output, "float32", time_step=args.time_step or 0)
-    feature = _feature(args, scan, request)
+    feature = _feature(args, scan, request, console)
     with console.progress(f"{args.type} evolution in {Path(args.input).name}") as progress:
         found = evolve_level_set(
             scan,
-            [read_image(name) for name in args.initial],
+            [read_input(args, name, console) for name in args.initial],
             feature=feature,
-            merge=[read_image(name) for name in args.merge] or None,
+            merge=[read_input(args, name, console) for name in args.merge] or None,
             progress=progress,
             **_options(args),
         )
@@ -149,15 +158,13 @@ def outputs_of(args: Namespace) -> list[tuple[str, tuple[str, ...]]]:
     return outputs
 
 
-def _feature(args: Namespace, scan: Image, request: dict[str, Any]) -> Image | None:
+def _feature(args: Namespace, scan: Image, request: dict[str, Any], console: Console) -> Image | None:
     if args.type not in ("geodesic", "curves"):
         if args.feature:
             raise UsageError(f"--feature is for types geodesic and curves; type {args.type} uses the scan")
         return None
     if args.feature:
-        from mitk_rs.io import read_image
-
-        return read_image(args.feature)
+        return read_input(args, args.feature, console)
     from mitk_rs.features import feature_image
 
     made: Image = feature_image(scan, **request)

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mitk_rs.cli.console import Console, outputs_of_kinds
-from mitk_rs.cli.files import IMAGE_SUFFIXES, check_fits, check_inputs, check_outputs, check_time_step
+from mitk_rs.cli.files import (
+    IMAGE_SUFFIXES,
+    add_reading,
+    check_fits,
+    check_inputs,
+    check_outputs,
+    check_time_step,
+    read_input,
+)
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
@@ -34,6 +42,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     )
     add_feature_options(parser.add_argument_group("the feature"), prefix="")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_reading(parser)
     add_common(parser, threads=True)
     return parser
 
@@ -93,11 +102,11 @@ def run(args: Namespace) -> None:
     check_outputs([(args.output, IMAGE_SUFFIXES)], inputs=[args.input], force=args.force)
     request = feature_request(args)
     from mitk_rs.features import feature_image
-    from mitk_rs.io import read_image, write_image
+    from mitk_rs.io import write_image
 
     console = Console("mitk-rs features", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    image = read_image(args.input)
+    image = read_input(args, args.input, console)
     check_time_step(image, args.input, args.time_step)
     check_fits(image, args.output, "float32", time_step=args.time_step or 0)
     with console.progress(f"feature of {Path(args.input).name}") as progress:

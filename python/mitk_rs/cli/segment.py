@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.evolve import add_outputs, add_weights, outputs_of, write_outputs
-from mitk_rs.cli.files import check_fits, check_inputs, check_outputs, check_time_step
+from mitk_rs.cli.files import add_reading, check_fits, check_inputs, check_outputs, check_time_step, read_input
 from mitk_rs.cli.parser import CommandParser, Points, Subparsers, add_common, integer, number, one_of
 from mitk_rs.cli.seeds import given_seeds, voxels_of
 from mitk_rs.errors import UsageError
@@ -49,15 +49,16 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument(
         "--iterations", type=integer(minimum=1), default=300, metavar="N", help="the most iterations (default: 300)"
     )
-    add_weights(parser, propagation=0.0, curvature=0.1, advection=1.0)
+    add_weights(parser, propagation=0.0, curvature=0.2, advection=1.0)
     parser.add_argument(
         "--sigma", type=number(), metavar="MM",
-        help="standard deviation of a Gaussian that smooths the scan to find edges (default: the smallest spacing)",
+        help="standard deviation of a Gaussian that smooths the scan to find edges (default: half the smallest spacing)",
     )  # fmt: skip
     parser.add_argument("--sigmoid", action="store_true", help="map gradients by a sigmoid over their range")
     parser.add_argument("--rough", action="store_true", help="leave the steps of voxels in the surface")
     parser.add_argument("--open", action="store_true", help="leave the surface open where the vessel leaves the scan")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_reading(parser)
     add_common(parser, threads=True)
     return parser
 
@@ -87,13 +88,12 @@ def run(args: Namespace) -> None:
     outputs = outputs_of(args) if not args.picture else [*_others(args), (args.picture, PICTURES)]
     check_inputs(args.input)
     check_outputs(outputs, inputs=[args.input], force=args.force)
-    from mitk_rs.io import read_image
     from mitk_rs.segmentation import segment_vessel
 
     console = Console("mitk-rs segment", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
     seeds = {name: given_seeds(args, name, name) for name in ("source", "target")}
-    scan = read_image(args.input)
+    scan = read_input(args, args.input, console)
     check_time_step(scan, args.input, args.time_step)
     if args.output:
         check_fits(scan, args.output, "float32", time_step=args.time_step or 0)
