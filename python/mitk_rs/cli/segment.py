@@ -52,7 +52,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     add_weights(parser, propagation=0.0, curvature=0.2, advection=1.0)
     parser.add_argument(
         "--sigma", type=number(), metavar="MM",
-        help="standard deviation of a Gaussian that smooths the scan to find edges (default: half the smallest spacing)",
+        help="standard deviation of the Gaussian of the feature image (default: half the smallest spacing)",
     )  # fmt: skip
     parser.add_argument("--sigmoid", action="store_true", help="map gradients by a sigmoid over their range")
     parser.add_argument("--rough", action="store_true", help="leave the steps of voxels in the surface")
