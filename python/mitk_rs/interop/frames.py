@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import RAS_FROM_LPS
-from mitk_rs.errors import GeometryError, TimeStepError
+from mitk_rs._validation import RAS_FROM_LPS, existing_step
+from mitk_rs.errors import GeometryError
 from mitk_rs.geometry import Frame
 from mitk_rs.image import Image
 from mitk_rs.io import metadata
@@ -29,9 +28,7 @@ def step_of(image: Image, time_step: SupportsIndex, *, writeable: bool) -> Image
     TimeStepError
         There is no such time step.
     """
-    step = operator.index(time_step)
-    if not 0 <= step < image.time_steps:
-        raise TimeStepError(f"time step must be 0 to {image.time_steps - 1}, got {step}")
+    step = existing_step(time_step, image.time_steps)
     array = image.as_numpy(writeable=writeable, time_step=step)
     times = ProportionalTimeGeometry.from_geometry(image.time_geometry.geometries[step])
     return ImageRecord(array.shape, array.dtype, times, image.components, array=array)

@@ -17,8 +17,8 @@ from typing import Any
 from mitk_rs._interrupts import held_interrupts
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import DisplayError
-from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.vtk import vtk_messages
+from mitk_rs.projection.picture import write_picture
 from mitk_rs.viewer.display import has_display, require_display
 
 __all__ = ["RETURN_KEYS", "ViewerWindow", "typed"]
@@ -191,20 +191,22 @@ class ViewerWindow:
             It cannot be written.
         """
         target = path if path is not None else _free_name()
-        with atomic_output(target) as temporary:
-            self._write_png(str(temporary))
+        write_picture(self._pixels(), target, suffix=".png")
+        self.render()
         return target
 
-    def _write_png(self, name: str) -> None:
+    def _pixels(self) -> Any:
+        """What the window shows as an array ``(y, x, 3)``, magnified."""
         grab = vtk("vtkRenderingCore").vtkWindowToImageFilter()
         grab.SetInput(self.window)
         grab.SetScale(self.magnification)
         grab.ReadFrontBufferOff()
-        writer = vtk("vtkIOImage").vtkPNGWriter()
-        writer.SetInputConnection(grab.GetOutputPort())
-        writer.SetFileName(name)
-        writer.Write()
-        self.render()
+        grab.Update()
+        shown = grab.GetOutput()
+        width, height, _ = shown.GetDimensions()
+        colours = vtk("util.numpy_support").vtk_to_numpy(shown.GetPointData().GetScalars())
+        # VTK's pictures begin at the bottom.
+        return colours.reshape(height, width, -1)[::-1].copy()
 
     # Running
 
