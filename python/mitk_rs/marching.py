@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
 from mitk_rs._sources import ImageT, Source
-from mitk_rs._validation import RunOptions, check_names, real_number, run_options
+from mitk_rs._validation import RunOptions, check_names, one_of, real_number, run_options
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class FrontOptions(RunOptions, total=False):
     """Options of :func:`colliding_fronts` that most calls leave out."""
 
     spacing: Sequence[float] | None
+    check: Literal["front", "all"]
     out: NDArray[Any] | None
     time_step: int | None
     memory_limit: int | None
@@ -194,6 +195,9 @@ def fast_marching(
     dtype
         Precision in which times are stored, float32 or float64; all arithmetic is float64. float32 gives the
         numbers of ITK's filters on float images, float64 those of SimpleITK.
+    check
+        Which speeds are checked to be finite and at least 0: with ``"front"`` those that the front comes near, while
+        it marches; with ``"all"`` every one, before it starts.
     out
         C-contiguous array of ``dtype`` and of the speed's shape that takes the times; it must not overlap with
         ``speed``. Only with an array as ``speed``.
@@ -220,8 +224,8 @@ def fast_marching(
     Raises
     ------
     RequestError
-        Seeds empty, outside or no triples; a negative, infinite or NaN speed (the first one is named); an argument
-        out of its range; an image with several time steps or components.
+        Seeds empty, outside or no triples; a negative, infinite or NaN speed (of those found at the same time the
+        first one in memory is named); an argument out of its range; an image with several time steps or components.
     GeometryError
         An image with sheared axes, or an impossible spacing.
     TypeError
@@ -308,7 +312,7 @@ def colliding_fronts(
 
     Parameters
     ----------
-    speed, spacing, out, time_step, memory_limit, threads, progress, cancel, timeout
+    speed, spacing, check, out, time_step, memory_limit, threads, progress, cancel, timeout
         As in :func:`fast_marching`.
     seeds1, seeds2
         Voxels (x, y, z) where the first and the second front start. They get the value ``negative_epsilon``.
@@ -359,7 +363,9 @@ def _source(speed: Any, options: FrontOptions) -> tuple[Source, dict[str, Any]]:
     volume = Source(speed, "speed", spacing=options.get("spacing"), time_step=options.get("time_step"))
     volume.check_axes()
     out = _check_out(options.get("out"), volume)
-    return volume, {**run_options(options), "memory_limit": options.get("memory_limit"), "out": out}
+    check = one_of(options.get("check", "front"), "check", ("front", "all"))
+    shared = {"check": check, "memory_limit": options.get("memory_limit"), "out": out}
+    return volume, {**run_options(options), **shared}
 
 
 def _seed_times(times: Iterable[float] | None, seeds: int) -> list[float] | None:
@@ -388,11 +394,10 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
     return mode
 
 
-def _sparse(found: tuple[NDArray[np.uint64], NDArray[Any]], shape: tuple[int, ...]) -> SparseTimes:
-    """Offsets as voxels (x, y, z)."""
-    offsets, values = found
-    places = np.unravel_index(offsets.astype(np.int64), shape)[::-1]
-    return SparseTimes(np.stack(places, axis=1).astype(np.int64), values, shape)
+def _sparse(found: tuple[NDArray[np.int64], NDArray[Any]], shape: tuple[int, ...]) -> SparseTimes:
+    """Voxels (x, y, z), or (x, y) of a picture."""
+    places, values = found
+    return SparseTimes(places if len(shape) == 3 else places[:, :2].copy(), values, shape)
 
 
 def _precision(dtype: DTypeLike) -> str:

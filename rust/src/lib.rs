@@ -20,6 +20,7 @@ pub mod projection;
 mod python;
 mod simd;
 pub mod task;
+mod team;
 pub mod voxels;
 pub mod workers;
 

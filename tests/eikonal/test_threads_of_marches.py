@@ -72,7 +72,7 @@ def test_the_interpreter_is_free_while_we_march(name: str) -> None:
 
 
 def test_marches_from_several_threads_neither_deadlock_nor_mix() -> None:
-    speeds = [speed_volume("noise", (40, 40, 40), seed=number) for number in range(4)]
+    speeds = [speed_volume("noise", (60, 60, 60), seed=number) for number in range(4)]
     expected = [mitk.fast_marching(speed, seeds=[(1, 2, 3)]).arrival_time for speed in speeds]
     wrong: list[int] = []
 
@@ -185,14 +185,14 @@ def test_ctrl_c_ends_a_march_within_200_ms_of_work() -> None:
 
 
 def march_in_child(answers: Any) -> None:
-    speed = speed_volume("smooth", (30, 30, 30))
+    speed = speed_volume("smooth", (48, 48, 48))
     answers.put(mitk.fast_marching(speed, seeds=[(0, 0, 0)], threads=2).arrival_time.tobytes())
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_child_process_marches_after_its_parent_did(method: str) -> None:
-    speed = speed_volume("smooth", (30, 30, 30))
+    speed = speed_volume("smooth", (48, 48, 48))
     ours = mitk.fast_marching(speed, seeds=[(0, 0, 0)], threads=2).arrival_time.tobytes()
     context = multiprocessing.get_context(method)
     answers = context.Queue()

@@ -20,6 +20,7 @@ from mitk_rs.testing import speed_volume
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are counted the way Linux lists them")
 
+# Large enough for a march to be worth two threads.
 SPEED = speed_volume("smooth", (48, 48, 48), seed=6)
 # Large enough for a callback to be called while it is computed.
 HUGE = np.broadcast_to(np.float32(1), (250, 250, 250))
@@ -118,15 +119,30 @@ def test_a_call_alone_has_the_whole_budget_and_one_thread_is_the_caller_s_own() 
 
 def test_the_same_workers_serve_calls_of_every_size() -> None:
     mitk.set_num_threads(6)
-    CALLS["march"]()
+    CALLS["project"]()
     first = workers()
     assert len(first) == 6
     for threads in (2, 3, 4, 5, 6, 1, 4, 2):
-        CALLS["march"](threads=threads)
+        CALLS["project"](threads=threads)
         assert workers() == first
     mitk.set_num_threads(2)
     assert len(settle(2)) == 2
     assert workers() < first
+
+
+def test_a_small_march_is_not_worth_a_worker() -> None:
+    lines = run_in_child("""
+        from pathlib import Path
+        def workers():
+            return sum((task / "comm").read_text().startswith("mitk_rs-") for task in Path("/proc/self/task").iterdir())
+        mitk.set_num_threads(4)
+        for edge in (32, 48, 60):
+            speed = np.ones((edge, edge, edge), np.float32)
+            mitk.fast_marching(speed, seeds=[(0, 0, 0)])
+            mitk.colliding_fronts(speed, seeds1=[(0, 0, 0)], seeds2=[(9, 9, 9)])
+            print(workers())
+    """)
+    assert [int(line) for line in lines] == [0, 2, 4]
 
 
 def test_a_call_from_a_callback_computes_on_the_caller_s_thread_if_all_others_are_busy() -> None:

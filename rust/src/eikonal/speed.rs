@@ -1,4 +1,7 @@
 //! Where a march gets its speeds from: an array of speeds, or intensities through a [`SpeedMap`], read tile by tile.
+//!
+//! A speed is finite and at least 0. It is checked where it is read, so that a march costs what its front costs; a bad
+//! one that no front comes near is not noticed. [`Speed::check`] looks at all of them.
 
 use super::Time;
 use crate::error::{Error, Result};
@@ -7,39 +10,83 @@ use crate::levelset::SpeedMap;
 use crate::pixel::Pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
+use ndarray::ArrayView3;
 use rayon::prelude::*;
 
-/// Speeds of a volume, read once per touched voxel.
+/// Speeds of a volume.
 #[derive(Debug, Clone, Copy)]
 pub struct Speed<'a> {
     voxels: Voxels<'a>,
     map: Option<SpeedMap>,
+    /// Axis of the caller for each axis.
+    order: [usize; 3],
+}
+
+/// A voxel whose speed is NaN, infinite or negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BadSpeed {
+    /// Offset in memory order of the caller's volume.
+    pub(crate) offset: u64,
+    /// Voxel `(x, y, z)` of the caller's volume.
+    pub(crate) index: [usize; 3],
+    /// Its speed.
+    pub(crate) value: f64,
+}
+
+impl BadSpeed {
+    /// The one that comes first in memory order.
+    pub(crate) fn first(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(if b.offset < a.offset { b } else { a }),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// What the caller is told.
+    pub(crate) fn error(self) -> Error {
+        Error::BadSpeed { index: self.index.map(|i| i as i64), value: self.value }
+    }
 }
 
 impl<'a> Speed<'a> {
-    /// An array of speeds, each finite and >= 0.
+    /// An array of speeds, each to be finite and >= 0.
+    pub fn from_speeds(voxels: Voxels<'a>) -> Self {
+        Self { voxels, map: None, order: [0, 1, 2] }
+    }
+
+    /// An array `(z, y, x)` of speeds, each to be finite and >= 0.
     ///
     /// # Errors
-    /// [`Error::BadSpeed`] with the first offending voxel in memory order.
-    pub fn from_speeds(voxels: Voxels<'a>, control: &TaskControl) -> Result<Self> {
-        let size = voxels.size();
-        let bad =
-            (0..size.z()).into_par_iter().map(|z| first_bad_speed(&voxels, z, control)).find_first(Option::is_some);
-        control.check()?;
-        match bad.flatten() {
-            Some(error) => Err(error),
-            None => Ok(Self { voxels, map: None }),
-        }
+    /// [`Error::BadArgument`] for an empty axis.
+    pub fn from_array<P: Pixel>(array: ArrayView3<'a, P>) -> Result<Self> {
+        let ((nz, ny, nx), s) = (array.dim(), array.strides());
+        let size = Size3::new([nx, ny, nz])?;
+        let strides = [s[2], s[1], s[0]].map(|s| s * size_of::<P>() as isize);
+        // SAFETY: the array is borrowed for 'a and has all these elements.
+        let voxels = unsafe { Voxels::from_raw(array.as_ptr().cast(), P::TYPE, size, strides) };
+        Ok(Self::from_speeds(voxels))
     }
 
     /// Intensities, mapped to speeds.
     pub fn from_intensities(voxels: Voxels<'a>, map: SpeedMap) -> Self {
-        Self { voxels, map: Some(map) }
+        Self { voxels, map: Some(map), order: [0, 1, 2] }
     }
 
     /// Number of voxels.
     pub fn size(&self) -> Size3 {
         self.voxels.size()
+    }
+
+    /// Checks every speed, on the current rayon pool.
+    ///
+    /// # Errors
+    /// [`Error::BadSpeed`] with the first offending voxel in memory order.
+    pub fn check(&self, control: &TaskControl) -> Result<()> {
+        let n = self.size().array();
+        let slice = |z: usize| if control.is_cancelled() { None } else { self.first_bad([0, 0, z], [n[0], n[1], 1]) };
+        let bad = (0..n[2]).into_par_iter().map(slice).find_first(Option::is_some).flatten();
+        control.check()?;
+        bad.map_or(Ok(()), |bad| Err(bad.error()))
     }
 
     /// The same speeds with the axes in another order: axis `a` of the result is axis `order[a]` of `self`.
@@ -48,7 +95,7 @@ impl<'a> Speed<'a> {
         let strides = order.map(|a| self.voxels.strides()[a]);
         // SAFETY: the same voxels under other names.
         let voxels = unsafe { Voxels::from_raw(self.voxels.as_ptr(), self.voxels.pixel(), size, strides) };
-        Ok(Self { voxels, map: self.map })
+        Ok(Self { voxels, map: self.map, order: order.map(|a| self.order[a]) })
     }
 
     /// Speed of one voxel in the precision of `T`.
@@ -85,27 +132,44 @@ impl<'a> Speed<'a> {
             }
         }
     }
-}
 
-fn first_bad_speed(voxels: &Voxels<'_>, z: usize, control: &TaskControl) -> Option<Error> {
-    if control.is_cancelled() {
-        return None;
-    }
-    crate::pixel::dispatch_pixel!(voxels.pixel(), P => first_bad_of::<P>(voxels, z))
-}
-
-fn first_bad_of<P: Pixel>(voxels: &Voxels<'_>, z: usize) -> Option<Error> {
-    let size = voxels.size();
-    let good = |v: P| (v >= P::ZERO) & (v <= P::HIGHEST);
-    for y in 0..size.y() {
-        // Folding the whole row first vectorizes; the search runs only on a row that has a bad voxel.
-        if voxels.fold_row(y, z, true, |all, v| all & good(v)) {
-            continue;
+    /// The first voxel of a box, in memory order of the caller's volume, that has no valid speed.
+    pub(crate) fn first_bad(&self, start: [usize; 3], extent: [usize; 3]) -> Option<BadSpeed> {
+        match self.map {
+            // A map gives speeds from 0 to 1.
+            Some(_) => None,
+            None => crate::pixel::dispatch_pixel!(self.voxels.pixel(), P => self.first_bad_of::<P>(start, extent)),
         }
-        let mut row = vec![P::ZERO; size.x()];
-        voxels.read_row::<P, P>(0, y, z, &mut row, |v| v);
-        let x = row.iter().position(|v| !good(*v)).unwrap_or_default();
-        return Some(Error::BadSpeed { index: [x, y, z].map(|i| i as i64), value: row[x].to_f64() });
     }
-    None
+
+    fn first_bad_of<P: Pixel>(&self, start: [usize; 3], extent: [usize; 3]) -> Option<BadSpeed> {
+        let good = |v: P| (v >= P::ZERO) & (v <= P::HIGHEST);
+        let mut first = None;
+        for z in start[2]..start[2] + extent[2] {
+            for y in start[1]..start[1] + extent[1] {
+                // Folding the whole row first vectorizes; the search runs only on a row that has a bad voxel.
+                let whole = extent[0] == self.size().x();
+                if whole && self.voxels.fold_row(y, z, true, |all, v| all & good(v)) {
+                    continue;
+                }
+                for x in start[0]..start[0] + extent[0] {
+                    let value = self.voxels.get::<P>([x, y, z]);
+                    if !good(value) {
+                        first = BadSpeed::first(first, Some(self.bad([x, y, z], value.to_f64())));
+                    }
+                }
+            }
+        }
+        first
+    }
+
+    /// A bad speed by the caller's index.
+    fn bad(&self, v: [usize; 3], value: f64) -> BadSpeed {
+        let (mut index, mut n) = (v, v);
+        for a in 0..3 {
+            (index[self.order[a]], n[self.order[a]]) = (v[a], self.size().array()[a]);
+        }
+        let offset = (index[2] as u64 * n[1] as u64 + index[1] as u64) * n[0] as u64 + index[0] as u64;
+        BadSpeed { offset, index, value }
+    }
 }

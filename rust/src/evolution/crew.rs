@@ -2,10 +2,10 @@
 
 use super::lattice::Offset;
 use super::update::Largest;
-use crate::eikonal::team::Team;
 use crate::error::Result;
 use crate::memory::try_with_room;
 use crate::task::TaskControl;
+use crate::team::Leader;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a worker finds in a phase.
@@ -53,7 +53,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The team, and what each of its members found.
 pub(super) struct Crew<'a> {
-    team: &'a Team,
+    leader: Leader<'a>,
     control: &'a TaskControl,
     findings: Vec<Mutex<Findings>>,
 }
@@ -63,10 +63,10 @@ impl<'a> Crew<'a> {
     ///
     /// # Errors
     /// [`crate::Error::OutOfMemory`].
-    pub(super) fn new(team: &'a Team, control: &'a TaskControl) -> Result<Self> {
-        let mut findings = try_with_room(team.members())?;
-        findings.resize_with(team.members(), Mutex::default);
-        Ok(Self { team, control, findings })
+    pub(super) fn new(leader: Leader<'a>, control: &'a TaskControl) -> Result<Self> {
+        let mut findings = try_with_room(leader.members())?;
+        findings.resize_with(leader.members(), Mutex::default);
+        Ok(Self { leader, control, findings })
     }
 
     /// Hands out `pieces` to the members until there are none or the task is cancelled.
@@ -78,7 +78,7 @@ impl<'a> Crew<'a> {
         pieces: impl ExactSizeIterator<Item = P> + Send,
         work: impl Fn(P, &mut Findings) + Sync,
     ) -> Result<()> {
-        let alone = pieces.len() <= 1;
+        let workers = pieces.len();
         let pieces = Mutex::new(pieces);
         let job = |place: usize| {
             let mut findings = lock(&self.findings[place]);
@@ -90,11 +90,7 @@ impl<'a> Crew<'a> {
                 work(piece, &mut findings);
             }
         };
-        if alone {
-            job(0)
-        } else {
-            self.team.execute(&job)
-        }
+        self.leader.execute(workers, &job);
         self.control.check()?;
         self.each().try_for_each(|findings| std::mem::replace(&mut findings.refused, Ok(())))
     }

@@ -88,12 +88,12 @@ pub use diffusion::Diffusion;
 pub use front::Iteration;
 
 use crate::cpu::Instructions;
-use crate::eikonal::team::Team;
 use crate::error::{Error, Result};
 use crate::features::read_finite_slices;
 use crate::grid::{Size3, Spacing3};
 use crate::memory::try_push;
 use crate::task::TaskControl;
+use crate::team::Team;
 use crate::voxels::Voxels;
 use crew::Crew;
 use fields::Fields;
@@ -242,7 +242,7 @@ pub fn evolve(
     let terms = job.terms();
     let fields = Fields::new(job, &terms, &lattice, image, control)?;
     let mut front = start::start(lattice, phi, job.instructions, control)?;
-    Team::run(|team| iterate(&mut front, &mut Crew::new(team, control)?, &fields, terms, job, control))
+    Team::run(|leader| iterate(&mut front, &mut Crew::new(leader, control)?, &fields, terms, job, control))
 }
 
 fn iterate(

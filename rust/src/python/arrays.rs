@@ -153,16 +153,6 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
         }
     }
 
-    /// A fresh array of one axis with the values of a slice.
-    ///
-    /// # Errors
-    /// As [`OutputArray::zeros`].
-    pub(super) fn copy_of(py: Python<'py>, values: &[T]) -> PyResult<Self> {
-        let mut output = Self::zeros(py, &[values.len()])?;
-        output.as_mut_slice()?.copy_from_slice(values);
-        Ok(output)
-    }
-
     /// The caller's array, if it has the right type and shape, is contiguous and writeable, and shares no memory
     /// with `inputs`; a fresh one where the caller gave none.
     pub(super) fn or_zeros(

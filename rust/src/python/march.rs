@@ -4,16 +4,18 @@ use super::arrays::{InputArray, OutputArray};
 use super::call::{CallOptions, EnterCore, Task};
 use super::levelset::{SpeedParameters, speed_map};
 use crate::cpu::Instructions;
-use crate::eikonal::fronts::{self, Collision};
-use crate::eikonal::march::{March, Summary, Tuning, fixed_point_defects as defects, gradient as gradient_of};
-use crate::eikonal::speed::Speed;
-use crate::eikonal::{Seed, StopRule, TargetMode, Time, heap};
-use crate::error::Result;
-use crate::grid::{Index3, Spacing3};
+use crate::eikonal::checks::{fixed_point_defects as defects, gradient as gradient_of};
+use crate::eikonal::{
+    Collision, March, Seed, Speed, StopRule, Summary, TargetMode, Time, Tuning, most_threads, reference,
+};
+use crate::error::{Error, Result};
+use crate::grid::{Index3, Size3, Spacing3};
 use crate::levelset::SpeedMap;
 use crate::memory::try_filled;
 use crate::voxels::Voxels;
-use numpy::{Element, PyArrayDyn};
+use crate::workers::MAX_THREADS;
+use ndarray::ArrayViewMut3;
+use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -54,9 +56,21 @@ pub(super) fn instructions_named(name: Option<&str>) -> PyResult<Instructions> {
     Ok(name.map_or(Ok(Instructions::best()), Instructions::from_name)?)
 }
 
+/// The threads to ask for: as many as the caller does, but no more than the volume is worth.
+fn worth(size: Size3, threads: Option<usize>, shuffle: Option<u64>) -> Option<usize> {
+    let most = most_threads(size).min(MAX_THREADS);
+    match threads {
+        _ if shuffle.is_some() => threads,
+        // What is beyond all bounds is refused later.
+        Some(0) => threads,
+        Some(asked) if asked > MAX_THREADS => threads,
+        asked => Some(asked.map_or(most, |asked| asked.min(most))),
+    }
+}
+
 /// How a march is run; see [`Tuning`]. `instructions` and `shuffle` exist for tests.
 fn tune(instructions: Option<&str>, shuffle: Option<u64>, memory_limit: Option<u64>) -> PyResult<Tuning> {
-    Ok(Tuning { instructions: instructions_named(instructions)?, shuffle, memory_limit })
+    Ok(Tuning { instructions: instructions_named(instructions)?, shuffle, memory_limit, width: None })
 }
 
 /// How speeds come from intensities: parameters, or the map they gave in an earlier scan of the same image.
@@ -100,10 +114,31 @@ fn scan_speed<'py>(
     Ok(ScannedSpeed(py.enter_core(&options, move |task| speed_map(&voxels, parameters, &task))?))
 }
 
+/// Whether all speeds are checked before the march, or only those that the front comes near, while it marches.
+fn checks_all(check: &str) -> PyResult<bool> {
+    match check {
+        "front" => Ok(false),
+        "all" => Ok(true),
+        other => Err(PyValueError::new_err(format!("check is {other:?}: allowed are \"front\" and \"all\""))),
+    }
+}
+
+/// The elements of an array `(z, y, x)`.
+fn as_volume<T>(size: Size3, elements: &mut [T]) -> Result<ArrayViewMut3<'_, T>> {
+    let [x, y, z] = size.array();
+    ArrayViewMut3::from_shape((z, y, x), elements).map_err(|e| Error::Internal(e.to_string()))
+}
+
 /// Speeds straight from an array, or through a map from intensities.
-fn speeds<'a>(voxels: Voxels<'a>, map: Option<MapSource>, task: &Task<'_>) -> Result<Speed<'a>> {
+fn speeds<'a>(voxels: Voxels<'a>, map: Option<MapSource>, check: bool, task: &Task<'_>) -> Result<Speed<'a>> {
     match map {
-        None => Speed::from_speeds(voxels, task.control),
+        None => {
+            let speed = Speed::from_speeds(voxels);
+            if check {
+                speed.check(task.control)?;
+            }
+            Ok(speed)
+        }
         Some(MapSource::Ready(map)) => Ok(Speed::from_intensities(voxels, map)),
         Some(MapSource::Parameters(parameters)) => {
             Ok(Speed::from_intensities(voxels, speed_map(&voxels, parameters, task)?))
@@ -123,6 +158,7 @@ struct Request<'a, 'py> {
     seeds: Vec<Seed>,
     stop: StopRule,
     map: Option<MapSource>,
+    check: bool,
     gradient: bool,
     heap: bool,
     tuning: Tuning,
@@ -137,11 +173,16 @@ impl<'py> Request<'_, 'py> {
         let times = output.as_mut_slice()?;
         let mut slopes = vectors.as_mut().map(OutputArray::as_mut_slice).transpose()?;
         let (voxels, spacing) = (self.input.voxels()?, self.spacing);
-        let (seeds, stop, tuning, plain, map) = (self.seeds, self.stop, self.tuning, self.heap, self.map);
+        let (seeds, stop, tuning, plain) = (self.seeds, self.stop, self.tuning, self.heap);
+        let (map, check) = (self.map, self.check);
         let told = py.enter_core(options, move |task| {
-            let speed = speeds(voxels, map, &task)?;
+            let speed = speeds(voxels, map, check, &task)?;
             let march = March { speed, spacing, seeds, stop, tuning };
-            let told = if plain { by_heap(&march, times, &task)? } else { march.run(times, task.control)? };
+            let told = if plain {
+                by_heap(&march, times, &task)?
+            } else {
+                march.run(as_volume(speed.size(), times)?, task.control)?
+            };
             if let Some(slopes) = &mut slopes {
                 gradient_of(times, speed.size(), spacing, told.stop, slopes, task.control)?;
             }
@@ -154,19 +195,20 @@ impl<'py> Request<'_, 'py> {
 }
 
 impl<'py> Request<'_, 'py> {
-    /// Offsets and times of the accepted voxels, side by side.
+    /// The accepted voxels `(x, y, z)`, a row each, and their times, in memory order.
     fn run_sparse<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
         if self.gradient || self.heap || self.out.is_some() {
             return Err(PyValueError::new_err("a sparse result goes without gradient, out and the heap"));
         }
         let (voxels, spacing) = (self.input.voxels()?, self.spacing);
-        let (seeds, stop, tuning, map) = (self.seeds, self.stop, self.tuning, self.map);
-        let (offsets, times, told) = py.enter_core(options, move |task| {
-            let speed = speeds(voxels, map, &task)?;
+        let (seeds, stop, tuning, map, check) = (self.seeds, self.stop, self.tuning, self.map, self.check);
+        let (found, told) = py.enter_core(options, move |task| {
+            let speed = speeds(voxels, map, check, &task)?;
             March { speed, spacing, seeds, stop, tuning }.run_sparse::<T>(task.control)
         })?;
-        let (offsets, times) = (OutputArray::copy_of(py, &offsets)?, OutputArray::copy_of(py, &times)?);
-        let pair = (offsets.into_array(), times.into_array()).into_pyobject(py)?;
+        let n = found.indices.len();
+        let indices = PyArray1::from_vec(py, found.indices.into_flattened()).reshape([n, 3])?;
+        let pair = (indices, PyArray1::from_vec(py, found.times)).into_pyobject(py)?;
         let counts = (told.accepted, told.evaluations, told.windows);
         Ok((pair.into_any(), None, told.target_value, told.stop, counts))
     }
@@ -188,7 +230,7 @@ fn is_heap(solver: &str) -> PyResult<bool> {
 fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<Summary> {
     let size = job.speed.size();
     let speed = |v: usize| job.speed.at::<T>(size.voxel(v)).to_f64();
-    let arrival = heap::march::<T>(size, job.spacing, &speed, &job.seeds, &job.stop, task.control)?;
+    let arrival = reference::march::<T>(size, job.spacing, &speed, &job.seeds, &job.stop, task.control)?;
     out.copy_from_slice(&arrival.times);
     let accepted = arrival.accepted.iter().filter(|a| **a).count() as u64;
     let (target_value, stop) = (arrival.target_value, arrival.stop);
@@ -197,7 +239,7 @@ fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<S
 
 #[pyfunction]
 #[pyo3(signature = (speed, spacing, seeds, *, seed_times=None, target_mode=Mode::Name("none".into()), targets=Vec::new(),
-    target_offset=0.0, stopping_time=None, speed_map=None, gradient=false, sparse=false, precision="float32", solver="tiles",
+    target_offset=0.0, stopping_time=None, speed_map=None, check="front", gradient=false, sparse=false, precision="float32", solver="tiles",
     memory_limit=None, instructions=None, shuffle=None, out=None, threads=None, progress=None, cancel=None, timeout=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 fn march<'py>(
@@ -211,6 +253,7 @@ fn march<'py>(
     target_offset: f64,
     stopping_time: Option<f64>,
     speed_map: Option<MapArgument<'py>>,
+    check: &str,
     gradient: bool,
     sparse: bool,
     precision: &str,
@@ -224,14 +267,17 @@ fn march<'py>(
     cancel: Option<Bound<'py, PyAny>>,
     timeout: Option<f64>,
 ) -> PyResult<Marched<'py>> {
+    let input = &InputArray::new(speed, "speed")?;
+    let threads = worth(input.voxels()?.size(), threads, shuffle);
     let options = CallOptions { threads, progress, cancel, timeout };
     let heap = is_heap(solver)?;
     let request = Request {
-        input: &InputArray::new(speed, "speed")?,
+        input,
         spacing: Spacing3::new(spacing)?,
         seeds: plant(seeds, seed_times)?,
         stop: StopRule { mode: target_mode.resolve()?, targets, offset: target_offset, limit: stopping_time },
         map: speed_map.map(MapSource::from),
+        check: checks_all(check)? || heap,
         gradient,
         heap,
         tuning: tune(instructions, shuffle, memory_limit)?,
@@ -250,8 +296,8 @@ fn march<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (speed, spacing, seeds1, seeds2, *, stop_on_targets=true, apply_connectivity=true, negative_epsilon=-1e-6,
-    speed_map=None, solver="tiles", memory_limit=None, instructions=None, shuffle=None, out=None, threads=None, progress=None,
-    cancel=None, timeout=None))]
+    speed_map=None, check="front", solver="tiles", memory_limit=None, instructions=None, shuffle=None, out=None, threads=None,
+    progress=None, cancel=None, timeout=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 fn colliding_fronts<'py>(
     py: Python<'py>,
@@ -263,6 +309,7 @@ fn colliding_fronts<'py>(
     apply_connectivity: bool,
     negative_epsilon: f64,
     speed_map: Option<MapArgument<'py>>,
+    check: &str,
     solver: &str,
     memory_limit: Option<u64>,
     instructions: Option<&str>,
@@ -273,9 +320,10 @@ fn colliding_fronts<'py>(
     cancel: Option<Bound<'py, PyAny>>,
     timeout: Option<f64>,
 ) -> PyResult<Floats<'py>> {
-    let options = CallOptions { threads, progress, cancel, timeout };
     let input = InputArray::new(speed, "speed")?;
     let voxels = input.voxels()?;
+    let threads = worth(voxels.size(), threads, shuffle);
+    let options = CallOptions { threads, progress, cancel, timeout };
     let spacing = Spacing3::new(spacing)?;
     let (seeds1, seeds2) = (plant(seeds1, None)?, plant(seeds2, None)?);
     let collision = Collision { seeds1, seeds2, stop_on_targets, apply_connectivity, negative_epsilon };
@@ -284,17 +332,18 @@ fn colliding_fronts<'py>(
     let mut output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
     let out = output.as_mut_slice()?;
     let (plain, map) = (is_heap(solver)?, speed_map.map(MapSource::from));
+    let check = checks_all(check)? || plain;
     py.enter_core(&options, move |task| {
-        let speed = speeds(voxels, map, &task)?;
+        let speed = speeds(voxels, map, check, &task)?;
         if plain {
             let at = |v: usize| speed.at::<f32>(speed.size().voxel(v)).into();
-            out.copy_from_slice(&fronts::reference(speed.size(), spacing, &at, &collision, task.control)?);
+            out.copy_from_slice(&reference::collide(speed.size(), spacing, &at, &collision, task.control)?);
             return Ok(());
         }
         if reused {
             out.fill(0.0);
         }
-        fronts::collide(&speed, spacing, &collision, &tuning, out, task.control)
+        collision.run(&speed, spacing, &tuning, as_volume(speed.size(), out)?, task.control)
     })?;
     Ok(output.into_array())
 }
@@ -318,7 +367,8 @@ fn fixed_point_defects<'py>(
     let seeds = plant(seeds, None)?;
     let options = CallOptions { threads, ..Default::default() };
     py.enter_core(&options, move |task| {
-        let speed = Speed::from_speeds(voxels, task.control)?;
+        let speed = Speed::from_speeds(voxels);
+        speed.check(task.control)?;
         let mut copy = try_filled(times.size().voxels(), 0f32)?;
         times.read_all(&mut copy);
         defects(&copy, &speed, spacing, &seeds, stop, task.control)

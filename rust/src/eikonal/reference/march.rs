@@ -2,11 +2,10 @@
 //!
 //! It transcribes `itk::FastMarchingUpwindGradientImageFilter`: accept the smallest trial value, re-solve its face
 //! neighbours from accepted ones only, overwrite their value, leave outdated heap entries behind. See
-//! [`super::march`] for the march that users get; both give the same bits.
+//! [`super::super::March`] for the march that users get; both give the same bits.
 
-use super::storage::Time;
-use super::upwind::{cascade, gradient_component, inverse_squares};
-use super::{Seed, StopRule};
+use crate::eikonal::local::{cascade, gradient_component, inverse_squares};
+use crate::eikonal::{Seed, StopRule, Time};
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
 use crate::task::TaskControl;

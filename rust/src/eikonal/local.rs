@@ -1,9 +1,56 @@
-//! Local solvers: the arrival time at one voxel from those of its face neighbours.
+//! The local solver: the arrival time at one voxel from those of its face neighbours, as ITK computes it.
 //!
 //! With `t_a` the smaller neighbour on axis a, `h_a` the spacing and F the speed, T solves
 //! `sum over upwind axes of ((T - t_a) / h_a)^2 = 1 / F^2`, where an axis is upwind if `t_a < T`.
+//!
+//! All arithmetic is `f64`; a time is rounded once, when it is stored: to `f32`, which gives the numbers of the `itk`
+//! wheel on float images, or not at all (`f64`), which gives those of SimpleITK.
 
-use super::storage::Time;
+use crate::pixel::Pixel;
+
+/// Storage type of an arrival time.
+pub trait Time: Pixel + Default {
+    /// "Never reached": half of the largest finite value, as in ITK.
+    const FAR: Self;
+    /// Infinity.
+    const INFINITE: Self;
+    /// Not a number.
+    const NOT_A_NUMBER: Self;
+    /// Whether storing rounds what `f64` arithmetic gives.
+    const ROUNDED: bool;
+    /// Rounded to this precision.
+    fn from_f64(value: f64) -> Self;
+    /// The next smaller number.
+    fn next_smaller(self) -> Self;
+}
+
+impl Time for f32 {
+    const FAR: f32 = f32::MAX / 2.0;
+    const INFINITE: f32 = f32::INFINITY;
+    const NOT_A_NUMBER: f32 = f32::NAN;
+    const ROUNDED: bool = true;
+    #[inline(always)]
+    fn from_f64(value: f64) -> f32 {
+        value as f32
+    }
+    fn next_smaller(self) -> f32 {
+        self.next_down()
+    }
+}
+
+impl Time for f64 {
+    const FAR: f64 = f64::MAX / 2.0;
+    const INFINITE: f64 = f64::INFINITY;
+    const NOT_A_NUMBER: f64 = f64::NAN;
+    const ROUNDED: bool = false;
+    #[inline(always)]
+    fn from_f64(value: f64) -> f64 {
+        value
+    }
+    fn next_smaller(self) -> f64 {
+        self.next_down()
+    }
+}
 
 /// The cascade as ITK computes it: sort the axes by time, add them one by one while they are upwind.
 ///
@@ -54,6 +101,14 @@ pub fn gradient_component<T: Time>(before: Option<T>, here: T, after: Option<T>,
     (steepest / spacing) as f32
 }
 
+/// Product of two gradients: each term in `f32`, the sum in `f64`, the result in `f32`.
+///
+/// The sum starts at +0 as ITK's does (`Iterator::sum` starts at -0 and would give -0 for terms that are all -0).
+#[inline(always)]
+pub fn product(a: [f32; 3], b: [f32; 3]) -> f32 {
+    (0..3).fold(0.0, |sum, axis| sum + f64::from(a[axis] * b[axis])) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +145,10 @@ mod tests {
         assert_eq!(gradient_component(Some(2.0f32), 3.0, Some(1.0), 1.0), -2.0);
         assert_eq!(gradient_component(Some(4.0f32), 3.0, None, 1.0), 0.0);
         assert_eq!(gradient_component::<f32>(None, 3.0, None, 1.0), 0.0);
+    }
+
+    #[test]
+    fn the_product_of_opposite_zeros_is_plus_zero() {
+        assert_eq!(product([0.0; 3], [-0.0; 3]).to_bits(), 0);
     }
 }

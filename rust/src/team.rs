@@ -1,0 +1,246 @@
+//! A team of workers that go through many short phases together.
+//!
+//! One member, the leader, decides what comes next; in each phase as many members as it asks for run the same closure.
+//! Members spin for a moment between phases and then sleep, so that neither a 20 us phase pays for a wake-up nor an
+//! oversubscribed machine for the spinning. Nothing is forked or joined per phase.
+
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+
+/// Turns of the spin loop before a waiting member sleeps: some 20 us where a pause takes 40 cycles.
+const SPINS: u32 = 1_500;
+
+type Job<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// What the members share.
+pub(crate) struct Team {
+    seats: Vec<Seat>,
+    /// Number of the phase times [`MANY`], plus the number of members that take part; [`END`] ends the team.
+    phase: AtomicU64,
+    job: UnsafeCell<Option<Job<'static>>>,
+    finished: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+/// Where a member waits.
+#[derive(Default)]
+struct Seat {
+    thread: OnceLock<Thread>,
+    asleep: AtomicBool,
+}
+
+// SAFETY: `job` is written by the leader only, between phases, when no member reads it: see `Leader::execute`.
+unsafe impl Sync for Team {}
+
+const END: u64 = u64::MAX;
+/// More than there can be members.
+const MANY: u64 = 1 << 16;
+
+/// The member that decides. There is one for a team, so phases cannot overlap.
+pub(crate) struct Leader<'t>(&'t Team);
+
+impl Team {
+    /// Runs `lead` on one thread of the current rayon pool while the others wait for phases.
+    ///
+    /// Must be called on a worker of a pool that nobody else uses (see [`crate::workers`]), because every
+    /// worker of the pool takes part.
+    pub(crate) fn run<R: Send>(lead: impl FnOnce(Leader<'_>) -> R + Send) -> R {
+        let members = rayon::current_num_threads();
+        let team = Team {
+            seats: (0..members).map(|_| Seat::default()).collect(),
+            phase: AtomicU64::new(0),
+            job: UnsafeCell::new(None),
+            finished: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+        };
+        if members == 1 {
+            return lead(Leader(&team));
+        }
+        let leader = rayon::current_thread_index().unwrap_or(0);
+        let lead = Mutex::new(Some(lead));
+        let result = Mutex::new(None);
+        rayon::broadcast(|member| {
+            if member.index() != leader {
+                // Places 1.. in the team; the leader has place 0.
+                team.follow(if member.index() == 0 { leader } else { member.index() });
+                return;
+            }
+            let _ = team.seats[0].thread.set(std::thread::current());
+            let _end = EndOnDrop(&team);
+            let lead = lead.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let value = lead.map(|lead| lead(Leader(&team)));
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        });
+        let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
+        result.expect("the leader ran: broadcast reaches every worker or panics")
+    }
+
+    /// Announces a phase to the first `members` members.
+    fn announce(&self, phase: u64, members: usize) {
+        // Sequentially consistent, as is what sleepers do: either they see the phase or they are seen asleep.
+        self.phase.store(phase, Ordering::SeqCst);
+        self.seats[1..members].iter().for_each(Seat::wake);
+    }
+
+    /// A member's life: wait for a phase, run it, say so, until the end.
+    fn follow(&self, place: usize) {
+        let _ = self.seats[place].thread.set(std::thread::current());
+        let mut seen = 0;
+        loop {
+            self.seats[place].wait(|| self.phase.load(Ordering::SeqCst) != seen);
+            seen = self.phase.load(Ordering::SeqCst);
+            if seen == END {
+                return;
+            }
+            let members = (seen % MANY) as usize;
+            if place >= members {
+                continue;
+            }
+            // SAFETY: the leader wrote the job before it announced the phase and leaves it alone until all members
+            // that take part are finished.
+            let job = unsafe { *self.job.get() };
+            if let Some(job) = job
+                && catch_unwind(AssertUnwindSafe(|| job(place))).is_err()
+            {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            if self.finished.fetch_add(1, Ordering::SeqCst) + 1 == members - 1 {
+                self.seats[0].wake();
+            }
+        }
+    }
+}
+
+impl Leader<'_> {
+    /// Number of members.
+    pub(crate) fn members(&self) -> usize {
+        self.0.seats.len()
+    }
+
+    /// Runs `job(place)` once on each of the first `members` members, and returns when all are done.
+    pub(crate) fn execute(&mut self, members: usize, job: Job<'_>) {
+        let team = self.0;
+        let members = members.min(team.seats.len());
+        if members <= 1 {
+            return job(0);
+        }
+        // SAFETY: the lifetime is cut short again below: no member touches the job after `finished` is complete,
+        // and this function does not return (or unwind) before that.
+        let job: Job<'static> = unsafe { std::mem::transmute::<Job<'_>, Job<'static>>(job) };
+        team.finished.store(0, Ordering::Relaxed);
+        // SAFETY: between phases only the leader, of which there is one, borrowed mutably here, accesses `job`.
+        unsafe { *team.job.get() = Some(job) };
+        let number = team.phase.load(Ordering::Relaxed) / MANY + 1;
+        team.announce(number * MANY + members as u64, members);
+        let own = catch_unwind(AssertUnwindSafe(|| job(0)));
+        team.seats[0].wait(|| team.finished.load(Ordering::SeqCst) == members - 1);
+        if let Err(panic) = own {
+            resume_unwind(panic);
+        }
+        assert!(!team.panicked.load(Ordering::Relaxed), "a worker of the team panicked");
+    }
+}
+
+impl Seat {
+    /// Wakes the member if it sleeps.
+    fn wake(&self) {
+        if self.asleep.load(Ordering::SeqCst)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Spins, then sleeps, until `ready`.
+    fn wait(&self, ready: impl Fn() -> bool) {
+        for _ in 0..SPINS {
+            if ready() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        self.asleep.store(true, Ordering::SeqCst);
+        while !ready() {
+            std::thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Sends the members home, also when the leader unwinds.
+struct EndOnDrop<'a>(&'a Team);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.announce(END, self.0.seats.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::task::run_on;
+    use std::time::Duration;
+
+    #[test]
+    fn every_member_asked_for_runs_every_phase_once() {
+        for members in [1, 2, 3, 7] {
+            let counts: Vec<AtomicUsize> = (0..members).map(|_| AtomicUsize::new(0)).collect();
+            let mut expected = vec![0; members];
+            let done = run_on(members, || {
+                Team::run(|mut leader| {
+                    for phase in 0..500 {
+                        let taking_part = 1 + phase % members;
+                        leader.execute(taking_part, &|place| {
+                            counts[place].fetch_add(1, Ordering::Relaxed);
+                        });
+                        expected[..taking_part].iter_mut().for_each(|n| *n += 1);
+                        assert!(counts.iter().zip(&expected).all(|(c, n)| c.load(Ordering::Relaxed) == *n));
+                        if phase % 100 == 0 {
+                            // Long enough for everybody to fall asleep.
+                            std::thread::sleep(Duration::from_millis(5));
+                        }
+                    }
+                });
+                Ok(())
+            });
+            assert_eq!(done, Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_panic_of_any_member_ends_the_team() {
+        for culprit in 0..2 {
+            let result: Result<(), Error> = run_on(2, || {
+                Team::run(|mut leader| {
+                    leader.execute(2, &|place| assert_ne!(place, culprit));
+                });
+                Ok(())
+            });
+            assert!(matches!(result, Err(Error::Internal(_))));
+        }
+    }
+
+    #[test]
+    fn two_teams_at_once_do_not_deadlock() {
+        let work = || {
+            let total = AtomicUsize::new(0);
+            Team::run(|mut leader| {
+                for _ in 0..200 {
+                    leader.execute(3, &|_| {
+                        total.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+            });
+            Ok(total.into_inner())
+        };
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(move || run_on(3, work))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), Ok(600));
+        }
+    }
+}
