@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint lint-rust lint-python test-rust test-python bench fuzz loom valgrind soak mutants audit docs wheel \
-	lock clean help
+.PHONY: demo test lint lint-rust lint-python test-rust test-python bench scaling neon fuzz loom valgrind soak mutants \
+	audit docs wheel lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -26,6 +26,8 @@ help:
 	@echo "make test    lints, Rust tests with and without the Python feature, Python tests"
 	@echo "make lint    rustfmt, clippy, ruff, import-linter, mypy, stubtest"
 	@echo "make bench   compare with ITK, SimpleITK, VTK, NumPy, scikit-fmm, eikonalfm   (BENCH='--quick')"
+	@echo "make scaling what more cores would do, from counts   (BENCH='--quick')"
+	@echo "make neon    the core and its NEON kernels under an emulated 64-bit ARM processor"
 	@echo "make loom    the ledger of accessors in every order of threads"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
 	@echo "make fuzz    a hundred thousand broken files, read in children that may crash   (CASES=1000, JOBS=2)"
@@ -115,11 +117,26 @@ audit: .make/audit
 	for group in run test docs bench; do $(PY) -m pip_audit --requirement requirements/$$group.txt --disable-pip; done
 
 bench: .make/build .make/test .make/bench
-	cargo bench --locked --no-default-features
+	$(if $(findstring --quick,$(BENCH)),,cargo bench --locked --no-default-features --bench core)
 	$(PY) benches/peers.py $(BENCH)
-	$(PY) benches/mip.py $(BENCH)
+	$(PY) benches/callers.py $(BENCH)
+	for name in $$($(PY) benches/table.py); do $(PY) benches/mip.py --instructions $$name $(BENCH); done
 	$(PY) benches/store.py $(BENCH)
 	$(PY) benches/evolution.py $(BENCH)
+
+# What more cores would do: exact counts of marches, and the table of docs/performance.md.
+scaling: .make/venv
+	cargo bench --locked --no-default-features --features count --bench scaling $(if $(BENCH),-- $(BENCH))
+
+# The core on 64-bit ARM, emulated, so that its NEON kernels give the bits of the others.
+ARM := aarch64-unknown-linux-gnu
+neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
+neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
+neon:
+	@test -d "$$(rustc --print target-libdir --target $(ARM))" || { echo "make neon: rustup target add $(ARM)" >&2; exit 1; }
+	@for tool in aarch64-linux-gnu-gcc qemu-aarch64; do command -v $$tool > /dev/null || { echo "make neon: $$tool is \
+missing; on Debian: apt-get install gcc-aarch64-linux-gnu qemu-user" >&2; exit 1; }; done
+	cargo test --locked --no-default-features --lib --target $(ARM) $(NEON)
 
 docs: .make/build .make/docs
 	$(PY) tools/api_docs.py target/docs

@@ -26,6 +26,8 @@ class Problem:
     seeds: list[Index]
     goals: list[Index] = field(default_factory=list)
     stop_on_targets: bool = True
+    #: Whether ours gives the reached voxels alone.
+    sparse: bool = False
 
     def request(self, folder: Path, name: str) -> dict[str, Any]:
         """The problem as a worker reads it, the speed in a file."""
@@ -37,6 +39,7 @@ class Problem:
             "seeds": self.seeds,
             "goals": self.goals,
             "stop_on_targets": self.stop_on_targets,
+            "sparse": self.sparse,
         }
 
 
@@ -91,7 +94,7 @@ def tube(n: int) -> Problem:
     return Problem(speed, (1.0, 1.0, 1.0), [first], [last])
 
 
-def tree(n: int, side: int = 256) -> Callable[[], Problem]:
+def tree(n: int, side: int = 256, *, sparse: bool = False) -> Callable[[], Problem]:
     """A march through a binary vessel tree that fills a box of ``side`` voxels, in a volume of n^3."""
 
     def make() -> Problem:
@@ -103,7 +106,7 @@ def tree(n: int, side: int = 256) -> Callable[[], Problem]:
         inner = slice(first, first + side)
         speed[inner, inner, inner] = depth <= 1
         x, y, z = (int(c) + first for c in root)
-        return Problem(speed, (1.0, 1.0, 1.0), [(x, y, z)])
+        return Problem(speed, (1.0, 1.0, 1.0), [(x, y, z)], sparse=sparse)
 
     return make
 
@@ -144,7 +147,13 @@ def aorta() -> Problem:
 def all_cases(n: int, large: int) -> dict[str, Case]:
     """The cases by name, at edge lengths ``n`` and, where it says so, ``large``."""
     everyone = ("itk", "SimpleITK", "scikit-fmm", "eikonalfm")
-    cases = {
+    small = {
+        f"{kind}-{edge}": Case(f"march {edge}³, {kind} speed", dense(kind, edge))
+        for edge in (32, 48, 64, 96)
+        for kind in ("constant", "smooth")
+        if edge < n
+    }
+    cases = small | {
         "constant": Case(f"march {n}³, constant speed, one seed at the centre", dense("constant", n), everyone),
         "smooth": Case(f"march {n}³, smooth random speed 0.1 to 1", dense("smooth", n)),
         "noise": Case(f"march {n}³, white noise 0.01 to 1", dense("noise", n)),
@@ -153,6 +162,8 @@ def all_cases(n: int, large: int) -> dict[str, Case]:
         "whole": Case(f"colliding fronts, whole {n}³, smooth speed, no stop", lambda: whole_collision(n)),
         "tree": Case(f"march, binary vessel tree in {n}³", tree(n, n), ("itk", "numpy.full")),
         "tree-large": Case(f"march, the same tree in {2 * n}³", tree(2 * n, n), ("itk", "numpy.full")),
+        "sparse": Case(f"march, the tree in {n}³, sparse", tree(n, n, sparse=True), ("itk",)),
+        "sparse-large": Case(f"march, the tree in {2 * n}³, sparse", tree(2 * n, n, sparse=True), ("itk",)),
         "constant-large": Case(f"march {large}³, constant speed", dense("constant", large), peer_repeats=1, long=True),
         "smooth-large": Case(f"march {large}³, smooth speed", dense("smooth", large), peer_repeats=1, long=True),
     }

@@ -1,8 +1,8 @@
 """Projections beside NumPy, SimpleITK, ITK and VTK's CPU ray caster, and beside the speed of memory.
 
-``python benches/mip.py --help``. Writes ``benches/RESULTS-mip.md``. All candidates of a row run in this process and
-take turns; every array is made by NumPy, which asks for huge pages. ``--cpu`` compares processor time instead of wall
-time, for machines that others use meanwhile.
+``python benches/mip.py --help``. Writes a section of ``benches/results/``. All candidates of a row run in this process
+and take turns; every array is made by NumPy, which asks for huge pages. ``--cpu`` compares processor time instead of
+wall time, for machines that others use meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 import mitk_rs as mitk
 import table
+from mitk_rs import _core
 from mitk_rs.projection.camera import aim
 from mitk_rs.projection.rays import Camera, Volume, _kept
 
@@ -31,7 +32,6 @@ with NumPy's vectorized maximum, each thread its share from front to back; the r
 512 x 512 pixels and samples one voxel apart; VTK is `vtkFixedPointVolumeRayCastMapper` with the same camera, samples
 and threads, its picture read back. `make bench` or `python benches/mip.py` writes this file.
 """
-RESULTS = table.RESULTS.with_name("RESULTS-mip.md")
 AXES = {"z": 0, "y": 1, "x": 2}
 ANGLES = (30.0, 20.0)
 
@@ -209,8 +209,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the first size only, three runs")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512], help="edges of the volumes (256 512)")
     parser.add_argument("--cpu", action="store_true", help="compare processor time")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="default benches/RESULTS-mip.md")
+    parser.add_argument("--instructions", choices=table.SETS, help="vector instructions to use (default the fastest)")
+    parser.add_argument("--output", type=Path, help="default benches/results/MACHINE-INSTRUCTIONS.md")
     options = parser.parse_args()
+    _core.force_instructions(options.instructions)
     bench = Bench(quick=options.quick, cpu=options.cpu)
     cores = min(2, table.available_cores())
     run(bench, options.sizes[:1] if options.quick else options.sizes, (1, cores) if cores > 1 else (1,))
@@ -218,7 +220,7 @@ def main() -> None:
     clock += "Run with real-time priority: other programs had to wait.\n" if has_priority() else ""
     packages = ("mitk_rs", "numpy", "SimpleITK", "itk", "vtk")
     text = "\n".join([table.environment(packages), NOTE + clock, table.markdown(HEADER, bench.rows)])
-    table.write_section(TITLE, text, options.output)
+    table.write_section(TITLE, text, options.output or table.results(options.instructions))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The packages that march, each run in a process of its own: ``packages.py NAME [THREADS]`` serves requests.
+"""The packages that march, each run in a process of its own: ``packages.py NAME [THREADS INSTRUCTIONS]``.
 
 A request names a file with the speed, and what to do; see ``cases.Problem``. The array is read, and converted to what
 the package takes, before the clock starts.
@@ -18,9 +18,12 @@ Request = dict[str, Any]
 Call = Callable[[], object]
 
 
-def ours(threads: int) -> Callable[[Request], Call]:
-    """mitk_rs with a number of threads."""
+def ours(threads: int, instructions: Any) -> Callable[[Request], Call]:
+    """mitk_rs with a number of threads and a set of vector instructions."""
     import mitk_rs as mitk
+    from mitk_rs import _core
+
+    _core.force_instructions(instructions)
 
     # Also more than the machine has: what that costs is one of the questions.
     mitk.set_num_threads(threads)
@@ -28,7 +31,8 @@ def ours(threads: int) -> Callable[[Request], Call]:
     def prepare(request: Request) -> Call:
         speed, spacing, seeds, goals = arguments(request)
         if not goals:
-            return lambda: mitk.fast_marching(speed, seeds=seeds, spacing=spacing, threads=threads)
+            sparse = request["sparse"]
+            return lambda: mitk.fast_marching(speed, seeds=seeds, spacing=spacing, sparse=sparse, threads=threads)
         return lambda: mitk.colliding_fronts(
             speed,
             seeds1=seeds,
@@ -163,4 +167,4 @@ PEERS: dict[str, Callable[[], Callable[[Request], Call]]] = {
 
 
 if __name__ == "__main__":
-    serve(PEERS[sys.argv[1]]() if sys.argv[1] in PEERS else ours(int(sys.argv[2])))
+    serve(PEERS[sys.argv[1]]() if sys.argv[1] in PEERS else ours(int(sys.argv[2]), sys.argv[3]))

@@ -1,7 +1,8 @@
 """Marches of mitk_rs and of other packages, taking turns in one run: ``python benches/peers.py --help``.
 
 Every package runs in a process of its own and is asked for one run at a time, so that all of them meet the same moods
-of the machine. Writes the section "Fronts" of ``benches/RESULTS.md`` and the plots ``docs/images/time_*.png``.
+of the machine. Writes the section "Fronts" of each file in ``benches/results/``, one for every set of vector
+instructions that the machine has, and the plots ``docs/images/time_*.png``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any
 
 from cases import Case, Problem, all_cases, dense, whole_collision
 from table import (
-    RESULTS,
     Sample,
     Worker,
     alternate,
@@ -26,8 +26,10 @@ from table import (
     format_bytes,
     format_ratio,
     format_seconds,
+    instruction_sets,
     markdown,
     median,
+    results,
     write_section,
 )
 
@@ -44,22 +46,26 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fronts-")))
         bench = Bench(folder, options, stack)
-        rows = [row for name, case in cases.items() if wanted(name, case, options) for row in bench.rows(case)]
-        text = "\n".join([environment(VERSIONS), EXPLANATION, markdown(HEADER, rows)])
+        rows: dict[str, list[list[str]]] = {name: [] for name in options.instructions}
+        for case in (case for name, case in cases.items() if wanted(name, case, options)):
+            for name, found in bench.rows(case).items():
+                rows[name] += found
+        texts = {n: "\n".join([environment(VERSIONS), EXPLANATION, markdown(HEADER, r)]) for n, r in rows.items()}
         if options.plots:
             sizes, threads = bench.against_size(), bench.against_threads()
             plot_sizes(sizes, IMAGES / "time_against_size.png")
             plot_threads(threads, IMAGES / "time_against_threads.png")
-            text += PLOTS + per_voxel(sizes)
-    if options.write:
-        write_section("Fronts", text, options.output)
-    print(text)
+            texts[options.instructions[0]] += PLOTS + per_voxel(sizes)
+    for name, text in texts.items():
+        if options.write:
+            write_section("Fronts", text, options.output or results(name))
+        print(f"{name}\n\n{text}")
 
 
 def parse() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two minutes: size 96, no long cases, no plots")
+    parser.add_argument("--quick", action="store_true", help="ten minutes: peers run once, no long cases, no plots")
     parser.add_argument("--size", type=int, default=256, help="edge of the volumes (default 256)")
     parser.add_argument("--large", type=int, default=400, help="edge of the large volumes (default 400)")
     parser.add_argument("--cases", nargs="+", metavar="NAME", help=f"only these of {', '.join(all_cases(1, 1))}")
@@ -69,10 +75,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96, 128, 192, 256], help="edges in the plot")
     parser.add_argument("--no-plots", dest="plots", action="store_false", help="write no plots")
     parser.add_argument("--no-write", dest="write", action="store_false", help="print only")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results (default benches/RESULTS.md)")
+    sets = instruction_sets()
+    parser.add_argument("--instructions", nargs="+", choices=sets, default=sets, help="sets of vector instructions")
+    parser.add_argument("--output", type=Path, help="file of results (default benches/results/MACHINE-INSTRUCTIONS.md)")
     options = parser.parse_args()
     if options.quick:
-        options.size, options.plots = min(options.size, 96), False
+        options.plots = False
     return options
 
 
@@ -89,6 +97,7 @@ class Bench:
         self._options = options
         self._stack = stack
         self._workers: dict[str, Worker] = {}
+        self._best = options.instructions[:1]
 
     def _worker(self, *arguments: str) -> Worker:
         name = " ".join(arguments)
@@ -97,10 +106,12 @@ class Bench:
             self._workers[name].run(dense("constant", 16)().request(self._folder, "warm-up"))
         return self._workers[name]
 
-    def _take_turns(self, problem: Problem, threads: Sequence[int], peers: Mapping[str, int]) -> dict[str, Sample]:
-        """Medians of ours at each number of threads, and of each peer with its number of repeats."""
+    def _take_turns(
+        self, problem: Problem, threads: Sequence[int], peers: Mapping[str, int], sets: Sequence[str]
+    ) -> dict[str, Sample]:
+        """Medians of ours at each number of threads and set of instructions, and of each peer with its repeats."""
         request = problem.request(self._folder, "problem")
-        workers = {ours(count): self._worker("ours", str(count)) for count in threads}
+        workers = {ours(n, name): self._worker("ours", str(n), name) for name in sets for n in threads}
         turns = dict.fromkeys(workers, self._options.repeats) | dict(peers)
         workers |= {peer: self._worker(peer) for peer in peers}
         samples = alternate({name: partial(worker.run, request) for name, worker in workers.items()}, turns)
@@ -110,12 +121,16 @@ class Bench:
         chosen = self._options.peers
         return [peer for peer in case.peers if chosen is None or peer in chosen or peer not in PEERS]
 
-    def rows(self, case: Case) -> list[list[str]]:
-        """A row for each peer."""
+    def rows(self, case: Case) -> dict[str, list[list[str]]]:
+        """For each set of instructions a row for each peer."""
         print(case.title, file=sys.stderr, flush=True)
-        peers = dict.fromkeys(self._peers(case), min(case.peer_repeats, self._options.repeats))
-        found = self._take_turns(case.make(), self._options.threads, peers)
-        own = [found[ours(count)] for count in self._options.threads]
+        options = self._options
+        peers = dict.fromkeys(self._peers(case), 1 if options.quick else min(case.peer_repeats, options.repeats))
+        found = self._take_turns(case.make(), options.threads, peers, options.instructions)
+        return {name: self._rows_of(case, name, peers, found) for name in options.instructions}
+
+    def _rows_of(self, case: Case, name: str, peers: Mapping[str, int], found: Mapping[str, Sample]) -> list[list[str]]:
+        own = [found[ours(count, name)] for count in self._options.threads]
         times = " / ".join(format_seconds(sample.seconds) for sample in own)
         rows = []
         for peer, repeats in peers.items():
@@ -123,7 +138,7 @@ class Bench:
             theirs = format_seconds(found[peer].seconds) + " (one run)" * (repeats == 1)
             memory = [format_bytes(sample.peak) for sample in (own[-1], found[peer])]
             rows.append([case.title, times, memory[0], peer, theirs, memory[1], ratios])
-            print("    " + " | ".join(rows[-1][1:]), file=sys.stderr, flush=True)
+            print("    " + " | ".join([name, *rows[-1][1:]]), file=sys.stderr, flush=True)
         return rows
 
     def against_size(self) -> dict[str, dict[int, float]]:
@@ -133,7 +148,8 @@ class Bench:
         for n in [*self._options.sizes, self._options.large]:
             print(f"plot: {n}³", file=sys.stderr, flush=True)
             repeats = dict.fromkeys(peers if n <= self._options.size else [], self._options.repeats if n <= 128 else 1)
-            for name, sample in self._take_turns(dense("smooth", n)(), self._options.threads, repeats).items():
+            found = self._take_turns(dense("smooth", n)(), self._options.threads, repeats, self._best)
+            for name, sample in found.items():
                 series.setdefault(name, {})[n] = sample.seconds
         return series
 
@@ -143,14 +159,14 @@ class Bench:
         problems = {f"march {n}³": dense("smooth", n)(), f"colliding fronts {n}³": whole_collision(n)}
         series: dict[str, dict[int, float]] = {}
         for name, problem in problems.items():
-            found = self._take_turns(problem, counts, {})
-            series[name] = {count: found[ours(count)].seconds for count in counts}
+            found = self._take_turns(problem, counts, {}, self._best)
+            series[name] = {count: found[ours(count, self._best[0])].seconds for count in counts}
         return series
 
 
-def ours(threads: int) -> str:
-    """What a column or a line of ours is called."""
-    return f"mitk_rs, {threads} thread{'s' * (threads > 1)}"
+def ours(threads: int, instructions: str) -> str:
+    """What a line of ours is called."""
+    return f"mitk_rs, {threads} thread{'s' * (threads > 1)}, {instructions}"
 
 
 HEADER = ("case, float32", "mitk_rs", "its memory", "peer", "its time", "its memory", "ratio")
@@ -159,8 +175,8 @@ package in its own process. Of mitk_rs, one thread / all threads. Memory is what
 its input. The ratio is the peer's time over ours. `numpy.full` writes an array of the result's size and does no more.
 """
 PLOTS = """
-![Seconds against volume size](../docs/images/time_against_size.png)
-![Seconds against threads](../docs/images/time_against_threads.png)
+![Seconds against volume size](../../docs/images/time_against_size.png)
+![Seconds against threads](../../docs/images/time_against_threads.png)
 """
 
 

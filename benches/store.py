@@ -1,7 +1,7 @@
 """The image store beside SimpleITK's and ITK's: views, images of arrays, images of files.
 
-``python benches/store.py --help``. Writes ``benches/RESULTS-store.md``. Each package runs in a process of its own and
-they take turns. Files are read from the page cache: what is compared is the software, not the disk.
+``python benches/store.py --help``. Writes a section of ``benches/results/``. Each package runs in a process of its
+own and they take turns. Files are read from the page cache: what is compared is the software, not the disk.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ In brackets how many times as long as mitk_rs. The last row is resident memory a
 first and only run. (A view of SimpleITK's dangles once its image is gone.) `make bench` or `python benches/store.py`
 writes this file.
 """
-RESULTS = table.RESULTS.with_name("RESULTS-store.md")
 
 
 def voxels(megabytes: int) -> Any:
@@ -208,14 +207,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="volumes of 128 MiB, three runs, printed only")
     parser.add_argument("--megabytes", type=int, default=1024, help="size of the volumes in MiB (default 1024)")
     parser.add_argument("--repeats", type=int, default=7, help="runs of each, of which the median counts (default 7)")
-    parser.add_argument("--output", type=Path, help="default benches/RESULTS-store.md")
+    parser.add_argument("--output", type=Path, help="default benches/results/MACHINE-INSTRUCTIONS.md")
     parser.add_argument("--worker", nargs=3, metavar=("PACKAGE", "MEGABYTES", "PATH"), help=argparse.SUPPRESS)
     parser.add_argument("--view", nargs=2, metavar=("PACKAGE", "CASE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.quick:
         options.megabytes, options.repeats = min(options.megabytes, 128), 3
     elif options.output is None:
-        options.output = RESULTS
+        options.output = table.results()
     return options
 
 

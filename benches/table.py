@@ -1,4 +1,6 @@
-"""What all benchmarks share: measuring, alternating, and writing tables into RESULTS.md.
+"""What all benchmarks share: measuring, alternating, and writing tables, a file for each machine and instruction set.
+
+``python benches/table.py`` names the instruction sets of this machine.
 
 A figure is only worth something next to another one taken in the same run: machines are noisy. So the candidates of a
 case take turns (:func:`alternate`), and what counts is the median of each and the ratio of the medians.
@@ -10,6 +12,7 @@ and the peak of the memory that the call added is read from the kernel.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -24,9 +27,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
+FOLDER = Path(__file__).parent / "results"
+InstructionSet = Literal["avx512", "avx2", "neon", "baseline"]
+SETS: tuple[InstructionSet, ...] = get_args(InstructionSet)
 
 
 @dataclass(frozen=True)
@@ -188,17 +193,42 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def instruction_sets() -> list[InstructionSet]:
+    """The sets of vector instructions that kernels can use on this machine, fastest first."""
+    from mitk_rs import RequestError, _core
+
+    found: list[InstructionSet] = []
+    for name in SETS:
+        with contextlib.suppress(RequestError):
+            _core.force_instructions(name)
+            found.append(name)
+    _core.force_instructions(None)
+    return found
+
+
+def results(instructions: str | None = None) -> Path:
+    """The file for this machine and a set of instructions, its fastest by default."""
+    machine = re.sub(r"\((r|tm)\)|cpu|processor|@.*", "", _cpu().lower())
+    name = "-".join(re.findall(r"[a-z0-9]+", machine)) or "unknown"
+    return FOLDER / f"{name}-{instructions or instruction_sets()[0]}.md"
+
+
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
     return found[1] if found else platform.processor() or "an unknown processor"
 
 
-def write_section(title: str, text: str, path: Path = RESULTS) -> None:
+def write_section(title: str, text: str, path: Path) -> None:
     """Replace the section ``## title`` of the file of results, or append it; other sections stay."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
     section = f"## {title}\n\n{text.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     found = pattern.search(old)
     new = pattern.sub(lambda _: section + "\n", old) if found else f"{old.rstrip()}\n\n{section}"
     path.write_text(new.rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    print(*instruction_sets())

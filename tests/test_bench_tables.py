@@ -83,6 +83,7 @@ def test_a_short_run_against_peers_writes_its_table(tmp_path: Path) -> None:
     results = tmp_path / "RESULTS.md"
     results.write_text("# Results\n\n## Other\n\nstays\n")
     options = ["--size", "12", "--cases", "constant", "tube", "--peers", "SimpleITK", "scikit-fmm", "--no-plots"]
+    options += ["--instructions", "baseline"]
     command = [sys.executable, str(script), *options, "--threads", "1", "2", "--repeats", "1", "--output", str(results)]
     run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=200, check=False)
     assert run.returncode == 0, run.stderr
@@ -91,6 +92,25 @@ def test_a_short_run_against_peers_writes_its_table(tmp_path: Path) -> None:
     rows = [line for line in written.splitlines() if line.startswith(("| march 12", "| colliding fronts, tube 12"))]
     assert [row.split(" | ")[3] for row in rows] == ["SimpleITK", "scikit-fmm", "SimpleITK"]
     assert all("x / " in row for row in rows)
+
+
+def test_every_machine_and_set_of_instructions_has_a_file(table: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = table.instruction_sets()
+    assert "baseline" in sets
+    monkeypatch.setattr(table, "_cpu", lambda: "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz")
+    assert table.results("avx2").name == "intel-xeon-gold-6130-avx2.md"
+    assert table.results().name == f"intel-xeon-gold-6130-{sets[0]}.md"
+
+
+def test_a_short_run_of_callers_writes_its_table(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "benches" / "callers.py"
+    results = tmp_path / "machine.md"
+    command = [sys.executable, str(script), "--quick", "--size", "20", "--output", str(results)]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=200, check=False)
+    assert run.returncode == 0, run.stderr
+    rows = [line.split(" | ") for line in results.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][2:]
+    assert {row[1] for row in rows} == {"1", "4", "16"}
+    assert any("tube" in row[0] for row in rows)
 
 
 def test_a_short_run_of_the_store_writes_its_table(tmp_path: Path) -> None:
