@@ -78,6 +78,7 @@ lint-rust: .make/venv
 lint-python: .make/build .make/test
 	ruff check .
 	ruff format --check .
+	$(PY) tools/english.py
 	lint-imports --no-cache --no-logo
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest --concise --allowlist tools/stubtest_allowed.txt mitk_rs._core

@@ -136,7 +136,7 @@ def _described(value: object) -> str:
 
 
 def check_kind(value: Any, kinds: type | tuple[type, ...], what: str, expected: str) -> None:
-    """Refuse what is no instance of one of these classes.
+    """Refuse what is not an instance of one of these classes.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def text(value: Any, what: str) -> str:
 
 
 def real_number(value: Any, what: str) -> float:
-    """A number as float; ``TypeError`` for text and anything that is no single number."""
+    """A number as float; ``TypeError`` for text and anything that is not a single number."""
     try:
         if isinstance(value, str | bytes):
             raise TypeError
@@ -164,7 +164,7 @@ def real_number(value: Any, what: str) -> float:
 
 
 def whole_number(value: Any, what: str) -> int:
-    """An int; ``TypeError`` for anything that is no whole number."""
+    """An int; ``TypeError`` for anything that is not a whole number."""
     try:
         return operator.index(value)
     except TypeError:

@@ -190,7 +190,7 @@ def initialize_level_set(
     combine
         How ``multiplecollidingfronts`` joins pairs: ``"minimum"`` (their union) or ``"sum"`` as VMTK does.
     compat
-        ``"vmtk"`` gives the bytes of VMTK instead of the sane values above: the spacing is rounded to float32; fast
+        ``"vmtk"`` gives the bytes of VMTK, not the corrected values above: the spacing is rounded to float32; fast
         marching stops 100 after the first target, the *last target reached until then* decides, without targets
         the front runs until 100, and voxels it never touched hold 1.7014117e38; colliding fronts hold +1e-5 outside
         and 9e-6 at both seeds, so that the seeds are holes; an image whose maximum is negative has its mask inverted.
@@ -223,7 +223,7 @@ def initialize_level_set(
     ------
     RequestError
         The request does not fit the data: unknown method, sources or targets missing or outside, crossed or missing
-        thresholds, a target that cannot be reached, voxels that are no numbers, several components.
+        thresholds, a target that cannot be reached, voxels that are not numbers, several components.
     GeometryError
         A method with fronts on an image whose axes are sheared by more than 1e-3.
 

@@ -229,7 +229,7 @@ def fast_marching(
     GeometryError
         An image with sheared axes, or an impossible spacing.
     TypeError
-        Something that is no image or array, an unsupported dtype, indices that are no whole numbers.
+        Something that is not an image or array, an unsupported dtype, indices that are not whole numbers.
     MemoryLimitError
         More than ``memory_limit`` would be needed.
     Cancelled, TimeoutError, MemoryError
@@ -320,7 +320,7 @@ def colliding_fronts(
         Whether each front stops one unit of time after it reached all seeds of the other. Without, both fronts
         march as far as they can, which takes longer and can find a larger region.
     apply_connectivity
-        Whether to keep only what hangs together with ``seeds1`` by faces through values of at most
+        Whether to keep only what is connected to ``seeds1`` by faces through values of at most
         ``negative_epsilon``; the rest becomes 0.
     negative_epsilon
         A number of at most -1.5e-45, so that it is below 0 in single precision, the precision of the result.

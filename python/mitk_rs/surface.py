@@ -274,7 +274,7 @@ def _check_written(surface: vtkPolyData, temporary: Path, path: str | os.PathLik
 
 
 def _is_whole_ply(surface: vtkPolyData, content: bytes) -> bool:
-    """Binary PLY: the header tells how many bytes a vertex has; a face has a count and its corners."""
+    """Binary PLY: the header says how many bytes a vertex has; a face has a count and its corners."""
     header, end, body = content.partition(b"end_header\n")
     vertex = header.partition(b"element face")[0]
     vertex_bytes = 4 * vertex.count(b"property float") + vertex.count(b"property uchar")

@@ -400,7 +400,7 @@ class TimeGeometry:
     ------
     TypeError
         On construction: create a :class:`ProportionalTimeGeometry` or an :class:`ArbitraryTimeGeometry`.
-        From all methods: a step that is no whole number or is negative.
+        From all methods: a step that is not a whole number or is negative.
     RequestError
         A time point that is not finite.
     """
@@ -460,7 +460,7 @@ class TimeGeometry:
     def get_time_bounds(self, time_step: SupportsIndex | None = None) -> tuple[float, float]:
         """Lower and upper bound in ms of the whole or of one step.
 
-        A step that does not exist is no error: a proportional grid extrapolates, an arbitrary one says (0,
+        A step that does not exist is not an error: a proportional grid extrapolates, an arbitrary one says (0,
         0)."""
         grid = self._steps.grid
         return grid.bounds() if time_step is None else grid.step_bounds(whole_step(time_step))

@@ -29,7 +29,7 @@ def write_stdout(text: str) -> None:
     Raises
     ------
     BrokenPipeError
-        The reader has gone, which is its right.
+        The reader has gone, which is not an error of the command.
     FileWriteError
         Stdout is a file that takes no more.
     """

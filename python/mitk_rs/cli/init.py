@@ -287,7 +287,7 @@ def _json(args: Namespace, source: str, report: dict[str, Any]) -> dict[str, Any
 
 
 def _run_dialogue(args: Namespace, source: str) -> None:
-    """Ask in the dialogue of ``vmtkimageinitialization``; what the line says are its defaults."""
+    """Ask in the dialogue of ``vmtkimageinitialization``; the options given are its defaults."""
     from mitk_rs.cli.vmtk_names import run as run_script
 
     words = ["vmtkimageinitialization", "--nolog", "-interactive", "1", "-geometry", "physical", "-ifile", source]

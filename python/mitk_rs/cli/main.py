@@ -30,7 +30,7 @@ COMMANDS = (
 
 _DESCRIPTION = """Vessel segmentation with level sets, and maximum intensity projection.
 
-Exit status: 0 success, 1 something unexpected, 2 the line cannot be understood, 3 an input is missing or
+Exit status: 0 success, 1 something unexpected, 2 invalid command line, 3 an input is missing or
 unreadable, 4 the request does not fit the data, 5 an output cannot be written, 6 a display is needed.
 
 With VMTK's grammar: mitk-rs vmtkimageinitialization ... and other script names, mitk-rs pype, mitk-rs
@@ -87,7 +87,7 @@ def _run_vmtk(words: list[str]) -> int:
 
 
 def _flush() -> None:
-    """Bring stdout out while failing can still be told."""
+    """Flush stdout while a failure can still be reported."""
     from mitk_rs.cli.console import write_stdout
 
     write_stdout("")

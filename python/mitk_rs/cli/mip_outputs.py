@@ -1,4 +1,4 @@
-"""What ``mitk-rs mip`` computes and writes, once the line is checked."""
+"""What ``mitk-rs mip`` computes and writes, once the options are checked."""
 
 from __future__ import annotations
 

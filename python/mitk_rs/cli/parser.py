@@ -1,4 +1,4 @@
-"""argparse with our manners: numbers may be negative, typing errors get a hint, errors are exceptions."""
+"""argparse for all commands: numbers may be negative, typing errors get a hint, errors are exceptions."""
 
 from __future__ import annotations
 

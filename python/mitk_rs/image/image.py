@@ -220,11 +220,11 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         Raises
         ------
         TypeError
-            No dtype, or sizes that are no whole numbers.
+            No dtype, or sizes that are not whole numbers.
         RequestError
             An unsupported dtype, or a size below 1.
         MemoryIsLockedError
-            An accessor is held. (Unlocked views are no obstacle: they keep the old voxels.)
+            An accessor is held. (Unlocked views are allowed: they keep the old voxels.)
         MemoryError
             Not enough memory.
 

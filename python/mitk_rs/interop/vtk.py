@@ -52,7 +52,7 @@ def _shared(scalars: Any) -> NDArray[Any] | None:
     """The numbers as a flat array that keeps their memory alive, whatever VTK does; ``None`` where there is no way.
 
     A ``vtkDataArray`` gives its memory up when it is resized, although arrays of NumPy show it. So it gets another
-    ``vtkBuffer``, which borrows the same memory and does not free it; the first one belongs to whoever shows it.
+    ``vtkBuffer``, which borrows the same memory and does not free it; the first one belongs to the arrays that show it.
     """
     # VTK before 9.7 hides its buffers; bits, computed values and separate components have not got one such.
     if not (hasattr(scalars, "GetBuffer") and hasattr(scalars, "SetBuffer")):

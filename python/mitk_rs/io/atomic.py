@@ -502,7 +502,7 @@ def _sync(file: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Bring the names in a folder to the disk. The files have them already, so a failure here is no failed write."""
+    """Bring the names in a folder to the disk. The files are there already: if this fails, no write has failed."""
     if os.name == "nt":  # where folders cannot be opened
         return
     try:

@@ -195,7 +195,7 @@ def read_surface_as(name: str, suffix: str) -> vtkPolyData:
 
 
 def _check_cells(surface: Any, name: str) -> None:
-    """Refuse points that do not exist: whoever draws the surface would read memory that is not its own."""
+    """Refuse points that do not exist: a renderer would read memory outside of the surface."""
     points = surface.GetNumberOfPoints()
     for cells in (surface.GetVerts(), surface.GetLines(), surface.GetPolys(), surface.GetStrips()):
         used = vtk("util.numpy_support").vtk_to_numpy(cells.GetConnectivityArray())

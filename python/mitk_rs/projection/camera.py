@@ -112,7 +112,7 @@ _LEFT, _FRONT, _HEAD = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([
 
 @dataclass(frozen=True)
 class Gaze:
-    """Unit world directions of a picture: into it, to its right, down."""
+    """Unit world directions of a picture: into it, rightwards, downwards."""
 
     forward: Array
     right: Array

@@ -294,7 +294,7 @@ def scalar_values(projected: Any) -> Array:
 
 
 def only_numbers(values: Array, kind: str) -> Array:
-    """An extremum with NaN where there was nothing else, instead of the number that then stands there: it would
+    """An extremum with NaN where there was nothing else, instead of the number that is left there: it would
     stretch the window over the whole range of the type."""
     if values.dtype.kind != "f" or kind not in ("max", "min"):
         return values

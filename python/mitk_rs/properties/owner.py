@@ -167,7 +167,7 @@ class PropertyList(PropertyOwner):
         Raises
         ------
         RequestError
-            The text is no JSON object or describes no properties.
+            The text is not a JSON object, or does not describe properties.
         """
         try:
             content = json.loads(json_text)

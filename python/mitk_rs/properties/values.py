@@ -78,7 +78,7 @@ class BaseProperty(ABC):
         Raises
         ------
         RequestError
-            The text is no JSON or describes no property.
+            The text is not JSON, or does not describe a property.
         """
         try:
             content = json.loads(text)

@@ -158,7 +158,7 @@ class Dialogue:
         return f"{text} [{self.default}]" if self.default else text
 
     def interval_with(self, text: str) -> tuple[float, float] | None:
-        """The interval of values that would be inside if ``text`` were the answer; ``None`` where it is no bound."""
+        """The interval of values that would be inside if ``text`` were the answer; ``None`` if it is not a bound."""
         if self.step not in _NUMBER_STEPS:
             return None
         try:

@@ -162,7 +162,7 @@ class EvolutionDialogue:
         return f"{text} [{self.default}]" if self.default else text
 
     def interval_with(self, text: str) -> tuple[float, float] | None:
-        """The interval of values that would be inside if ``text`` were the answer; ``None`` where it is no bound."""
+        """The interval of values that would be inside if ``text`` were the answer; ``None`` if it is not a bound."""
         if self._begin is not None:
             return self._begin.interval_with(text)
         if self._step not in (_S.LOWER, _S.UPPER):

@@ -73,7 +73,7 @@ def _named(name: str, earlier: Sequence[pypeScript]) -> pypeScript | None:
 def transfer(script: pypeScript, earlier: Sequence[pypeScript], sources: dict[str, Source]) -> None:
     """Resolve the references of a script and hand over what its sources hold.
 
-    ``sources`` holds the automatic ones; an explicit value or reference of the line beats them.
+    ``sources`` holds the automatic ones; an explicit value or reference takes precedence.
     """
     script.PrintLog(f"Explicit piping {script.ScriptName}")
     for member in script.InputMembers:
@@ -112,7 +112,7 @@ class Pype:
     Attributes
     ----------
     Arguments
-        The words of the line.
+        The words of the pype.
     ScriptList
         ``[name, words]`` of each script, after :meth:`ParseArguments`.
     ScriptObjectList
@@ -160,11 +160,11 @@ class Pype:
         raise RequestError(errorMessage.removeprefix("Error: "))
 
     def SetArgumentsString(self, argumentsString: str, **kwargs: Any) -> None:
-        """Cut a line into words; ``{name}`` is replaced by the keyword argument of that name."""
+        """Split a pype into words; ``{name}`` is replaced by the keyword argument of that name."""
         self.Arguments = split_text(argumentsString, kwargs or None)
 
     def ParseArguments(self) -> None:
-        """Take the flags of the line out and cut the rest into scripts.
+        """Remove the flags and split the rest into scripts.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class Pype:
         Raises
         ------
         mitk_rs.errors.Exception
-            What the line or a script found wrong. Nothing has run when it is a :class:`UsageError` of the line.
+            The pype or a script is wrong. With a :class:`UsageError` of the pype, nothing has run.
         """
         self.ScriptObjectList = []
         self.Seconds = []
@@ -351,7 +351,7 @@ def PypeRun(arguments: str, **kwargs: Any) -> Pype:
     arguments
         The line, e.g. ``"vmtkimagereader -ifile a.mha --pipe vmtkimagewriter -ofile b.vti"``.
     kwargs
-        Objects for words ``{name}`` of the line.
+        Objects for words ``{name}`` of the pype.
 
     Raises
     ------

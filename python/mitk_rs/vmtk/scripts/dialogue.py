@@ -37,7 +37,7 @@ def converse(script: vmtkImageInitialization, image: Any) -> bool:
     Raises
     ------
     DisplayError
-        Nobody can be asked, and the line does not have what its method needs.
+        Nobody can be asked, and the options do not have what the method needs.
     RequestError
         The dialogue was cancelled, or nothing was accepted.
     """
@@ -119,7 +119,7 @@ def _dialogue(script: vmtkImageInitialization, image: Any) -> Dialogue:
 
 
 def _defaults(script: vmtkImageInitialization) -> Branch:
-    """What the line says already; the method only where it is not just VMTK's default."""
+    """What the options say already; the method only where it is not just VMTK's default."""
     known = any(member.OptionName == "method" and member.Given for member in script.InputMembers)
     return Branch(
         method=script.Method if known or script.Method != "collidingfronts" else None,
