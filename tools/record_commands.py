@@ -49,6 +49,11 @@ convert --help
 crop --help
 doctor --help
 completion --help
+features --help
+evolve --help
+segment --help
+batch --help
+seeds --help
 completion bash
 completion zsh
 completion fish
@@ -100,6 +105,16 @@ init series.mha --time-step 1 --method threshold --lower 11 -o step.mha
 init series.mha --time-step 9 --method threshold --lower 50 -o y.mha
 init slices --method threshold --lower 50 -o slices.mha --surface slices.stl
 init oblique.nii.gz --method isosurface --isosurface 50 -o oblique.nrrd --surface oblique.stl --json
+features tube.mha -o feature.mha
+features tube.mha -o feature_sigma.nrrd --sigma 1 --json
+evolve tube.mha --initial threshold.mha -o evolved.mha --surface evolved.stl --iterations 3
+evolve tube.mha --initial missing.mha -o y.mha --iterations 3
+segment tube.mha {_FRONTS} -o segmented.mha --mask mask.nii.gz --iterations 3 --json
+segment tube.mha --lower 50 -o y.mha
+batch missing.csv -o cases
+seeds points.csv --image tube.mha
+seeds points.csv points.mrk.json --image tube.mha --json
+seeds missing.csv
 surface threshold.mha -o s.stl
 surface threshold.mha -o s.vtp --json
 surface threshold.mha -o s.ply
@@ -112,6 +127,7 @@ surface color.png -o y.stl
 info tube.mha
 info tube.mha --json
 info tube.mha --statistics
+info tube.mha --histogram
 info series.mha --statistics --json
 info oblique.nii.gz
 info color.png
@@ -143,6 +159,7 @@ convert tube.mha c.xyz
 convert tube.mha ./c.mha
 convert tube.mha c.mha --force
 crop tube.mha p.mha --index 5 14 5 14 0 9
+crop tube.mha p_start.mha --start 5 5 0 --stop 15 15 10
 crop tube.mha p.nrrd --box -1 4 3 10 8 20 --json
 crop oblique.nii.gz p.vti --index 1 3 1 3 1 3
 crop series.mha p4.nrrd --index 1 3 1 3 1 2
@@ -205,7 +222,11 @@ vmtkimagemipviewer -ifile tube.mha
 vmtkimagemipviewer -ifile tube.mha -display 0 -omipfile mip.png -windowlevel 100 50
 vmtkimageseeder -ifile tube.mha -display 0 -ofile seeded.vti
 vmtkimageseeder -ifile tube.mha
+vmtkimagefeatures -ifile tube.mha -ofile features.vti
+vmtklevelsetsegmentation -ifile tube.mha -levelsetsfile threshold.mha -iterations 3 -ofile segmented.vti
 vmtkmarchingcubes -ifile tube.mha -l 50 -ofile mc.vtp
+vmtkmarchingcubes -ifile tube.mha -l 50 -contourfilter 1 -ofile mc_contour.vtp
+vmtkimagereader -ifile oblique.nii.gz -orientation coronal -ofile r_coronal.vti
 vmtkmarchingcubes -ifile tube.mha -l 50 -connectivity 1 -ofile mc.stl
 vmtkmarchingcubes -ifile tube.mha -l 5000 -ofile mc2.vtp
 vmtksurfacewriter -ifile mc.vtp -ofile sw.stl
@@ -300,6 +321,7 @@ def make_inputs(folder: Path) -> None:
     (folder / "names").mkdir()
     lines = "# two pypes\nvmtkimagereader -ifile tube.mha --pipe \\\n  vmtkimagewriter -ofile f1.vti\n"
     (folder / "lines.txt").write_text(lines + "vmtkmarchingcubes -ifile tube.mha -l 50 -ofile f2.vtp\n")
+    (folder / "points.csv").write_text("label,i,j,k\nstart,10,10,2\nend,10,10,17\n")
     (folder / "answers.txt").write_text("3\n50\nn\ny\nn\n")
 
 
