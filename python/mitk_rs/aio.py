@@ -2,7 +2,7 @@
 
 ``await mitk.aio.initialize_level_set(image, ...)`` takes the arguments of :func:`mitk_rs.initialize_level_set` and
 returns what it returns. When the awaiting task is cancelled (``task.cancel()``, ``asyncio.timeout``, a client that
-left), the computation is told to stop, and the cancellation goes on once it has, within about 0.1 s.
+left), the computation is asked to stop, and the cancellation goes on once it has, within about 0.1 s.
 
 Examples
 --------

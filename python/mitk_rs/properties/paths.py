@@ -319,7 +319,7 @@ class DICOMTagPath(Path[DICOMTag]):
         Raises
         ------
         RequestError
-            A part is no tag.
+            A part is not a tag.
         """
         text(tag_string, "tag_string")
         parts = tag_string.split(".") if tag_string else []
@@ -332,7 +332,7 @@ class DICOMTagPath(Path[DICOMTag]):
         Raises
         ------
         RequestError
-            The name does not start with ``DICOM`` or goes on with something that is no tag.
+            The name does not start with ``DICOM`` or continues with something that is not a tag.
         """
         text(property_name, "property_name")
         head, _, rest = property_name.partition(".")
