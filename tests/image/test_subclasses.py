@@ -74,6 +74,25 @@ def test_files_are_read_as_the_class_that_is_asked_to(tmp_path):
         assert loaded.equals(Scan("A", steps=1))
 
 
+class SlottedScan(mitk.Image):
+    """Its objects have another layout in memory."""
+
+    __slots__ = ("patient",)
+
+
+def test_classes_with_slots_are_made_too(tmp_path):
+    voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    made = SlottedScan.from_numpy(voxels, SPACING, ORIGIN)
+    made.patient = "A"
+    made.set_property("note", "kept")
+    made.save(tmp_path / "scan.nrrd")
+    loaded = SlottedScan.load(tmp_path / "scan.nrrd")
+    assert type(made) is type(loaded) is SlottedScan
+    assert loaded.equals(made)
+    assert loaded.get_property("note") == "kept"
+    assert type(SlottedScan.from_any(mitk.Image())) is SlottedScan
+
+
 def test_objects_of_other_libraries_become_the_class_that_is_asked_to():
     voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
     assert type(Scan.from_numpy(voxels)) is type(Scan.from_any(voxels)) is Scan

@@ -118,11 +118,15 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     def _load(self, path: Path) -> None:
         from mitk_rs.io import read_image
 
-        loaded = read_image(path)
-        self._share_from(loaded)
-        self._times = loaded.time_geometry
-        self._uid = loaded._uid
-        self._copy_properties_from(loaded)
+        self._take_over(read_image(path))
+
+    def _take_over(self, image: Image) -> None:
+        """Become an image that nobody else knows."""
+        if image.ndim:
+            self._share_from(image)
+        self._times = image._times
+        self._uid = image._uid
+        self._copy_properties_from(image)
 
     @classmethod
     def _taking_over(cls, array: Array, *, components: bool = False) -> Self:
@@ -287,7 +291,13 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     @classmethod
     def _of(cls, image: Image) -> Self:
         """An image that nobody else knows, as an object of this class; the voxels stay where they are."""
-        image.__class__ = cls
+        try:
+            image.__class__ = cls
+        except TypeError:
+            # A class with __slots__ has another layout in memory.
+            made = cls._bare()
+            made._take_over(image)
+            return made
         return cast(Self, image)
 
     def save(self, path: Path) -> None:
