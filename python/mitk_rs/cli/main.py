@@ -23,6 +23,7 @@ COMMANDS = (
     "info",
     "convert",
     "crop",
+    "pick",
     "seeds",
     "doctor",
     "completion",
