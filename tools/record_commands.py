@@ -52,6 +52,7 @@ completion --help
 features --help
 evolve --help
 segment --help
+pick --help
 batch --help
 seeds --help
 completion bash

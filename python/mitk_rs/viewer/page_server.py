@@ -139,7 +139,7 @@ class PageServer(ThreadingHTTPServer):
         Raises
         ------
         Cancelled
-            The page was told to stop.
+            The page was cancelled.
         TimeoutError
             Nobody has used the page for ``timeout`` seconds.
         """
