@@ -157,13 +157,12 @@ def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
     grid = vtk("vtkCommonDataModel").vtkImageData()
     grid.SetDimensions(*frame.shape[::-1])
     # `values` shares memory with `frame`, so both live until the filter has run.
-    values = vtk("util.numpy_support").numpy_to_vtk(frame.reshape(-1), deep=False)
+    values = vtk("util.numpy_support").numpy_to_vtk(frame.ravel(), deep=False)
     grid.GetPointData().SetScalars(values)
     cutter = vtk("vtkFiltersCore").vtkFlyingEdges3D()
     cutter.SetInputData(grid)
     cutter.SetValue(0, level)
     cutter.ComputeNormalsOff()
-    cutter.ComputeGradientsOff()
     cutter.ComputeScalarsOff()
     cutter.Update()
     return _without_degenerate_triangles(cutter.GetOutput())
@@ -173,7 +172,6 @@ def _without_degenerate_triangles(surface: vtkPolyData) -> vtkPolyData:
     """Merge points that coincide (voxels exactly at the level make them) and drop triangles without area."""
     cleaner = vtk("vtkFiltersCore").vtkCleanPolyData()
     cleaner.SetInputData(surface)
-    cleaner.SetTolerance(0.0)
     cleaner.ConvertPolysToLinesOff()
     cleaner.ConvertLinesToPointsOff()
     cleaner.Update()
@@ -251,9 +249,13 @@ def write_surface(
     from mitk_rs.io.vtk import run_writer
 
     with atomic_output(path) as temporary:
-        run_writer(_writer(suffix, binary=binary, space=space), surface, str(temporary), str(path))
-        if binary or suffix == ".obj":
-            _check_written(surface, temporary, path, suffix)
+        writer = _writer(suffix, binary=binary, space=space)
+        if suffix == ".stl" and not binary:
+            _check_room_for_text(surface, temporary)
+        run_writer(writer, surface, str(temporary), str(path))
+        if suffix == ".vtp":
+            content = writer.GetOutputString()
+            temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def _writer(suffix: str, *, binary: bool, space: str) -> Any:
@@ -266,30 +268,15 @@ def _writer(suffix: str, *, binary: bool, space: str) -> Any:
     return writer
 
 
-def _check_written(surface: vtkPolyData, temporary: Path, path: str | os.PathLike[str], suffix: str) -> None:
-    """Look whether PLY and OBJ files are whole: VTK's writers for them do not notice a full disk."""
-    is_whole = _IS_WHOLE.get(suffix)
-    if is_whole is not None and not is_whole(surface, temporary.read_bytes()):
-        raise FileWriteError(f"cannot write {path}: it was cut short; the disk is full or a limit was reached")
-
-
-def _is_whole_ply(surface: vtkPolyData, content: bytes) -> bool:
-    """Binary PLY: the header says how many bytes a vertex has; a face has a count and its corners."""
-    header, end, body = content.partition(b"end_header\n")
-    vertex = header.partition(b"element face")[0]
-    vertex_bytes = 4 * vertex.count(b"property float") + vertex.count(b"property uchar")
-    faces = surface.GetPolys()
-    face_bytes = faces.GetNumberOfCells() + 4 * faces.GetNumberOfConnectivityIds()
-    return bool(end) and len(body) == surface.GetNumberOfPoints() * vertex_bytes + face_bytes
-
-
-def _is_whole_obj(surface: vtkPolyData, content: bytes) -> bool:
-    """OBJ: a line for each point, then one for each face."""
-    faces = content.count(b"\nf ")
-    return content.endswith(b"\n") and faces == surface.GetNumberOfPolys()
-
-
-_IS_WHOLE: dict[str, Callable[[vtkPolyData, bytes], bool]] = {".ply": _is_whole_ply, ".obj": _is_whole_obj}
+def _check_room_for_text(surface: vtkPolyData, file: Path) -> None:
+    """Fail here where STL as text does not fit on the disk: VTK's writer would end the process in the middle of it."""
+    polygons, strips = surface.GetPolys(), surface.GetStrips()
+    triangles = polygons.GetNumberOfConnectivityIds() - 2 * polygons.GetNumberOfCells()
+    triangles += strips.GetNumberOfConnectivityIds()
+    with file.open("wb") as opened:
+        # Twelve numbers of at most 24 characters, and the words around them.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(opened.fileno(), 0, 400 * (triangles + 1))
 
 
 def _stl_writer() -> Any:
@@ -299,7 +286,10 @@ def _stl_writer() -> Any:
 
 
 def _vtp_writer() -> Any:
-    return vtk("vtkIOXML").vtkXMLPolyDataWriter()
+    """To memory: writing text to a file, VTK would end the process where the file does not fit on the disk."""
+    writer = vtk("vtkIOXML").vtkXMLPolyDataWriter()
+    writer.WriteToOutputStringOn()
+    return writer
 
 
 def _ply_writer() -> Any:

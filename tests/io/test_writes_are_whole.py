@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import stat
@@ -190,6 +191,32 @@ def test_a_full_disk_leaves_the_old_file(small_disk, suffix):
         mitk.Image(big).save(target)
     assert contents(small_disk) == before
     assert len(list(small_disk.iterdir())) == len(before)
+
+
+@pytest.fixture
+def limit_files():
+    """Limits the size of files from now on."""
+    if not hasattr(resource, "RLIMIT_FSIZE"):
+        pytest.skip("this system does not limit the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_last_byte_that_does_not_fit_is_noticed(tmp_path, suffix, limit_files):
+    """C libraries keep the end of a file in memory until they close it, and some do not look how that went."""
+    image = mitk.Image(NOISE[:40, :40].copy())
+    image.save(tmp_path / f"x{suffix}")
+    sizes = {len(content) for content in contents(tmp_path).values()}
+    for name in contents(tmp_path):
+        (tmp_path / name).write_text("old")
+    before = contents(tmp_path)
+    limit_files(max(sizes) - 1)
+    with pytest.raises(mitk.FileWriteError):
+        image.save(tmp_path / f"x{suffix}")
+    assert contents(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) == len(before)
 
 
 KILLED = """

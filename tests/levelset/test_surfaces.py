@@ -1,5 +1,7 @@
 """Surfaces lie where the geometry says, face outwards, and are written whole or not at all."""
 
+import resource
+
 import numpy as np
 import pytest
 from vtkmodules.util.numpy_support import vtk_to_numpy
@@ -254,3 +256,61 @@ def test_smoothing_removes_steps_and_keeps_the_volume():
 def test_smoothing_out_of_range_is_refused(options, message):
     with pytest.raises(mitk.RequestError, match=message):
         mitk.smooth_surface(mitk.extract_surface(mitk.datasets.tube(), 50), **options)
+
+
+def test_two_voxels_along_each_axis_are_enough_for_a_surface():
+    voxels = np.ones((2, 2, 2), np.float32)
+    voxels[0, 0, 0] = -1
+    surface = mitk.extract_surface(mitk.Image(voxels))
+    assert sorted(map(tuple, points_of(surface))) == [(0, 0, 0.5), (0, 0.5, 0), (0.5, 0, 0)]
+
+
+def test_a_surface_is_points_and_triangles_and_nothing_else():
+    surface = mitk.extract_surface(ball(np.eye(3)))
+    assert surface.GetPointData().GetNumberOfArrays() == surface.GetCellData().GetNumberOfArrays() == 0
+
+
+TEXT = {".stl": b"solid mitk_rs SPACE=LPS", ".vtp": b'format="ascii"', ".ply": b"format ascii", ".vtk": b"\nASCII\n"}
+BYTES = {".stl": b"mitk_rs SPACE=LPS", ".vtp": b'format="appended"', ".ply": b"format binary", ".vtk": b"\nBINARY\n"}
+
+
+@pytest.mark.parametrize("suffix", TEXT)
+def test_numbers_are_bytes_unless_text_is_asked_for(tmp_path, suffix):
+    surface, path = mitk.extract_surface(ball(np.eye(3))), tmp_path / f"ball{suffix}"
+    mitk.write_surface(surface, path)
+    content = path.read_bytes()
+    assert BYTES[suffix] in content
+    assert TEXT[suffix] not in content
+    if suffix == ".stl":
+        assert content.startswith(BYTES[suffix])
+        assert len(content) == 84 + 50 * surface.GetNumberOfPolys()
+    mitk.write_surface(surface, path, binary=False)
+    assert TEXT[suffix] in path.read_bytes()
+
+
+def test_the_header_of_stl_names_the_space_or_none(tmp_path):
+    surface, path = mitk.extract_surface(ball(np.eye(3))), tmp_path / "ball.stl"
+    for space, header in (("RAS", b"mitk_rs SPACE=RAS"), ("", b"mitk_rs")):
+        mitk.write_surface(surface, path, space=space)
+        assert path.read_bytes()[:80].rstrip(b"\0 ") == header
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("suffix", SURFACE_SUFFIXES)
+def test_a_surface_that_does_not_fit_on_the_disk_leaves_the_old_one(tmp_path, suffix, binary):
+    """Also where the cut falls behind a number or a line, so that what is there could be a whole file."""
+    surface, path = mitk.extract_surface(ball(np.eye(3))), tmp_path / f"ball{suffix}"
+    mitk.write_surface(surface, path, binary=binary)
+    content = path.read_bytes()
+    path.write_bytes(b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    line = content.rindex(b"\n", 0, len(content) // 2) + 1
+    for limit in (len(content) - 1, content.rindex(b"\n", 0, -1) + 1, line):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(mitk.FileWriteError, match="cannot write"):
+                mitk.write_surface(surface, path, binary=binary)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert path.read_bytes() == b"old"
+        assert [file.name for file in tmp_path.iterdir()] == [path.name]

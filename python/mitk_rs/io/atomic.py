@@ -261,6 +261,7 @@ class _Group:
         """Let ``new``, a finished file in a hidden folder, become ``target``."""
         if target.exists():
             new.chmod(stat.S_IMODE(target.stat().st_mode))
+        _check_room(new)
         _sync(new)
         self._moves.append((new, target))
 
@@ -490,6 +491,19 @@ def disk_is_full(folder: Path) -> bool:
 
 def _reason(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
+def _check_room(file: Path) -> None:
+    """Raise the error that a library may have passed over: where its last bytes did not fit, more bytes do not either.
+
+    On a full disk, over a quota, and at a limit on the size of files. C libraries keep the end of a file until they
+    close it, and NumPy, ITK and VTK do not look whether that went well.
+    """
+    with file.open("r+b") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        opened.write(bytes(4096))
+        opened.flush()
+        opened.truncate(size)
 
 
 def _sync(file: Path) -> None:
