@@ -1,6 +1,7 @@
 """Level sets through Python: VMTK's bytes, sane values without them, and what is refused."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -384,3 +385,36 @@ def test_branches_of_another_shape_are_not_combined():
     speed = np.ones((2, 3, 4), np.float32)
     with pytest.raises(ValueError, match="shape of the times"):
         _core.fixed_point_defects(np.zeros((4, 3, 2), np.float32), speed, (1, 1, 1), [(0, 0, 0)], 1.0)
+
+
+def test_the_report_says_where_the_image_is_and_how_long_each_step_took():
+    began = time.perf_counter()
+    report = collide().report
+    elapsed = time.perf_counter() - began
+    geometry = report.geometry
+    assert (geometry["size"], geometry["spacing"], geometry["origin"]) == ((30, 12, 5), (0.5, 0.5, 1.0), (0, 0, 0))
+    assert {"initialize", "measure"} <= set(report.seconds)
+    assert all(0 <= seconds <= elapsed for seconds in report.seconds.values())
+
+
+def test_defaults_are_the_surface_at_0_and_an_offset_of_100():
+    voxels = np.linspace(-5, 5, 120, dtype=np.float32).reshape(4, 5, 6)
+    assert (mitk.initialize_level_set(voxels, method="isosurface").level_set.array == -voxels).all()
+    long = np.zeros((1, 2, 300), np.uint8)
+    long[0, 1] = 7
+    request_ = {"method": "fastmarching", "sources": [(0, 1, 0)], "targets": [(50, 1, 0)], "lower_threshold": 5}
+    options = ({}, {"target_offset": 100}, {"target_offset": 101})
+    default, same, other = (mitk.initialize_level_set(long, **request_, **more).level_set.array for more in options)
+    assert default.tobytes() == same.tobytes() != other.tobytes()
+
+
+def test_the_third_index_of_a_picture_is_0():
+    with pytest.raises(mitk.RequestError, match=r"source \(3, 4, 1\) lies outside the image: allowed .* z 0\.\.0"):
+        mitk.initialize_level_set(np.ones((8, 9), np.uint8), method="seeds", sources=[(3, 4, 1)])
+
+
+def test_an_unused_threshold_is_told_whichever_it_is_and_only_then():
+    for name in ("lower_threshold", "upper_threshold"):
+        report = mitk.initialize_level_set(vessel(), method="seeds", sources=[START], **{name: 50}).report
+        assert report.warnings == ["method seeds does not use thresholds"]
+    assert mitk.initialize_level_set(vessel(), method="seeds", sources=[START]).report.warnings == []
