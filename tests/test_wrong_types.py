@@ -108,6 +108,24 @@ def test_no_argument_of_a_public_function_raises_anything_else(name, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
+RUNS = {
+    "fast_marching": lambda **run: mitk.fast_marching(image(), seeds=[(1, 1, 1)], **run),
+    "initialize_level_set": lambda **run: mitk.initialize_level_set(
+        image(), method="threshold", lower_threshold=1, **run
+    ),
+    "mip": lambda **run: mitk.mip(image(), axis="z", **run),
+    "render_mip": lambda **run: mitk.render_mip(image(), size=(5, 5), **run),
+}
+
+
+@pytest.mark.parametrize("option", ["threads", "timeout", "cancel", "progress"])
+@pytest.mark.parametrize("name", RUNS)
+def test_options_of_a_run_are_looked_at_before_it(name, option):
+    for wrong in ("text", [], object()):
+        with pytest.raises(TypeError, match=rf"^{name}: {option} must be "):
+            RUNS[name](**{option: wrong})
+
+
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_class_is_caught_by_one_clause(name):
     kind = getattr(errors, name)

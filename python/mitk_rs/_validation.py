@@ -44,8 +44,12 @@ def run_options(given: Mapping[str, Any]) -> RunOptions:
     Raises
     ------
     TypeError
-        A ``cancel`` that cannot be asked, or a ``progress`` that cannot be called.
+        A ``cancel`` that cannot be asked, a ``progress`` that cannot be called, ``threads`` or ``timeout`` that are no
+        numbers.
     """
+    for name, check in (("threads", whole_number), ("timeout", real_number)):
+        if given.get(name) is not None:
+            check(given[name], name)
     cancel, progress = given.get("cancel"), given.get("progress")
     if cancel is not None and not hasattr(cancel, "is_set"):
         raise wrong_type("cancel", "an object with is_set(), such as threading.Event", cancel)

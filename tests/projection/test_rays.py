@@ -285,3 +285,11 @@ def test_vtk_sees_the_same_within_its_rounding():
     assert both.mean() > 0.3
     assert np.abs(ours - theirs)[both].mean() < 2.0
     np.testing.assert_allclose((ours > 200).sum(), (theirs > 200).sum(), rtol=0.03)
+
+
+@pytest.mark.parametrize("length", [1e300, 1e-300, 5e-324])
+def test_the_length_of_a_direction_does_not_matter(length):
+    volume = np.random.default_rng(3).random((6, 7, 8), np.float32)
+    expected = mitk.render_mip(volume, direction=(1, 0, 0), up=(0, 0, 1), size=(9, 9))
+    seen = mitk.render_mip(volume, direction=(length, 0, 0), up=(0, 0, length), size=(9, 9))
+    assert seen.tobytes() == expected.tobytes()

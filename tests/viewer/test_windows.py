@@ -321,6 +321,7 @@ def test_a_signal_closes_a_window_in_which_nothing_happens(screen, tube, saves, 
     assert not (tube / "y.vti").exists()
 
 
+@pytest.mark.timeout(3600)
 def test_signals_at_random_moments_of_a_window(screen, tube, saves) -> None:
     """While it is looked at, and while its slices change."""
     chance, delays = Random(3), []

@@ -165,6 +165,9 @@ def _unit(name: str, value: Any) -> Array:
     vector = numbers(value, name)
     if vector.shape != (3,) or not np.isfinite(vector).all() or not vector.any():
         raise RequestError(f"{name} is {value!r}: expected three finite numbers (x, y, z), not all 0")
+    largest = np.abs(vector).max()
+    # Squares of these would be infinite or 0.
+    vector = vector if 1e-150 < largest < 1e150 else vector / largest
     unit: Array = vector / np.linalg.norm(vector)
     return unit
 
