@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from mitk_rs._sources import Source
 from mitk_rs.errors import Cancelled, RequestError
-from mitk_rs.levelset import LevelSetResult, initialize_level_set
+from mitk_rs.levelset import LevelSetResult, Method, initialize_level_set
 from mitk_rs.projection import project_all
 from mitk_rs.projection.camera import view_along
 from mitk_rs.seeds import Seed, Seeds
@@ -51,7 +51,7 @@ Index = tuple[int, int, int]
 class Request:
     """What the page asks a level set of."""
 
-    method: str = "collidingfronts"
+    method: Method = "collidingfronts"
     sources: tuple[Index, ...] = ()
     targets: tuple[Index, ...] = ()
     lower: float | str | None = None
