@@ -60,7 +60,7 @@ GOOD = {
     "image": image, "speed": image, "level_set": image, "seeds": lambda: [(1, 1, 1)], "targets": lambda: [(2, 2, 2)],
     "seeds1": lambda: [(1, 1, 1)], "seeds2": lambda: [(3, 3, 3)], "lower": lambda: (0, 0, 0),
     "method": lambda: "threshold", "axis": lambda: "z", "thickness": lambda: 2, "surface": lambda: SURFACE,
-    "array": lambda: np.zeros((3, 3)), "dtype": lambda: "uint8", "frames": lambda: 2, "path": lambda: "missing.mha",
+    "array": lambda: np.zeros((3, 3)), "dtype": lambda: "uint8", "frames": lambda: 2, "path": lambda: "missing/x.mha",
     "scan": image, "initial": lambda: image().array - 1.5, "iterations": lambda: 1,
 }  # fmt: skip
 WRONG = [None, 5, -1.5, "text", b"x", object(), [], {}, np.zeros(3), np.array(["a"]), io.StringIO()]

@@ -168,7 +168,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         >>> import numpy as np, mitk_rs as mitk
         >>> scan = mitk.Image(np.zeros((2, 3, 4), "int16"), spacing=(0.5, 0.5, 2))
         >>> scan.like(scan.as_numpy() > 0).get_spacing()
-        Vector3D(0.5, 0.5, 2.0)
+        (0.5, 0.5, 2.0)
         """
         step = self.shape[: self.ndim][-3:] if self.time_steps == 1 else self.shape[1 : self.ndim]
         given = np.asarray(array)
