@@ -1,8 +1,10 @@
 //! A team of workers that go through many short phases together.
 //!
-//! One member, the leader, decides what comes next; in each phase as many members as it asks for run the same closure.
-//! Members spin for a moment between phases and then sleep, so that neither a 20 us phase pays for a wake-up nor an
-//! oversubscribed machine for the spinning. Nothing is forked or joined per phase.
+//! One member, the leader, decides what comes next; in each phase up to as many members as it asks for run the same closure,
+//! which takes pieces of the work until there are none. Members spin for a moment between phases and then sleep, so that
+//! neither a 20 us phase pays for a wake-up nor an oversubscribed machine for the spinning. Nobody waits for a member that
+//! has not begun: where the others have done all the work meanwhile, it finds the phase closed and does without it. So a
+//! processor that others use costs a team little more than that processor.
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,7 +20,8 @@ type Job<'a> = &'a (dyn Fn(usize) + Sync);
 /// What the members share.
 pub(crate) struct Team {
     seats: Vec<Seat>,
-    /// Number of the phase times [`MANY`], plus the number of members that take part; [`END`] ends the team.
+    /// Of the phase: its number, how many members are asked for ([`ASKED`]), whether it is still [`OPEN`], and how many
+    /// members beside the leader have joined it ([`JOINED`]); [`END`] ends the team.
     phase: AtomicU64,
     job: UnsafeCell<Option<Job<'static>>>,
     finished: AtomicUsize,
@@ -36,8 +39,14 @@ struct Seat {
 unsafe impl Sync for Team {}
 
 const END: u64 = u64::MAX;
-/// More than there can be members.
-const MANY: u64 = 1 << 16;
+/// [`Team::phase`]: bits of the number of members that have joined; there are never more than 1024.
+const JOINED: u64 = OPEN - 1;
+/// [`Team::phase`]: members may still join.
+const OPEN: u64 = 1 << 15;
+/// [`Team::phase`]: the unit of the number of members asked for.
+const ASKED: u64 = 1 << 16;
+/// [`Team::phase`]: the unit of the number of the phase.
+const NUMBER: u64 = 1 << 32;
 
 /// The member that decides. There is one for a team, so phases cannot overlap.
 pub(crate) struct Leader<'t>(&'t Team);
@@ -78,6 +87,21 @@ impl Team {
         result.expect("the leader ran: broadcast reaches every worker or panics")
     }
 
+    /// Joins the phase with a number, unless it is over or does not ask for this member.
+    fn join(&self, place: usize, number: u64) -> bool {
+        let mut phase = self.phase.load(Ordering::SeqCst);
+        loop {
+            let asked = (phase % NUMBER / ASKED) as usize;
+            if phase / NUMBER != number || phase & OPEN == 0 || place >= asked {
+                return false;
+            }
+            match self.phase.compare_exchange(phase, phase + 1, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return true,
+                Err(other) => phase = other,
+            }
+        }
+    }
+
     /// Announces a phase to the first `members` members.
     fn announce(&self, phase: u64, members: usize) {
         // Sequentially consistent, as is what sleepers do: either they see the phase or they are seen asleep.
@@ -90,26 +114,24 @@ impl Team {
         let _ = self.seats[place].thread.set(std::thread::current());
         let mut seen = 0;
         loop {
-            self.seats[place].wait(|| self.phase.load(Ordering::SeqCst) != seen);
-            seen = self.phase.load(Ordering::SeqCst);
-            if seen == END {
+            self.seats[place].wait(|| self.phase.load(Ordering::SeqCst) / NUMBER != seen);
+            seen = self.phase.load(Ordering::SeqCst) / NUMBER;
+            if seen == END / NUMBER {
                 return;
             }
-            let members = (seen % MANY) as usize;
-            if place >= members {
+            if !self.join(place, seen) {
                 continue;
             }
-            // SAFETY: the leader wrote the job before it announced the phase and leaves it alone until all members
-            // that take part are finished.
+            // SAFETY: the leader wrote the job before it announced the phase, and leaves it alone until all members that
+            // have joined, as this one has, are finished.
             let job = unsafe { *self.job.get() };
             if let Some(job) = job
                 && catch_unwind(AssertUnwindSafe(|| job(place))).is_err()
             {
                 self.panicked.store(true, Ordering::Relaxed);
             }
-            if self.finished.fetch_add(1, Ordering::SeqCst) + 1 == members - 1 {
-                self.seats[0].wake();
-            }
+            self.finished.fetch_add(1, Ordering::SeqCst);
+            self.seats[0].wake();
         }
     }
 }
@@ -120,23 +142,25 @@ impl Leader<'_> {
         self.0.seats.len()
     }
 
-    /// Runs `job(place)` once on each of the first `members` members, and returns when all are done.
+    /// Runs `job(place)`, at most once each, on those of the first `members` members that come in time, the leader among
+    /// them, and returns when they are done. One member alone must be able to do all the work.
     pub(crate) fn execute(&mut self, members: usize, job: Job<'_>) {
         let team = self.0;
         let members = members.min(team.seats.len());
         if members <= 1 {
             return job(0);
         }
-        // SAFETY: the lifetime is cut short again below: no member touches the job after `finished` is complete,
-        // and this function does not return (or unwind) before that.
+        // SAFETY: the lifetime is cut short again below: only members that have joined touch the job, none joins once the
+        // phase is closed, and this function does not return (or unwind) before those who joined are finished.
         let job: Job<'static> = unsafe { std::mem::transmute::<Job<'_>, Job<'static>>(job) };
         team.finished.store(0, Ordering::Relaxed);
         // SAFETY: between phases only the leader, of which there is one, borrowed mutably here, accesses `job`.
         unsafe { *team.job.get() = Some(job) };
-        let number = team.phase.load(Ordering::Relaxed) / MANY + 1;
-        team.announce(number * MANY + members as u64, members);
+        let number = team.phase.load(Ordering::Relaxed) / NUMBER + 1;
+        team.announce(number * NUMBER + members as u64 * ASKED + OPEN, members);
         let own = catch_unwind(AssertUnwindSafe(|| job(0)));
-        team.seats[0].wait(|| team.finished.load(Ordering::SeqCst) == members - 1);
+        let joined = (team.phase.fetch_and(!OPEN, Ordering::SeqCst) & JOINED) as usize;
+        team.seats[0].wait(|| team.finished.load(Ordering::SeqCst) == joined);
         if let Err(panic) = own {
             resume_unwind(panic);
         }
@@ -187,19 +211,21 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn every_member_asked_for_runs_every_phase_once() {
+    fn every_phase_is_done_once_by_members_that_were_asked() {
+        const PIECES: usize = 40;
         for members in [1, 2, 3, 7] {
-            let counts: Vec<AtomicUsize> = (0..members).map(|_| AtomicUsize::new(0)).collect();
-            let mut expected = vec![0; members];
             let done = run_on(members, || {
                 Team::run(|mut leader| {
                     for phase in 0..500 {
-                        let taking_part = 1 + phase % members;
-                        leader.execute(taking_part, &|place| {
-                            counts[place].fetch_add(1, Ordering::Relaxed);
+                        let asked = 1 + phase % members;
+                        let (next, counts) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; PIECES]);
+                        leader.execute(asked, &|place| {
+                            assert!(place < asked);
+                            while let Some(count) = counts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                                count.fetch_add(1, Ordering::Relaxed);
+                            }
                         });
-                        expected[..taking_part].iter_mut().for_each(|n| *n += 1);
-                        assert!(counts.iter().zip(&expected).all(|(c, n)| c.load(Ordering::Relaxed) == *n));
+                        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
                         if phase % 100 == 0 {
                             // Long enough for everybody to fall asleep.
                             std::thread::sleep(Duration::from_millis(5));
@@ -213,11 +239,35 @@ mod tests {
     }
 
     #[test]
+    fn members_take_part_where_there_is_enough_to_do() {
+        let met = run_on(3, || {
+            Ok(Team::run(|mut leader| {
+                let present = AtomicUsize::new(0);
+                leader.execute(3, &|_| {
+                    present.fetch_add(1, Ordering::SeqCst);
+                    while present.load(Ordering::SeqCst) < 3 {
+                        std::thread::yield_now();
+                    }
+                });
+                present.into_inner()
+            }))
+        });
+        assert_eq!(met, Ok(3));
+    }
+
+    #[test]
     fn a_panic_of_any_member_ends_the_team() {
         for culprit in 0..2 {
             let result: Result<(), Error> = run_on(2, || {
                 Team::run(|mut leader| {
-                    leader.execute(2, &|place| assert_ne!(place, culprit));
+                    let panics = AtomicBool::new(false);
+                    leader.execute(2, &|place| {
+                        panics.fetch_or(place == culprit, Ordering::SeqCst);
+                        while !panics.load(Ordering::SeqCst) {
+                            std::thread::yield_now();
+                        }
+                        assert_ne!(place, culprit);
+                    });
                 });
                 Ok(())
             });
@@ -231,8 +281,11 @@ mod tests {
             let total = AtomicUsize::new(0);
             Team::run(|mut leader| {
                 for _ in 0..200 {
+                    let next = AtomicUsize::new(0);
                     leader.execute(3, &|_| {
-                        total.fetch_add(1, Ordering::Relaxed);
+                        while next.fetch_add(1, Ordering::Relaxed) < 3 {
+                            total.fetch_add(1, Ordering::Relaxed);
+                        }
                     });
                 }
             });
