@@ -44,7 +44,7 @@ def run_options(given: Mapping[str, Any]) -> RunOptions:
     Raises
     ------
     TypeError
-        A ``cancel`` that cannot be asked, a ``progress`` that cannot be called, ``threads`` or ``timeout`` that are no
+        A ``cancel`` that cannot be asked, a ``progress`` that cannot be called, ``threads`` or ``timeout`` that are not
         numbers.
     """
     for name, check in (("threads", whole_number), ("timeout", real_number)):

@@ -228,7 +228,7 @@ class PickSession:
         """The level set of a request, as ``mitk-rs init`` makes it."""
         return initialize_level_set(
             self.image,
-            method=request.method,  # type: ignore[arg-type]  # checked by the function
+            method=request.method,
             sources=request.sources,
             targets=request.targets,
             lower_threshold=request.lower,  # type: ignore[arg-type]  # "auto" is the only text
