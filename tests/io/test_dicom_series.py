@@ -1,6 +1,7 @@
 """DICOM series: sorted by position, rescaled, irregular ones refused, time series as 4-D; SimpleITK sees the same."""
 
 import contextlib
+import os
 import random
 import warnings
 
@@ -11,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 import mitk_rs as mitk
+from mitk_rs.io import isolation
 
 TURN = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1.0]])
 UID = "1.2.826.0.1.3680043.2.1125.1"
@@ -271,6 +273,43 @@ def test_the_last_slice_damaged_is_not_a_shorter_volume(tmp_path, volume):
     last.write_bytes(last.read_bytes()[:300])
     with pytest.raises(mitk.FileError, match=r"no image can be read from 105.dcm; allow_gaps=True"):
         mitk.Image(tmp_path)
+
+
+def test_the_last_slice_cut_anywhere_is_not_a_shorter_volume(tmp_path, volume):
+    """Also within an identifier, which then looks like that of another series, or of a report."""
+    write_series(tmp_path, volume, shuffled=False)
+    last = tmp_path / "105.dcm"
+    whole = last.read_bytes()
+    for kept in range(132, len(whole), 11):
+        last.write_bytes(whole[:kept])
+        with pytest.raises(mitk.FileError, match=r"no image can be read from 105.dcm; allow_gaps=True"):
+            mitk.Image(tmp_path)
+
+
+def test_run_lengths_that_lie_are_refused_in_this_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(isolation, "read_pixels", None)
+    path = tmp_path / "a.dcm"
+    dicom_files.write_slice(path, np.arange(80, dtype="i2").reshape(8, 10), (0, 0, 0), syntax="1.2.840.10008.1.2.5")
+    assert mitk.Image(path).array.sum() == 3160
+    whole = path.read_bytes()
+    begin = whole.index(b"\x02\0\0\0\x40\0\0\0")
+    for segments in (b"\x02\0\0\0\x40\0\0\0\x48\0\0\0", b"\x02\0\0\0\xff\xff\xff\x7f", b"\xff\0\0\0"):
+        path.write_bytes(whole[:begin] + segments + whole[begin + len(segments) :])
+        with pytest.raises(mitk.FileError, match="cannot read"):
+            mitk.Image(path)
+
+
+def test_a_file_that_is_removed_while_its_folder_is_read_does_not_matter(folder, volume, monkeypatch):
+    file = next(folder.iterdir())
+    real = os.path.samefile
+
+    def samefile(one, other):
+        (folder / "gone.tmp").unlink(missing_ok=True)
+        return real(one, other)
+
+    (folder / "gone.tmp").write_bytes(b"x")
+    monkeypatch.setattr(os.path, "samefile", samefile)
+    np.testing.assert_array_equal(mitk.Image(file).array, volume)
 
 
 @pytest.mark.parametrize("kept", [200, 700, -40])

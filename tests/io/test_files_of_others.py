@@ -22,7 +22,7 @@ def write_nrrd(path, *, space="space: left-posterior-superior", encoding="raw", 
     data = {
         "raw": numbers.tobytes(),
         "hex": numbers.tobytes().hex().encode(),
-        "ascii": " ".join(map(str, array.ravel())).encode(),
+        "ascii": " ".join(map(str, array.ravel())).encode() + b"\n",
     }[encoding]
     header = (
         f"NRRD0004\ntype: short\ndimension: 3\n{space}\nsizes: 5 4 3\n{PLACE}kinds: domain domain domain\n"

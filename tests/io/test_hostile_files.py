@@ -322,6 +322,10 @@ NOT_HELD = {
         meta(BinaryData="False", size="4 4 4").replace(bytes(128), b"1 2 x " * 22),
         "not all of type int16",
     ),
+    "text cut in its last number.mha": (
+        meta(BinaryData="False", size="4 4 4").replace(bytes(128), b"111 " * 63 + b"11"),
+        "no space or end of line follows the last number",
+    ),
     "text is too large.mha": (
         meta(BinaryData="False", size="4 4 4").replace(bytes(128), b"70000 " * 64),
         "not all of type int16",
@@ -334,6 +338,7 @@ NOT_HELD = {
     ),
     "hex.nrrd": (nrrd().replace(b"raw", b"hex")[:-128] + b"00" * 100 + b"\n" * 80, "need 128 bytes, there are 100"),
     "ascii.nrrd": (nrrd().replace(b"raw", b"ascii")[:-128] + b"100 " * 63, "64 numbers are needed, there are 63"),
+    "cut in its last number.nrrd": (nrrd().replace(b"raw", b"ascii")[:-128] + b"100 " * 63 + b"1", "follows the last"),
     "pieces leave a part out.vti": (vti_of(["0 1 0 1 0 1"]), "its 1 pieces do not cover the extent"),
     "pieces leave a gap.vti": (vti_of(["0 9 0 9 0 3", "0 9 0 9 5 9"]), "its 2 pieces do not cover the extent"),
     "piece elsewhere.vti": (vti_of(["20 29 0 9 0 9"]), "its 1 pieces do not cover the extent"),
@@ -394,6 +399,17 @@ FIELDS = {
     "datatype": ([(70, "<h", 1234)], "field datatype is 1234 (unknown)"),
     "no axis": ([(44, "<h", 0)], "field dim[2] is 0"),
 }
+
+
+def test_numbers_of_a_nifti_that_overflow_are_refused(tmp_path):
+    import nibabel
+
+    for field, number in (("srow_x", [1e200, 0, 0, 0]), ("srow_y", [0, 1, 0, 1e300]), ("qoffset_x", 1.7e308)):
+        made = nibabel.Nifti2Image(VOXELS, np.eye(4))
+        made.header["qform_code"], made.header["sform_code"] = (1, 0) if field == "qoffset_x" else (0, 1)
+        made.header["scl_slope"], made.header["scl_inter"], made.header[field] = 1, 0, number
+        content = made.header.binaryblock + bytes(4) + VOXELS.tobytes()
+        assert_refused(write_damaged(tmp_path, "x.nii", content), f"field {field} is")
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -784,7 +784,7 @@ def _shard(number: int, jobs: int, count: int, results: Path) -> None:
         place = Path(folder, "whole")
         place.mkdir()
         begun = time.monotonic()
-        for position, _ in enumerate(run(first, share - done, place, results=file)):
+        for position, _ in enumerate(run(first, share - done, place, results=file, batch=500)):
             if position % 1000 == 999:
                 print(f"shard {number}: {done + position + 1} of {share}, {time.monotonic() - begun:.0f} s", flush=True)
 

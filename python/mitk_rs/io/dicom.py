@@ -194,7 +194,7 @@ def _chosen(path: str, entries: Sequence[_Entry], wanted: int | str | None) -> _
 
 def _of_file(path: str, scan: _Scan) -> _Entry:
     for entry in _entries(path, scan):
-        if any(os.path.samefile(one.path, path) for one in entry.volume.slices):  # noqa: PTH121
+        if any(_is_same(one.path, path) for one in entry.volume.slices):
             return entry
     raise unreadable(path, "another file of the folder holds the same image, and its volume does not have this file")
 
@@ -278,7 +278,7 @@ class _Scan:
         if not uid or self.series[uid].volumes:
             return
         for name in _files(os.path.dirname(os.path.abspath(path))):  # noqa: PTH100, PTH120
-            if not os.path.samefile(name, path) and _may_be_of(name, uid):  # noqa: PTH121
+            if not _is_same(name, path) and _may_be_of(name, uid):
                 self._add(name, only=uid)
 
     def _add(self, path: str, only: str = "") -> str:
@@ -332,6 +332,14 @@ def _files(folder: str) -> list[str]:
     """The regular files of a folder, in the order of their names."""
     with os.scandir(folder) as entries:
         return sorted(entry.path for entry in entries if entry.name != "DICOMDIR" and entry.is_file())
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two names are of one file; False if a file was removed meanwhile."""
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121
+    except OSError:
+        return False
 
 
 def _begins_as_dicom(path: str) -> bool:

@@ -1,8 +1,8 @@
 """One DICOM file: its header as pydicom reads it, where its images lie, and its pixels.
 
-The elements stay bytes until somebody asks for one. pydicom gives the pixels that are stored as numbers, GDCM (through
-SimpleITK) the compressed ones. Slope and intercept are applied; the result has the type that GDCM chooses: the
-smallest that holds every value that the bits can have.
+The elements stay bytes until somebody asks for one. pydicom gives the pixels that are stored as numbers or by run
+lengths, GDCM (through SimpleITK) the compressed ones. Slope and intercept are applied; the result has the type that
+GDCM chooses: the smallest that holds every value that the bits can have.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ __all__ = ["DicomFile", "element_text", "pixels", "quiet"]
 _MOST_PACKING = 1 << 14
 _MOST_INFLATED = 1 << 31
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", _DEFLATED}
+_IMPLICIT = "1.2.840.10008.1.2"
+_NATIVE = {_IMPLICIT, "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", _DEFLATED}
+_RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _PLAIN_COLOURS = {"MONOCHROME1", "MONOCHROME2", "RGB"}
 
 # pydicom warns through Python's warnings; one thread at a time may keep them to itself.
@@ -50,6 +52,7 @@ _TEXTS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST"
 _DECODED = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 _NUMBERS = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8", "UV": "u8", "SV": "i8"}
 _LONGEST_VALUE = 1 << 14
+_UNDEFINED = 0xFFFFFFFF
 # After these a text is in its first character set again.
 _DELIMITERS = set(b"\r\n\t\f\\^=")
 
@@ -64,7 +67,18 @@ class DicomFile:
         self.path = path
         self._data = pydicom.dcmread(file, stop_before_pixels=not with_pixels, force=True)
         self._position, self._size = file.tell(), os.fstat(file.fileno()).st_size
+        self._check_elements()
         self.charset = tuple(self._charset())
+
+    def _check_elements(self) -> None:
+        """Refuse a file that ends within an element: its value is shorter than its length."""
+        for element in self._data.values():
+            length, value = getattr(element, "length", 0), element.value
+            if isinstance(value, bytes) and len(value) < length < _UNDEFINED:
+                raise unreadable(
+                    self.path,
+                    f"the file is truncated: element {_tag_text(int(element.tag))} has {len(value)} of {length} bytes",
+                )
 
     def _raw(self, tag: int, data: Any = None) -> tuple[str, bytes] | None:
         """Kind and bytes of an element; None where there is none."""
@@ -150,7 +164,7 @@ class DicomFile:
     def syntax(self) -> str:
         """Transfer syntax; implicit little endian where it is not said."""
         meta = getattr(self._data, "file_meta", None)
-        return str(getattr(meta, "TransferSyntaxUID", "") or "1.2.840.10008.1.2").strip("\0 ")
+        return str(getattr(meta, "TransferSyntaxUID", "") or _IMPLICIT).strip("\0 ")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -200,14 +214,17 @@ class DicomFile:
 
     @property
     def is_native(self) -> bool:
-        """True where the pixels are numbers as they are."""
-        return self.syntax in _NATIVE and self.colours in _PLAIN_COLOURS and self.bits[0] in (8, 16, 32)
+        """True where pydicom reads the pixels: they are numbers, or runs of equal ones."""
+        return (
+            self.syntax in (*_NATIVE, _RUN_LENGTHS) and self.colours in _PLAIN_COLOURS and self.bits[0] in (8, 16, 32)
+        )
 
     def check_length(self) -> None:
         """Refuse a file that ends before its pixels do, before memory is taken for them."""
         samples = 1 if self.colours == "PALETTE COLOR" else self.components
         needed = math.prod(self.shape) * self.frames * samples * self.bits[0] // 8
-        held = self._size - self._position
+        # The position is that of the element, whose head takes 8 or 12 bytes.
+        held = self._size - self._position - (8 if self.syntax == _IMPLICIT else 12)
         if self.syntax not in _NATIVE or self.syntax == _DEFLATED:
             held = self._size * _MOST_PACKING
         # Two of three samples are shared by neighbours in YBR_FULL_422.

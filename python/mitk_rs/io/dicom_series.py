@@ -43,7 +43,7 @@ class Slice:
     number
         Number of the image in its series, and of the frame in its file.
     is_native
-        The pixels are stored as numbers, not compressed.
+        pydicom reads the pixels: they are not compressed, or only by run lengths.
     """
 
     path: str

@@ -54,6 +54,8 @@ _HOUSEKEEPING = {
 # The other file of a pair, the likelier one first.
 _DATA = {".hdr": (".img", ".img.gz"), ".hdr.gz": (".img.gz", ".img")}
 _HEADER = {".img": (".hdr", ".hdr.gz"), ".img.gz": (".hdr.gz", ".hdr")}
+# The squares of larger numbers overflow.
+_LARGEST = 1e30
 _RAS = np.array([-1.0, -1.0, 1.0])
 
 
@@ -342,8 +344,8 @@ def _steps(path: str, fields: Any, axes: int) -> NDArray[np.float64]:
     steps = np.ones(3)
     for axis in range(1, axes + 1):
         step, is_single = float(fields["pixdim"][axis]), int(fields["dim"][axis]) == 1
-        if not math.isfinite(step) or step < 0 or (step == 0 and not is_single):
-            raise unreadable(path, f"field pixdim[{axis}] is {step:g}, it must be above 0")
+        if not 0 <= step <= _LARGEST or (step == 0 and not is_single):
+            raise unreadable(path, f"field pixdim[{axis}] is {step:g}, it must be above 0 and at most {_LARGEST:g}")
         steps[axis - 1] = step or 1.0
     return steps
 
@@ -372,8 +374,8 @@ def _q_form(path: str, fields: Any, steps: NDArray[np.float64]) -> NDArray[np.fl
     names = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
     numbers = [float(fields[name]) for name in names]
     for name, number in zip(names, numbers, strict=True):
-        if not math.isfinite(number):
-            raise unreadable(path, f"field {name} is {number:g}, it must be a finite number")
+        if not abs(number) <= _LARGEST:
+            raise unreadable(path, f"field {name} is {number:g}, it must be a finite number up to {_LARGEST:g}")
     b, c, d = numbers[:3]
     length = b * b + c * c + d * d
     if length > 1.0 + 1e-4:
@@ -404,8 +406,10 @@ def _s_form(path: str, fields: Any) -> NDArray[np.float64]:
     transform = np.eye(4)
     for row, name in enumerate(("srow_x", "srow_y", "srow_z")):
         transform[row] = fields[name]
-        if not np.isfinite(transform[row]).all():
-            raise unreadable(path, f"field {name} is {transform[row].tolist()}, which are not finite numbers")
+        if not (np.abs(transform[row]) <= _LARGEST).all():
+            raise unreadable(
+                path, f"field {name} is {transform[row].tolist()}, which must be finite numbers up to {_LARGEST:g}"
+            )
     return transform
 
 

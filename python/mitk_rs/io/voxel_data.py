@@ -188,11 +188,15 @@ def numbers(path: str, file: BinaryIO, out: NDArray[Any]) -> None:
     Raises
     ------
     FileError
-        A word that is not a number of the array's type, or too few of them.
+        A word that is not a number of the array's type, too few of them, or a last one that may have been longer.
     """
-    words = file.read(out.size * 64 + _BLOCK).split()[: out.size]
+    content = file.read(out.size * 64 + _BLOCK)
+    words = content.split()
     if len(words) < out.size:
         raise unreadable(path, f"the file is truncated: {out.size} numbers are needed, there are {len(words)}")
+    if len(words) == out.size and not content[-1:].isspace():
+        raise unreadable(path, "the file is truncated: no space or end of line follows the last number")
+    words = words[: out.size]
     kind = float if out.dtype.kind == "f" else int
     try:
         if any(b"_" in word for word in words):
