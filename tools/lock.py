@@ -22,7 +22,9 @@ def groups() -> dict[str, list[str]]:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime = pyproject["project"]["dependencies"] + pyproject["build-system"]["requires"]
     extras = pyproject["project"]["optional-dependencies"]
-    return {"run": runtime} | {name: [*runtime, *extras[name]] for name in ("test", "docs", "bench", "audit")}
+    return {"run": runtime} | {
+        name: [*runtime, *extras[name]] for name in ("cluster", "test", "docs", "bench", "audit")
+    }
 
 
 def resolve(requirements: list[str], folder: Path, *options: str) -> str:

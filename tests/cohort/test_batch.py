@@ -122,9 +122,19 @@ def test_files_that_no_batch_wrote_are_kept(table, tmp_path):
     (tmp_path / "out" / "case0.mha").write_text("mine")
     cases = [{"input": tmp_path / "case0.mha", "method": "threshold", "lower": 150}]
     [record] = mitk.batch(cases, tmp_path / "out", jobs=1).records
-    assert "is not a result of a batch" in record["error"]
+    assert "no batch wrote it" in record["error"]
     assert (tmp_path / "out" / "case0.mha").read_text() == "mine"
     assert not mitk.batch(cases, tmp_path / "out", jobs=1, overwrite=True, retry_failed=True).failed
+
+
+def test_files_without_their_record_are_written_again(table, tmp_path):
+    """A worker was killed after its files and before its record."""
+    cases = [{"input": tmp_path / "case0.mha", "method": "threshold", "lower": 150}]
+    mitk.batch(cases, tmp_path / "out", jobs=1)
+    record = json.loads((tmp_path / "out" / "case0.json").read_text())
+    (tmp_path / "out" / "case0.json").write_text(json.dumps({**record, "status": "started", "files": {}}))
+    again = mitk.batch(cases, tmp_path / "out", jobs=1)
+    assert (again.computed, again.failed) == (1, [])
 
 
 def test_a_killed_worker_loses_no_case(table, tmp_path):
@@ -136,7 +146,8 @@ def test_a_killed_worker_loses_no_case(table, tmp_path):
     def kill(fraction):
         if fraction > 0.2 and not killed:
             # The other child is multiprocessing's resource tracker.
-            workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+            children = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+            workers = [p for p in children if "spawn_main" in " ".join(p.cmdline())]
             killed.extend(workers[:1])
             os.kill(workers[0].pid, signal.SIGKILL)
 

@@ -190,7 +190,7 @@ def test_escape_cancels_and_leaves_nothing(screen, tube, saves) -> None:
     with Session(screen, tube, saves, INIT, "-ifile", "tube.mha", "-olevelsetsfile", "w.mha") as window:
         screen.key("Escape")
         window.ends(4)
-    assert window.errors == f"{INIT}: error: the dialogue was cancelled, nothing is written\n"
+    assert window.errors == f"{INIT}: error: tube.mha: the dialogue was cancelled, nothing is written\n"
     assert not (tube / "w.mha").exists()
 
 

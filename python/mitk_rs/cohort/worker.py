@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cohort.cases import Case
 from mitk_rs.errors import Exception as MitkError
-from mitk_rs.errors import FileWriteError, RequestError
+from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -83,9 +83,14 @@ def run_case(case: Case, plan: Plan) -> Record:
     key = ""
     try:
         key = _key(case, plan)
-        earlier = _earlier(case, plan, key)
-        if earlier is not None:
-            return earlier
+        earlier = read_record(plan.path(case.name, ".json"))
+        if earlier is not None and _still_holds(earlier, key, plan):
+            return {**earlier, "name": case.name, "input": case.input, "computed": False}
+        foreign = None if earlier is not None or plan.overwrite else _existing(case, plan)
+        if foreign is not None:
+            return failed(case, f"cannot write {foreign}: it exists and no batch wrote it; --force replaces it")
+        # Files that a killed worker leaves are known to be ours.
+        _write_record(plan.path(case.name, ".json"), _record(case, "started", key=key))
         report = _compute(case, plan)
     except (MitkError, MemoryError, OSError, TypeError, ValueError) as error:
         if Stop(plan.stop).is_set():
@@ -140,22 +145,16 @@ def _seed_files(case: Case) -> list[Path]:
     return [path for path in files if path.is_file()]
 
 
-def _earlier(case: Case, plan: Plan, key: str) -> Record | None:
-    """The record of an earlier run with the same key, if its files are all there."""
-    record = read_record(plan.path(case.name, ".json"))
-    if record is None:
-        _check_free(case, plan)
-        return None
-    again = record["key"] != key or (record["status"] == "failed" and plan.retry_failed)
-    if again or any(_size(Path(plan.output) / name) != size for name, size in record["files"].values()):
-        return None
-    return {**record, "name": case.name, "input": case.input, "computed": False}
+def _still_holds(record: Record, key: str, plan: Plan) -> bool:
+    """Whether an earlier run did this case, with the same key, and its files are all there."""
+    if record["key"] != key or record["status"] == "started" or (record["status"] == "failed" and plan.retry_failed):
+        return False
+    return all(_size(Path(plan.output) / name) == size for name, size in record["files"].values())
 
 
-def _check_free(case: Case, plan: Plan) -> None:
-    for path in plan.targets(case.name).values():
-        if path.exists() and not plan.overwrite:
-            raise FileWriteError(f"cannot write {path}: it exists and is not a result of a batch; --force replaces it")
+def _existing(case: Case, plan: Plan) -> Path | None:
+    """The first of the files of a case that is there."""
+    return next((path for path in plan.targets(case.name).values() if path.exists()), None)
 
 
 def _size(path: Path) -> int:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Unpack
 
-from mitk_rs._validation import check_kind, check_names
+from mitk_rs._validation import check_kind, check_names, flag
 from mitk_rs.errors import RequestError
 from mitk_rs.image.image import Image
 from mitk_rs.io import read_record, read_records, readers_of, write_record
@@ -114,8 +114,9 @@ def write_image(image: Image, path: PathName, *, compress: bool = True, time_spa
     (4, 5, 6)
     """
     check_kind(image, Image, "image", "an Image")
+    options = {"compress": flag(compress, "compress"), "time_spacing": flag(time_spacing, "time_spacing")}
     with image.read():
-        write_record(record_of(image), path, compress=compress, time_spacing=time_spacing)
+        write_record(record_of(image), path, **options)
 
 
 def image_of(record: ImageRecord, *, shared: bool = False) -> Image:
