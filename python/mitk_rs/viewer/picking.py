@@ -226,16 +226,17 @@ class PickSession:
 
     def initialize(self, request: Request, *, cancel: threading.Event | None = None) -> LevelSetResult:
         """The level set of a request, as ``mitk-rs init`` makes it."""
+        # The texts in a request are checked: a method, and "auto" for the lower threshold.
+        asked: dict[str, Any] = {"method": request.method, "lower_threshold": request.lower}
         return initialize_level_set(
             self.image,
-            method=request.method,
             sources=request.sources,
             targets=request.targets,
-            lower_threshold=request.lower,  # type: ignore[arg-type]  # "auto" is the only text
             upper_threshold=request.upper,
             time_step=self.time_step,
             threads=self.threads,
             cancel=cancel,
+            **asked,
         )
 
     def preview(self, request: Request, cursor: Index) -> dict[str, Any] | None:
