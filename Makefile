@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint lint-rust lint-python test-rust test-python bench scaling neon fuzz loom valgrind soak mutants \
-	audit docs wheel lock clean help
+.PHONY: demo test lint lint-rust lint-python test-rust test-python bench scaling neon fuzz loom tsan asan miri valgrind \
+	soak mutants audit docs wheel lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -29,6 +29,7 @@ help:
 	@echo "make scaling what more cores would do, from counts   (BENCH='--quick')"
 	@echo "make neon    the core and its NEON kernels under an emulated 64-bit ARM processor"
 	@echo "make loom    the ledger of accessors in every order of threads"
+	@echo "make tsan    data races in the tests of the core; make asan: wrong addresses; make miri: undefined behaviour"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
 	@echo "make fuzz    a hundred thousand broken files, read in children that may crash   (CASES=1000, JOBS=2)"
 	@echo "make soak    the tests of docs/reliability.md with its numbers: a quarter of an hour"
@@ -72,8 +73,8 @@ lint: lint-rust lint-python
 
 lint-rust: .make/venv
 	cargo fmt --all --check
+	cargo clippy --locked --quiet --all-targets --features python -- -D warnings
 	cargo clippy --locked --quiet --all-targets -- -D warnings
-	cargo clippy --locked --quiet --all-targets --no-default-features -- -D warnings
 
 lint-python: .make/build .make/test
 	ruff check .
@@ -84,15 +85,33 @@ lint-python: .make/build .make/test
 	$(PY) -m mypy.stubtest --concise --allowlist tools/stubtest_allowed.txt mitk_rs._core
 
 test-rust: .make/venv
-	cargo test --locked --no-default-features 2>&1 | tee .make/rust-core.log | grep -v ' \.\.\. ok$$'
+	cargo test --locked 2>&1 | tee .make/rust-core.log | grep -v ' \.\.\. ok$$'
 	bash tools/rust_python_tests.sh 2>&1 | tee .make/rust-python.log | grep -v ' \.\.\. ok$$'
 
 test-python: .make/build .make/test
 	$(PY) -m pytest -n 2 --dist loadfile --junitxml=.make/pytest.xml -q
 
 # Minutes each, so apart from make test.
-loom: .make/venv
-	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --locked --release --no-default-features interleavings
+loom:
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --locked --release --lib interleavings
+
+# The sanitizers of the compiler that rust-toolchain.toml pins; -Z flags of a stable compiler need RUSTC_BOOTSTRAP. A data race
+# is only seen where the standard library is instrumented, too, so ThreadSanitizer builds one (rustup component add rust-src).
+HOST := $(shell uname -m)-unknown-linux-gnu
+SANITIZED = RUSTC_BOOTSTRAP=1 PROPTEST_CASES=16 CARGO_TARGET_DIR=target/$@ cargo test --locked --lib --target $(HOST)
+
+tsan:
+	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" $(SANITIZED) -Zbuild-std
+
+# Sizes that no allocator grants must come back as null; workers that live as long as the process are no leaks.
+asan:
+	RUSTFLAGS="-Zsanitizer=address" ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0 $(SANITIZED)
+
+# What Miri can run of the core: it interprets, so only the memory and the store of images, with few generated cases. It has no
+# memory to refuse (absurd_sizes) and reports all it maps as touched (zeros_cost). rustup +nightly component add miri rust-src
+miri:
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 CARGO_TARGET_DIR=target/$@ cargo +nightly miri test \
+		--locked --lib -- $(addsuffix ::,image memory voxels components grid pixel) --skip zeros_cost --skip absurd_sizes
 
 valgrind: .make/build
 	tests/valgrind/run.sh $(PY)
@@ -118,7 +137,7 @@ audit: .make/audit
 	for group in run test docs bench; do $(PY) -m pip_audit --requirement requirements/$$group.txt --disable-pip; done
 
 bench: .make/build .make/test .make/bench
-	$(if $(findstring --quick,$(BENCH)),,cargo bench --locked --no-default-features --bench core)
+	$(if $(findstring --quick,$(BENCH)),,cargo bench --locked --bench core)
 	$(PY) benches/peers.py $(BENCH)
 	$(PY) benches/callers.py $(BENCH)
 	for name in $$($(PY) benches/table.py); do $(PY) benches/mip.py --instructions $$name $(BENCH); done
@@ -127,7 +146,7 @@ bench: .make/build .make/test .make/bench
 
 # What more cores would do: exact counts of marches, and the table of docs/performance.md.
 scaling: .make/venv
-	cargo bench --locked --no-default-features --features count --bench scaling $(if $(BENCH),-- $(BENCH))
+	cargo bench --locked --features count --bench scaling $(if $(BENCH),-- $(BENCH))
 
 # The core on 64-bit ARM, emulated, so that its NEON kernels give the bits of the others.
 ARM := aarch64-unknown-linux-gnu
@@ -137,7 +156,7 @@ neon:
 	@test -d "$$(rustc --print target-libdir --target $(ARM))" || { echo "make neon: rustup target add $(ARM)" >&2; exit 1; }
 	@for tool in aarch64-linux-gnu-gcc qemu-aarch64; do command -v $$tool > /dev/null || { echo "make neon: $$tool is \
 missing; on Debian: apt-get install gcc-aarch64-linux-gnu qemu-user" >&2; exit 1; }; done
-	cargo test --locked --no-default-features --lib --target $(ARM) $(NEON)
+	cargo test --locked --lib --target $(ARM) $(NEON)
 
 docs: .make/build .make/docs
 	$(PY) tools/api_docs.py target/docs

@@ -1,4 +1,4 @@
-//! The core without Python: marches, colliding fronts, projections. `cargo bench --no-default-features`.
+//! The core without Python: marches, colliding fronts, projections. `cargo bench`.
 //!
 //! What these figures are good for is comparing two states of the code on one machine; `peers.py` compares packages.
 

@@ -26,7 +26,15 @@ def linked() -> dict[str, Any]:
     """The crates that end up in the library, by name and version: no build scripts, no macros' own crates, no tests."""
     crates: dict[str, Any] = {}
     for target in TARGETS:
-        command = ["cargo", "metadata", "--locked", "--format-version=1", "--filter-platform", target]
+        command = [
+            "cargo",
+            "metadata",
+            "--locked",
+            "--format-version=1",
+            "--features=python",
+            "--filter-platform",
+            target,
+        ]
         found = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
         packages = {package["id"]: package for package in found["packages"]}
         nodes = {node["id"]: node for node in found["resolve"]["nodes"]}

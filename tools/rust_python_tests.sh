@@ -16,7 +16,7 @@ PY
 )
 if [ -n "$library" ]; then
     export LD_LIBRARY_PATH="$library${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-    exec cargo test --locked
+    exec cargo test --locked --features python
 fi
-cargo check --locked --quiet --tests
+cargo check --locked --quiet --tests --features python
 echo "skipped: tests of the bindings were compiled, not run: no shared libpython (Debian: libpython3-dev)"

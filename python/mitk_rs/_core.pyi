@@ -1,7 +1,7 @@
 """Types of the Rust module, kept by hand and checked against it by stubtest."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, Self, SupportsIndex, TypedDict, final
+from typing import Any, Literal, Protocol, Required, Self, SupportsIndex, TypedDict, Unpack, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,24 @@ _SpeedMap = tuple[float | None, float | None, bool, bool]
 
 class _Cancel(Protocol):
     def is_set(self) -> bool: ...
+
+class _Run(TypedDict, total=False):
+    threads: int | None
+    progress: _Progress | None
+    cancel: _Cancel | None
+    timeout: float | None
+
+class _Rays(_Run, total=False):
+    size: Required[Sequence[int]]
+    corner: Required[Sequence[float]]
+    column: Required[Sequence[float]]
+    row: Required[Sequence[float]]
+    step: Sequence[float] | None
+    eye: Sequence[float] | None
+    distance: float
+    matrix: Sequence[Sequence[float]]
+    depths: bool
+    plain: bool
 
 class _Feature(TypedDict):
     type: str
@@ -67,15 +85,7 @@ class ArrayLock:
 
 @final
 class Bricks:
-    def __new__(
-        cls,
-        volume: NDArray[Any],
-        *,
-        threads: int | None = None,
-        progress: _Progress | None = None,
-        cancel: _Cancel | None = None,
-        timeout: float | None = None,
-    ) -> Self: ...
+    def __new__(cls, volume: NDArray[Any], **run: Unpack[_Run]) -> Self: ...
     @property
     def nbytes(self) -> int: ...
 
@@ -115,10 +125,7 @@ def speed_image(
     *,
     negate: bool = False,
     vmtk: bool = False,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **run: Unpack[_Run],
 ) -> NDArray[np.float32]: ...
 def isosurface(
     image: NDArray[Any], value: float, *, negate: bool = False, threads: int | None = None
@@ -207,10 +214,7 @@ def feature_image(
     options: _Feature,
     *,
     instructions: str | None = None,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **run: Unpack[_Run],
 ) -> NDArray[np.float32]: ...
 def evolve_level_set(
     image: NDArray[Any],
@@ -220,10 +224,7 @@ def evolve_level_set(
     options: _Evolution,
     *,
     instructions: str | None = None,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **run: Unpack[_Run],
 ) -> tuple[NDArray[np.float32], EvolutionRecord]: ...
 def measure_inside(
     level_set: NDArray[Any], *, cancel: _Cancel | None = None
@@ -234,48 +235,20 @@ def project_axis(
     kind: str,
     first: int,
     end: int,
-    *,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **run: Unpack[_Run],
 ) -> NDArray[Any]: ...
 def project_all_axes(
     volume: NDArray[Any],
     kind: str,
-    *,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **run: Unpack[_Run],
 ) -> list[NDArray[Any]]: ...
 def slide_axis(
     volume: NDArray[Any],
     axis: int,
     thickness: int,
     kind: str,
-    *,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **run: Unpack[_Run],
 ) -> NDArray[Any]: ...
 def cast_rays(
-    volume: NDArray[Any],
-    bricks: Bricks | None,
-    *,
-    size: Sequence[int],
-    corner: Sequence[float],
-    column: Sequence[float],
-    row: Sequence[float],
-    step: Sequence[float] | None = None,
-    eye: Sequence[float] | None = None,
-    distance: float = 1.0,
-    matrix: Sequence[Sequence[float]] = ...,
-    depths: bool = False,
-    plain: bool = False,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    volume: NDArray[Any], bricks: Bricks | None, **options: Unpack[_Rays]
 ) -> tuple[NDArray[np.float32], NDArray[np.int32] | None]: ...

@@ -189,6 +189,16 @@ def check_unmasked(array: NDArray[Any], what: str) -> None:
         raise TypeError(f"{what} is a masked array, whose mask would be lost: use array.filled(value)")
 
 
+def whole_or_none(value: Any, what: str, most: int = 2**63 - 1) -> int | None:
+    """A whole number from 0 to ``most``, or nothing."""
+    if value is None:
+        return None
+    number = whole_number(value, what)
+    if not 0 <= number <= most:
+        raise RequestError(f"{what} is {number}: it must be from 0 to {most}")
+    return number
+
+
 def numbers(value: Any, what: str) -> NDArray[np.float64]:
     """Numbers as an array of float64; ``TypeError`` for anything else, ragged lists included."""
     try:
@@ -275,6 +285,8 @@ def check_space(space: str) -> None:
 def _real_matrix(value: ArrayLike, what: str = "direction", size: str = "3x3") -> FloatArray:
     try:
         matrix = np.asarray(value)
+        if matrix.size > 100:
+            raise GeometryError(f"{what} must be a {size} matrix, got shape {matrix.shape}")
     except ValueError:
         raise GeometryError(f"{what} must be a {size} matrix, got rows of different lengths") from None
     if matrix.dtype.kind not in "biuf":

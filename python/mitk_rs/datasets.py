@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mitk_rs._validation import not_negative, whole_number, whole_or_none
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
 
@@ -93,7 +94,10 @@ class VesselTree:
 
     def path(self, target: int) -> tuple[int, ...]:
         """Return the branches from the root to target number `target`, root first."""
-        branches = [self.leaves[target]]
+        number = whole_number(target, "target")
+        if not 0 <= number < len(self.leaves):
+            raise RequestError(f"target is {number}: there are {len(self.leaves)} targets, 0 to {len(self.leaves) - 1}")
+        branches = [self.leaves[number]]
         while self.parents[branches[-1]] >= 0:
             branches.append(self.parents[branches[-1]])
         return tuple(reversed(branches))
@@ -164,7 +168,7 @@ def vessel_tree(
     from mitk_rs.image import Image
 
     grid = _Grid(np.array(size), np.array(spacing, dtype=np.float64))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole_or_none(seed, "seed"))
     branches = _grow(rng, grid.extent, generations)
     distance, labels = _rasterize(branches, grid)
     hounsfield = _paint(rng, grid, branches, distance) + _noise(rng, grid.shape, noise)
@@ -212,10 +216,9 @@ def _check(size: Sequence[int], spacing: Sequence[float], generations: int, nois
         raise RequestError(f"size must be three numbers of at least 32, got {tuple(size)}")
     if len(spacing) != 3 or not all(np.isfinite(h) and h > 0 for h in spacing):
         raise RequestError(f"spacing must be three positive lengths in mm, got {tuple(spacing)}")
-    if not 1 <= generations <= len(LENGTHS):
+    if not 1 <= whole_number(generations, "generations") <= len(LENGTHS):
         raise RequestError(f"generations must be 1 to {len(LENGTHS)}, got {generations}")
-    if not (np.isfinite(noise) and noise >= 0):
-        raise RequestError(f"noise must be 0 or more Hounsfield units, got {noise}")
+    not_negative(noise, "noise")
 
 
 def _unit(vector: Points) -> Points:

@@ -7,6 +7,7 @@ more (a missing file, a bad value), our class derives from both, so that either 
 from __future__ import annotations
 
 import builtins
+import re
 
 __all__ = [
     "Cancelled",
@@ -30,6 +31,10 @@ __all__ = [
 
 class Exception(builtins.RuntimeError):
     """Root of everything mitk_rs raises on purpose (``mitk::Exception``)."""
+
+    def __str__(self) -> str:
+        # One line, whatever is quoted: the text of an array has many.
+        return re.sub(r"\s*\n\s*", " ", super().__str__())
 
 
 class RequestError(Exception, ValueError):

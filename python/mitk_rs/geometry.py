@@ -23,7 +23,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs import _validation
-from mitk_rs._validation import FloatArray, Triple, check_kind, coordinates, real_number, whole_number
+from mitk_rs._validation import (
+    FloatArray,
+    Triple,
+    check_kind,
+    coordinates,
+    flag,
+    not_negative,
+    real_number,
+    whole_number,
+)
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.points import Point2D, Point3D, Vector2D, Vector3D
 
@@ -233,7 +242,7 @@ class BaseGeometry:
             spacing=_validation.spacing(spacing),
             origin=_validation.triple(origin, "origin"),
             bounds=_validation.bounds(bounds),
-            image_geometry=bool(image_geometry),
+            image_geometry=flag(image_geometry, "image_geometry"),
         )
         self._start(frame if direction is None else frame.with_direction(direction))
 
@@ -295,7 +304,7 @@ class BaseGeometry:
     def is_close(self, other: BaseGeometry, eps: float = 1e-6) -> bool:
         """Whether spacing, direction, origin and bounds differ by at most ``eps`` (absolute)."""
         check_kind(other, BaseGeometry, "other", "a BaseGeometry")
-        return self._frame.is_close(other._frame, real_number(eps, "eps"))
+        return self._frame.is_close(other._frame, not_negative(eps, "eps"))
 
     def __repr__(self) -> str:
         frame = self._frame
@@ -367,7 +376,7 @@ class BaseGeometry:
     @image_geometry.setter
     def image_geometry(self, value: bool) -> None:
         check_kind(value, (bool, int, np.bool_), "image_geometry", "True or False")
-        self._change(image_geometry=bool(value))
+        self._change(image_geometry=flag(value, "image_geometry"))
 
     @property
     def frame_of_reference_id(self) -> int:
@@ -409,7 +418,7 @@ class BaseGeometry:
 
     def set_extent_in_mm(self, axis: SupportsIndex, mm: SupportsFloat) -> None:
         """Stretch ``axis`` so that its extent measures ``mm``: the spacing changes, the bounds stay."""
-        number, length = _validation.axis(axis), float(mm)
+        number, length = _validation.axis(axis), real_number(mm, "mm")
         with self._lock:
             extent = self.get_extent(number)
             if extent <= 0:

@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
 from mitk_rs._sources import ImageT, Source
-from mitk_rs._validation import RunOptions, check_names, one_of, real_number, run_options
+from mitk_rs._validation import RunOptions, check_names, one_of, real_number, run_options, whole_or_none
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def _source(speed: Any, options: FrontOptions) -> tuple[Source, dict[str, Any]]:
     volume.check_axes()
     out = _check_out(options.get("out"), volume)
     check = one_of(options.get("check", "front"), "check", ("front", "all"))
-    shared = {"check": check, "memory_limit": options.get("memory_limit"), "out": out}
+    shared = {"check": check, "memory_limit": whole_or_none(options.get("memory_limit"), "memory_limit"), "out": out}
     return volume, {**run_options(options), **shared}
 
 

@@ -249,7 +249,7 @@ def write_surface(
     from mitk_rs.io.vtk import run_writer
 
     with atomic_output(path) as temporary:
-        writer = _writer(suffix, binary=binary, space=space)
+        writer = _writer(suffix, binary=flag(binary, "binary"), space=text(space, "space"))
         if suffix == ".stl" and not binary:
             _check_room_for_text(surface, temporary)
         run_writer(writer, surface, str(temporary), str(path))

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self, SupportsFloat, SupportsIndex, cast
 
 import numpy as np
 
-from mitk_rs._validation import check_kind, real_number
+from mitk_rs._validation import check_kind, not_negative, real_number
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry, Geometry3D, SlicedGeometry3D
 
@@ -623,6 +623,7 @@ class TimeGeometry:
 
 
 def _within(eps: float) -> Any:
+    not_negative(eps, "eps")
     return lambda a, b: math.isclose(a, b, rel_tol=0.0, abs_tol=eps)
 
 

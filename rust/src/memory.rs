@@ -94,8 +94,8 @@ impl HugeMap {
         let refused = || Error::OutOfMemory { bytes: bytes as u128 };
         let padded = bytes.checked_add(HUGE_PAGE).filter(|&n| n <= isize::MAX as usize).ok_or_else(refused)?;
         let mut map = memmap2::MmapMut::map_anon(padded).map_err(|_| refused())?;
-        // Advice only: where it is refused, ordinary pages serve as well, slower.
-        #[cfg(target_os = "linux")]
+        // Advice only: where it is refused, ordinary pages serve as well, slower. Miri does not know it.
+        #[cfg(all(target_os = "linux", not(miri)))]
         let _ = map.advise(memmap2::Advice::HugePage);
         let padding = map.as_ptr().align_offset(HUGE_PAGE).min(HUGE_PAGE);
         // SAFETY: `padding` is at most the bytes that were mapped in excess.

@@ -11,6 +11,7 @@
 use crate::error::{Error, Result};
 use crate::grid::Size3;
 use crate::pixel::{Pixel, PixelType};
+use ndarray::ArrayView3;
 use std::marker::PhantomData;
 
 /// A scalar volume somewhere in memory, with byte strides along `(x, y, z)`.
@@ -31,6 +32,19 @@ unsafe impl Sync for Voxels<'_> {}
 
 /// Voxels of a row that are read together.
 const SHORT: usize = 8;
+
+impl<'a, T: Pixel> TryFrom<ArrayView3<'a, T>> for Voxels<'a> {
+    type Error = Error;
+
+    /// An array `(z, y, x)` of any strides.
+    fn try_from(array: ArrayView3<'a, T>) -> Result<Self> {
+        let (z, y, x) = array.dim();
+        let size = Size3::new([x, y, z])?;
+        let strides = [2, 1, 0].map(|axis: usize| array.strides()[axis] * size_of::<T>() as isize);
+        // SAFETY: the view borrows all its elements for 'a, and numbers may be read from any thread.
+        Ok(unsafe { Self::from_raw(array.as_ptr().cast(), T::TYPE, size, strides) })
+    }
+}
 
 impl<'a> Voxels<'a> {
     /// Voxels at `base` with byte `strides` along `(x, y, z)`.

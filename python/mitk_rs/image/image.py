@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mitk_rs import _core
+from mitk_rs._validation import flag, not_negative
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry
@@ -445,10 +446,10 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         >>> image.as_numpy(writeable=False)[3, 2, 1]
         np.float32(7.0)
         """
-        if not use_accessor:
-            return self._write_view(time_step) if writeable else self._read_view(time_step)
-        lease = self._leased_write_view if writeable else self._leased_read_view
-        return lease(time_step, timeout if block else 0.0, place())[0]
+        if not flag(use_accessor, "use_accessor"):
+            return self._write_view(time_step) if flag(writeable, "writeable") else self._read_view(time_step)
+        lease = self._leased_write_view if flag(writeable, "writeable") else self._leased_read_view
+        return lease(time_step, timeout if flag(block, "block") else 0.0, place())[0]
 
     def read(
         self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
@@ -457,7 +458,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
 
         Parameters and errors are those of :meth:`as_numpy`.
         """
-        patience = timeout if block else 0.0
+        patience = timeout if flag(block, "block") else 0.0
         return Accessor(lambda where: self._leased_read_view(time_step, patience, where))
 
     def write(
@@ -476,7 +477,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         >>> int(image.array.sum())
         20
         """
-        patience = timeout if block else 0.0
+        patience = timeout if flag(block, "block") else 0.0
         return Accessor(lambda where: self._leased_write_view(time_step, patience, where))
 
     def _fill(self, array: Array) -> None:
@@ -745,11 +746,12 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         geometry
             Whether geometry and times must agree, too, within 1e-6 mm and ms.
         """
+        rtol, atol = not_negative(rtol, "rtol"), not_negative(atol, "atol")
         if not isinstance(other, Image) or self._layout() != other._layout():
             return False
         if self.ndim == 0:
             return True
-        if geometry and not self.time_geometry.is_close(other.time_geometry):
+        if flag(geometry, "geometry") and not self.time_geometry.is_close(other.time_geometry):
             return False
         mine = self.as_numpy(use_accessor=True, writeable=False)
         theirs = other.as_numpy(use_accessor=True, writeable=False)

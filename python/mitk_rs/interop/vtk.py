@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._validation import flag
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
@@ -31,6 +32,7 @@ def from_image(image: Image, time_step: SupportsIndex = 0) -> vtkImageData:
 
 def to_image(data: Any, *, copy: bool | None = None) -> Image:
     """Make an image of a ``vtkImageData``; see :meth:`mitk_rs.Image.from_vtk`."""
+    copy = None if copy is None else flag(copy, "copy")
     record = image_data_to_record(data)
     shared = None if copy else _shared(point_scalars(data))
     if shared is not None:

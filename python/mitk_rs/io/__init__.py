@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
-from mitk_rs._validation import check_names
+from mitk_rs._validation import check_kind, check_names
 from mitk_rs.io import checks, isolation, metadata
 from mitk_rs.io.formats import Format, check_fits, format_of, stored_dimension
 from mitk_rs.io.isolation import Limits
@@ -116,6 +116,7 @@ def readers_of(path: PathName) -> list[str]:
 
 def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
     """Write plain arrays and numbers; parameters and errors as for :func:`write_image`."""
+    check_kind(record, ImageRecord, "record", "an ImageRecord")
     name = os.fsdecode(path)
     chosen = check_fits(record, name)
     metadata.check_entries(record, chosen, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import reprlib
 from collections.abc import Sequence
 from typing import Unpack
 
@@ -236,9 +237,13 @@ class IOUtil:
 
 
 def _names(given: Sequence[str] | None) -> list[str]:
+    if given is None:
+        return []
     if isinstance(given, str):
         raise TypeError(f"a list of reader descriptions is needed, got the single text {given!r}")
-    return list(given or ())
+    if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
+        raise TypeError(f"readers must be a list of descriptions, got {reprlib.repr(given)}")
+    return list(given)
 
 
 def _chosen(path: str, preferred: list[str], refused: list[str]) -> str:

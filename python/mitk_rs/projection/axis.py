@@ -5,6 +5,7 @@ The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` giv
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, get_args, overload
@@ -359,7 +360,7 @@ def slide(
     one_of(kind, "kind", ("max", "min"))
     number = axis_number(axis, names=AXES[:3])
     width = whole_number(thickness, "thickness")
-    if width < 1:
+    if not 1 <= width <= sys.maxsize:
         raise RequestError(f"thickness is {width}: allowed are 1 to the number of voxels along the axis")
     source, run = _source(image, options), run_options(options)
 

@@ -13,7 +13,16 @@ import numpy as np
 
 from mitk_rs import _core
 from mitk_rs._sources import Array, ImageT, Source
-from mitk_rs._validation import RunOptions, check_kind, check_names, real_number, run_options, whole_number
+from mitk_rs._validation import (
+    RunOptions,
+    check_kind,
+    check_names,
+    numbers,
+    real_number,
+    run_options,
+    whole_number,
+    wrong_type,
+)
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of
 from mitk_rs.projection.picture import Shades, check_size
@@ -347,6 +356,7 @@ class Camera:
 
         ``skip=False`` takes every sample and ``plain`` one ray at a time: neither changes a bit.
         """
+        check_kind(volume, Volume, "volume", "a Volume")
         distance = volume.scene.spacing() / 2 if self.sample_distance is None else self.sample_distance
         _positive("sample_distance", distance)
         rays, _ = self._rays(volume, distance)
@@ -366,6 +376,7 @@ class Camera:
 
     def pixel(self, volume: Volume) -> float:
         """Millimetres per pixel in the middle of the volume."""
+        check_kind(volume, Volume, "volume", "a Volume")
         return self._rays(volume, 1.0)[1]
 
     def _rays(self, volume: Volume, distance: float) -> tuple[dict[str, Any], float]:
@@ -381,8 +392,11 @@ class Camera:
 
     def place(self, volume: Volume, indices: Array) -> Array:
         """Where voxel indices ``(n, 3)`` are seen, in pixels (x, y)."""
-        view, scene = self.gaze(), volume.scene
         pixel = self.pixel(volume)
+        view, scene = self.gaze(), volume.scene
+        indices = numbers(indices, "indices")
+        if indices.ndim == 0 or indices.shape[-1] != 3:
+            raise RequestError(f"indices must be rows of three numbers (x, y, z), got the shape {indices.shape}")
         size = check_size(self.size)
         offsets = indices @ scene.matrix.T + scene.origin - scene.centre()
         right, down, away = offsets @ view.right, offsets @ view.down, offsets @ view.forward
@@ -406,6 +420,8 @@ def view_image(image: ImageT, camera: Camera, *, depth: bool = False, time_step:
     if view_angle_of(camera.perspective) is not None:
         raise RequestError("a picture in perspective has no geometry: write .npy, .png or .tif")
     volume = Volume(image, time_step)
+    if not volume.is_image:
+        raise wrong_type("image", "an Image", image)
     values, depths = camera.cast(volume, depth=depth)
     view, mm = camera.gaze(), camera.pixel(volume)
     size = check_size(camera.size)

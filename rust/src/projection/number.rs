@@ -14,7 +14,14 @@ pub trait Number: Pixel {
     type Sum: Pixel + Summand;
     /// Widened for summing.
     fn widen(self) -> Self::Sum;
+    /// [`LANE_BYTES`] of numbers, which fill some vector registers.
+    type Lanes: Copy + AsRef<[Self]> + AsMut<[Self]>;
+    /// The same number in all lanes.
+    fn lanes(value: Self) -> Self::Lanes;
 }
+
+/// Bytes of neighbouring voxels that kernels take together: two registers of AVX2, or a line of the cache.
+pub(super) const LANE_BYTES: usize = 64;
 
 /// Addition as NumPy does it: integers wrap.
 pub trait Summand: Copy {
@@ -52,6 +59,9 @@ macro_rules! number {
             type Sum = $sum;
             #[inline(always)]
             fn widen(self) -> $sum { self as $sum }
+            type Lanes = [$t; LANE_BYTES / size_of::<$t>()];
+            #[inline(always)]
+            fn lanes(value: Self) -> Self::Lanes { [value; LANE_BYTES / size_of::<$t>()] }
         }
     )*};
 }

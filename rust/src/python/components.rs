@@ -1,7 +1,7 @@
 //! Binding of [`crate::components`].
 
 use super::arrays::InputArray;
-use super::call::{CallOptions, EnterCore};
+use super::call::{CallOptions, EnterCore, Threads};
 use crate::components;
 use pyo3::prelude::*;
 
@@ -18,7 +18,7 @@ fn measure_inside<'py>(
     let input = InputArray::new(level_set, "level_set")?;
     let voxels = input.voxels()?;
     // The work is one pass from row to row; more threads would wait.
-    let options = CallOptions { threads: Some(1), cancel, ..Default::default() };
+    let options = CallOptions { threads: Some(Threads(1)), cancel, ..Default::default() };
     let found = py.enter_core(&options, move |task| components::inside(&voxels, task.control))?;
     Ok((found.voxels, found.components, found.bounds))
 }

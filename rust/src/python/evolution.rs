@@ -45,20 +45,16 @@ impl FeatureOptions {
 }
 
 #[pyfunction]
-#[pyo3(signature = (image, spacing, options, *, instructions=None, threads=None, progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (image, spacing, options, *, instructions=None, **run))]
 fn feature_image<'py>(
     py: Python<'py>,
     image: &Bound<'py, PyAny>,
     spacing: [f64; 3],
     options: FeatureOptions,
     instructions: Option<&str>,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    run: Option<CallOptions<'py>>,
 ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
-    let call = CallOptions { threads, progress, cancel, timeout };
+    let call = run.unwrap_or_default();
     let input = InputArray::new(image, "image")?;
     let spacing = Spacing3::new(spacing)?;
     let (what, instructions) = ((options.kind()?, options.map()), instructions_named(instructions)?);
@@ -170,8 +166,7 @@ fn arrays<'py>(
 
 /// `initial` are level sets and, where the second entry says so, masks; `merge` are level sets that the result is united with.
 #[pyfunction]
-#[pyo3(signature = (image, initial, merge, spacing, options, *, instructions=None, threads=None, progress=None, cancel=None,
-    timeout=None))]
+#[pyo3(signature = (image, initial, merge, spacing, options, *, instructions=None, **run))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 fn evolve_level_set<'py>(
     py: Python<'py>,
@@ -181,12 +176,9 @@ fn evolve_level_set<'py>(
     spacing: [f64; 3],
     options: EvolutionOptions,
     instructions: Option<&str>,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    run: Option<CallOptions<'py>>,
 ) -> PyResult<(Bound<'py, PyArrayDyn<f32>>, EvolutionRecord)> {
-    let call = CallOptions { threads, progress, cancel, timeout };
+    let call = run.unwrap_or_default();
     let (spacing, job) = (Spacing3::new(spacing)?, options.job(instructions_named(instructions)?)?);
     let image = InputArray::new(image, "image")?;
     let (given, masks): (Vec<_>, Vec<_>) = initial.into_iter().unzip();

@@ -1,7 +1,7 @@
 //! Bindings of [`crate::levelset`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::call::{CallOptions, EnterCore, Task};
+use super::call::{CallOptions, EnterCore, Task, Threads};
 use crate::error::Result;
 use crate::grid::{Index3, Size3};
 use crate::levelset::{self, Bounds, Combine, Intensity, Outside, SpeedMap};
@@ -38,8 +38,7 @@ fn fill<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (image, lower=None, upper=None, *, negate=false, vmtk=false, threads=None, progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (image, lower=None, upper=None, *, negate=false, vmtk=false, **run))]
 fn speed_image<'py>(
     py: Python<'py>,
     image: &Bound<'py, PyAny>,
@@ -47,12 +46,9 @@ fn speed_image<'py>(
     upper: Option<f64>,
     negate: bool,
     vmtk: bool,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    run: Option<CallOptions<'py>>,
 ) -> PyResult<Floats<'py>> {
-    let options = CallOptions { threads, progress, cancel, timeout };
+    let options = run.unwrap_or_default();
     fill(py, image, &options, |image, out, task| {
         speed_map(image, (lower, upper, negate, vmtk), task)?.fill(image, out, task.control)
     })
@@ -65,7 +61,7 @@ fn isosurface<'py>(
     image: &Bound<'py, PyAny>,
     value: f64,
     negate: bool,
-    threads: Option<usize>,
+    threads: Option<Threads>,
 ) -> PyResult<Floats<'py>> {
     let options = CallOptions { threads, ..Default::default() };
     fill(py, image, &options, |image, out, task| {
@@ -82,7 +78,7 @@ fn threshold<'py>(
     lower: Option<f64>,
     upper: Option<f64>,
     negate: bool,
-    threads: Option<usize>,
+    threads: Option<Threads>,
 ) -> PyResult<Floats<'py>> {
     let options = CallOptions { threads, ..Default::default() };
     fill(py, image, &options, |image, out, task| {
@@ -97,7 +93,7 @@ fn seed_level_set<'py>(
     py: Python<'py>,
     shape: [usize; 3],
     points: Vec<Index3>,
-    threads: Option<usize>,
+    threads: Option<Threads>,
 ) -> PyResult<Floats<'py>> {
     let size = Size3::new([shape[2], shape[1], shape[0]])?;
     let mut output = OutputArray::<f32>::zeros(py, &shape)?;
@@ -115,7 +111,7 @@ fn combine<'py>(
     merged: &Bound<'py, PyAny>,
     branch: &Bound<'py, PyAny>,
     how: &str,
-    threads: Option<usize>,
+    threads: Option<Threads>,
 ) -> PyResult<Floats<'py>> {
     let how = match how {
         "minimum" => Combine::Minimum,

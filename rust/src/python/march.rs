@@ -1,7 +1,7 @@
 //! Bindings of [`crate::eikonal`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::call::{CallOptions, EnterCore, Task};
+use super::call::{CallOptions, EnterCore, Task, Threads};
 use super::levelset::{SpeedParameters, speed_map};
 use crate::cpu::Instructions;
 use crate::eikonal::checks::{fixed_point_defects as defects, gradient as gradient_of};
@@ -106,7 +106,7 @@ fn scan_speed<'py>(
     py: Python<'py>,
     image: &Bound<'py, PyAny>,
     parameters: SpeedParameters,
-    threads: Option<usize>,
+    threads: Option<Threads>,
 ) -> PyResult<ScannedSpeed> {
     let input = InputArray::new(image, "image")?;
     let voxels = input.voxels()?;
@@ -262,13 +262,13 @@ fn march<'py>(
     instructions: Option<&str>,
     shuffle: Option<u64>,
     out: Option<Bound<'py, PyAny>>,
-    threads: Option<usize>,
+    threads: Option<Threads>,
     progress: Option<Bound<'py, PyAny>>,
     cancel: Option<Bound<'py, PyAny>>,
     timeout: Option<f64>,
 ) -> PyResult<Marched<'py>> {
     let input = &InputArray::new(speed, "speed")?;
-    let threads = worth(input.voxels()?.size(), threads, shuffle);
+    let threads = worth(input.voxels()?.size(), threads.map(|t| t.0), shuffle).map(Threads);
     let options = CallOptions { threads, progress, cancel, timeout };
     let heap = is_heap(solver)?;
     let request = Request {
@@ -315,14 +315,14 @@ fn colliding_fronts<'py>(
     instructions: Option<&str>,
     shuffle: Option<u64>,
     out: Option<Bound<'py, PyAny>>,
-    threads: Option<usize>,
+    threads: Option<Threads>,
     progress: Option<Bound<'py, PyAny>>,
     cancel: Option<Bound<'py, PyAny>>,
     timeout: Option<f64>,
 ) -> PyResult<Floats<'py>> {
     let input = InputArray::new(speed, "speed")?;
     let voxels = input.voxels()?;
-    let threads = worth(voxels.size(), threads, shuffle);
+    let threads = worth(voxels.size(), threads.map(|t| t.0), shuffle).map(Threads);
     let options = CallOptions { threads, progress, cancel, timeout };
     let spacing = Spacing3::new(spacing)?;
     let (seeds1, seeds2) = (plant(seeds1, None)?, plant(seeds2, None)?);
@@ -358,7 +358,7 @@ fn fixed_point_defects<'py>(
     spacing: [f64; 3],
     seeds: Vec<Index3>,
     stop: f64,
-    threads: Option<usize>,
+    threads: Option<Threads>,
 ) -> PyResult<u64> {
     let times = InputArray::new(arrival_time, "arrival_time")?;
     let input = InputArray::new(speed, "speed")?;

@@ -18,6 +18,7 @@ mod views;
 
 use crate::cpu::Instructions;
 use crate::workers;
+use call::Threads;
 use pyo3::prelude::*;
 
 /// Version of the package, from `Cargo.toml`.
@@ -55,8 +56,8 @@ fn version() -> &'static str {
 /// 3
 /// >>> mitk.set_num_threads(None)
 #[pyfunction]
-fn set_num_threads(n: Option<usize>) -> PyResult<()> {
-    Ok(workers::set_num_threads(n)?)
+fn set_num_threads(n: Option<Threads>) -> PyResult<()> {
+    Ok(workers::set_num_threads(n.map(|n| n.0))?)
 }
 
 /// How many threads of this process may compute at once.

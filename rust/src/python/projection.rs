@@ -68,8 +68,7 @@ fn axis_of(axis: usize) -> Result<Axis> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (volume, axis, kind, first, end, *, threads=None, progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (volume, axis, kind, first, end, **run))]
 fn project_axis<'py>(
     py: Python<'py>,
     volume: &Bound<'py, PyAny>,
@@ -77,32 +76,25 @@ fn project_axis<'py>(
     kind: &str,
     first: usize,
     end: usize,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    run: Option<CallOptions<'py>>,
 ) -> PyResult<Py<PyAny>> {
     let input = InputArray::new(volume, "volume")?;
-    let options = CallOptions { threads, progress, cancel, timeout };
-    let request =
-        Request { py, voxels: input.voxels()?, slab: Slab { axis: axis_of(axis)?, range: first..end }, options };
+    let (slab, options) = (Slab { axis: axis_of(axis)?, range: first..end }, run.unwrap_or_default());
+    let request = Request { py, voxels: input.voxels()?, slab, options };
     dispatch_pixel!(request.voxels.pixel(), T => request.of_kind::<T>(kind))
 }
 
 #[pyfunction]
-#[pyo3(signature = (volume, kind, *, threads=None, progress=None, cancel=None, timeout=None))]
+#[pyo3(signature = (volume, kind, **run))]
 fn project_all_axes<'py>(
     py: Python<'py>,
     volume: &Bound<'py, PyAny>,
     kind: &str,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    run: Option<CallOptions<'py>>,
 ) -> PyResult<[Py<PyAny>; 3]> {
     let input = InputArray::new(volume, "volume")?;
     let (voxels, which) = (input.voxels()?, extremum_of(kind)?);
-    let options = CallOptions { threads, progress, cancel, timeout };
+    let options = run.unwrap_or_default();
     dispatch_pixel!(voxels.pixel(), T => {
         let sizes = Axis::ALL.map(|axis| Slab::whole(&voxels, axis).output_size(&voxels));
         let [x, y, z] = sizes.map(|size| OutputArray::<T>::zeros(py, &size));
@@ -115,22 +107,18 @@ fn project_all_axes<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (volume, axis, thickness, kind, *, threads=None, progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (volume, axis, thickness, kind, **run))]
 fn slide_axis<'py>(
     py: Python<'py>,
     volume: &Bound<'py, PyAny>,
     axis: usize,
     thickness: usize,
     kind: &str,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    run: Option<CallOptions<'py>>,
 ) -> PyResult<Py<PyAny>> {
     let input = InputArray::new(volume, "volume")?;
     let (voxels, axis, which) = (input.voxels()?, axis_of(axis)?, extremum_of(kind)?);
-    let options = CallOptions { threads, progress, cancel, timeout };
+    let options = run.unwrap_or_default();
     dispatch_pixel!(voxels.pixel(), T => {
         let mut output = OutputArray::<T>::zeros(py, input.shape())?;
         let out = output.as_mut_slice()?;

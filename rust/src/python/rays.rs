@@ -1,10 +1,11 @@
 //! Bindings of [`crate::projection`]: along rays.
 
 use super::arrays::{InputArray, OutputArray};
-use super::call::{CallOptions, EnterCore};
+use super::call::{CallOptions, EnterCore, Keywords};
 use crate::projection::{self, Beam, Camera, Shot};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// Upper bounds of a volume, kept from one picture to the next.
 #[pyclass(frozen, module = "mitk_rs._core")]
@@ -15,18 +16,11 @@ struct Bricks {
 #[pymethods]
 impl Bricks {
     #[new]
-    #[pyo3(signature = (volume, *, threads=None, progress=None, cancel=None, timeout=None))]
-    fn new(
-        py: Python<'_>,
-        volume: &Bound<'_, PyAny>,
-        threads: Option<usize>,
-        progress: Option<Bound<'_, PyAny>>,
-        cancel: Option<Bound<'_, PyAny>>,
-        timeout: Option<f64>,
-    ) -> PyResult<Self> {
+    #[pyo3(signature = (volume, **run))]
+    fn new<'py>(py: Python<'py>, volume: &Bound<'py, PyAny>, run: Option<CallOptions<'py>>) -> PyResult<Self> {
         let input = InputArray::new(volume, "volume")?;
         let voxels = input.voxels()?;
-        let options = CallOptions { threads, progress, cancel, timeout };
+        let options = run.unwrap_or_default();
         let bricks = py.enter_core(&options, |task| projection::Bricks::build(&voxels, task.control))?;
         Ok(Self { bricks })
     }
@@ -43,39 +37,34 @@ type Rendered<'py> = (Bound<'py, PyArrayDyn<f32>>, Option<Bound<'py, PyArrayDyn<
 
 const UNIT: [[f64; 3]; 3] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
 
+/// The camera that the keywords describe: parallel rays with `step`, or those of an `eye`.
+fn camera_of(given: &Keywords<'_>) -> PyResult<Camera> {
+    let (step, eye) = (given.take("step")?, given.take("eye")?);
+    let (distance, matrix) = (given.take("distance")?.unwrap_or(1.0), given.take("matrix")?.unwrap_or(UNIT));
+    let beam = match eye {
+        Some(eye) => Beam::Perspective { eye, distance, matrix },
+        None => Beam::Parallel { step: step.unwrap_or_default() },
+    };
+    let (size, corner) = (given.need("size")?, given.need("corner")?);
+    Ok(Camera { size, corner, column: given.need("column")?, row: given.need("row")?, beam })
+}
+
 #[pyfunction]
-#[pyo3(signature = (volume, bricks, *, size, corner, column, row, step=None, eye=None, distance=1.0, matrix=UNIT,
-    depths=false, plain=false, threads=None, progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (volume, bricks, **options))]
 fn cast_rays<'py>(
     py: Python<'py>,
     volume: &Bound<'py, PyAny>,
     bricks: Option<Bound<'py, Bricks>>,
-    size: [usize; 2],
-    corner: [f64; 3],
-    column: [f64; 3],
-    row: [f64; 3],
-    step: Option<[f64; 3]>,
-    eye: Option<[f64; 3]>,
-    distance: f64,
-    matrix: [[f64; 3]; 3],
-    depths: bool,
-    plain: bool,
-    threads: Option<usize>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    options: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Rendered<'py>> {
-    let options = CallOptions { threads, progress, cancel, timeout };
-    let beam = match (step, eye) {
-        (_, Some(eye)) => Beam::Perspective { eye, distance, matrix },
-        (step, None) => Beam::Parallel { step: step.unwrap_or_default() },
-    };
-    let camera = Camera { size, corner, column, row, beam };
+    let given = Keywords::new(py, options);
+    let camera = camera_of(&given)?;
+    let (depths, plain) = (given.take("depths")?.unwrap_or(false), given.take("plain")?.unwrap_or(false));
+    let options = given.rest()?;
     camera.check()?;
     let input = InputArray::new(volume, "volume")?;
     let voxels = input.voxels()?;
-    let shape = [size[1], size[0]];
+    let shape = [camera.size[1], camera.size[0]];
     let mut values = OutputArray::<f32>::zeros(py, &shape)?;
     let mut found = depths.then(|| OutputArray::<i32>::zeros(py, &shape)).transpose()?;
     let depths = found.as_mut().map(OutputArray::as_mut_slice).transpose()?.unwrap_or_default();

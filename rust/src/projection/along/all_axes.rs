@@ -3,7 +3,7 @@
 //! Each thread takes a band of slices. The lines along x and y lie within a slice, so their results are final;
 //! of the lines along z each band keeps its own result, and the bands are compared at the end, in their order.
 
-use super::fold::{Extreme, Fold, Max, Min, Order, best_lane};
+use super::fold::{Extreme, Fold, Max, Min, Order, best_lane, keep_better};
 use super::lines::{Axis, Lines, Slab, Strided, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
@@ -79,9 +79,6 @@ struct SliceBand<'a, T: Number, O> {
     order: PhantomData<O>,
 }
 
-/// Pixels of a row that are folded together.
-const ROW_LANES: usize = 32;
-
 /// Slices taken together, so that the band's result along z is touched less often.
 const TOGETHER: usize = 4;
 
@@ -142,41 +139,39 @@ unsafe fn fold_rows<T: Number, O: Order<T>, R: VoxelRun<T>, const N: usize>(
     y: &mut [T],
     z: &mut [T],
 ) -> [T; N] {
-    let mut lanes = [[O::START; ROW_LANES]; N];
-    let n = z.len();
-    assert!(y.len() == N * n);
-    let whole = n - n % ROW_LANES;
-    for start in (0..whole).step_by(ROW_LANES) {
-        // SAFETY: the block lies within the rows.
-        unsafe { fold_block::<T, O, R, N>(runs, start, ROW_LANES, y, z, &mut lanes) };
+    let mut x = [T::lanes(O::START); N];
+    let (n, lanes) = (z.len(), x[0].as_ref().len());
+    let whole = n - n % lanes;
+    for start in (0..whole).step_by(lanes) {
+        let block = start..start + lanes;
+        let mut best_z = lanes_of(&z[block.clone()]);
+        for (k, run) in runs.into_iter().enumerate() {
+            // SAFETY: the block lies within the rows.
+            let values = unsafe { run.lanes(start) };
+            let y = &mut y[k * n..(k + 1) * n][block.clone()];
+            let mut best_y = lanes_of(y);
+            keep_better::<T, O>(&mut best_y, &values);
+            y.copy_from_slice(best_y.as_ref());
+            keep_better::<T, O>(&mut best_z, &values);
+            keep_better::<T, O>(&mut x[k], &values);
+        }
+        z[block].copy_from_slice(best_z.as_ref());
     }
-    // SAFETY: the rest of the row is shorter than a block.
-    unsafe { fold_block::<T, O, R, N>(runs, whole, n - whole, y, z, &mut lanes) };
-    lanes.map(best_lane::<T, O, ROW_LANES>)
+    std::array::from_fn(|k| {
+        (whole..n).fold(best_lane::<T, O>(x[k]), |x, i| {
+            // SAFETY: `i < n`.
+            let value = unsafe { runs[k].get(i) };
+            y[k * n + i] = O::better(y[k * n + i], value);
+            z[i] = O::better(z[i], value);
+            O::better(x, value)
+        })
+    })
 }
 
-/// # Safety
-/// Each run must have `start + length` voxels, and `length` be at most [`ROW_LANES`].
+/// The numbers of a slice that has as many as there are lanes.
 #[inline(always)]
-unsafe fn fold_block<T: Number, O: Order<T>, R: VoxelRun<T>, const N: usize>(
-    runs: [R; N],
-    start: usize,
-    length: usize,
-    y: &mut [T],
-    z: &mut [T],
-    lanes: &mut [[T; ROW_LANES]; N],
-) {
-    let n = z.len();
-    let z = &mut z[start..start + length];
-    for (k, run) in runs.into_iter().enumerate() {
-        let y = &mut y[k * n + start..k * n + start + length];
-        let lanes = &mut lanes[k][..length];
-        for i in 0..length {
-            // SAFETY: the caller's promise.
-            let value = unsafe { run.get(start + i) };
-            y[i] = O::better(y[i], value);
-            z[i] = O::better(z[i], value);
-            lanes[i] = O::better(lanes[i], value);
-        }
-    }
+fn lanes_of<T: Number>(values: &[T]) -> T::Lanes {
+    let mut lanes = T::lanes(T::FLOOR);
+    lanes.as_mut().copy_from_slice(values);
+    lanes
 }

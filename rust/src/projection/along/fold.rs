@@ -102,12 +102,15 @@ pub(super) unsafe fn first_number<T: Number, R: VoxelRun<T>>(run: R, n: usize) -
     (0..n).find(|&i| unsafe { run.get(i) == run.get(i) })
 }
 
-/// Lanes a line is folded in; enough to hide the latency of one comparison for every pixel type.
-pub(super) const LINE_LANES: usize = 64;
+/// Lines that are read side by side where each is contiguous, from places far apart: a processor fetches ahead in several
+/// pages at once, and one page alone gives only two thirds of the memory's speed.
+pub(super) const STREAMS: usize = 2;
 
-/// Lines that are read side by side where each is contiguous: a processor fetches ahead in several pages at once,
-/// and one page alone gives only two thirds of the memory's speed.
-pub(super) const STREAMS: usize = 4;
+/// Times [`LANE_BYTES`] of a line that are folded side by side: enough to hide the latency of a comparison, and for
+/// [`STREAMS`] lines still no more registers than AVX2 has, so that none is kept in memory.
+///
+/// [`LANE_BYTES`]: crate::projection::number::LANE_BYTES
+const TOGETHER: usize = 2;
 
 /// Extremum of the kind `O`.
 pub(super) struct Extreme<O>(PhantomData<O>);
@@ -145,24 +148,39 @@ impl<T: Number, O: Order<T>> Fold<T> for Extreme<O> {
 /// Each run must have `n` voxels.
 #[inline(always)]
 unsafe fn best_of_lines<T: Number, O: Order<T>, R: VoxelRun<T>, const N: usize>(runs: [R; N], n: usize) -> [T; N] {
-    let mut lanes = [[O::START; LINE_LANES]; N];
-    // Not a constant, or the compiler would unroll the inner loop to single numbers instead of using vectors.
-    let block = LINE_LANES.min(n);
-    for start in (0..n).step_by(block) {
-        for (lanes, run) in lanes.iter_mut().zip(runs) {
-            for (i, best) in lanes[..block.min(n - start)].iter_mut().enumerate() {
-                // SAFETY: `start + i < n`.
-                *best = O::better(*best, unsafe { run.get(start + i) });
+    let mut best = [[T::lanes(O::START); TOGETHER]; N];
+    let lanes = best[0][0].as_ref().len();
+    let whole = n - n % (TOGETHER * lanes);
+    for start in (0..whole).step_by(TOGETHER * lanes) {
+        for (best, run) in best.iter_mut().zip(runs) {
+            for (i, best) in best.iter_mut().enumerate() {
+                // SAFETY: `start + TOGETHER * lanes <= n`.
+                let values = unsafe { run.lanes(start + i * lanes) };
+                keep_better::<T, O>(best, &values);
             }
         }
     }
-    lanes.map(best_lane::<T, O, LINE_LANES>)
+    std::array::from_fn(|k| {
+        let [mut first, rest @ ..] = best[k];
+        rest.iter().for_each(|rest| keep_better::<T, O>(&mut first, rest));
+        // SAFETY: `i < n`.
+        (whole..n).fold(best_lane::<T, O>(first), |best, i| O::better(best, unsafe { runs[k].get(i) }))
+    })
+}
+
+/// Keeps in each lane the better of two values.
+#[inline(always)]
+pub(super) fn keep_better<T: Number, O: Order<T>>(best: &mut T::Lanes, values: &T::Lanes) {
+    for (best, value) in best.as_mut().iter_mut().zip(values.as_ref()) {
+        *best = O::better(*best, *value);
+    }
 }
 
 /// The best of all lanes, by halves so that it stays in vectors.
 #[inline(always)]
-pub(super) fn best_lane<T: Number, O: Order<T>, const L: usize>(mut lanes: [T; L]) -> T {
-    let mut half = L / 2;
+pub(super) fn best_lane<T: Number, O: Order<T>>(mut lanes: T::Lanes) -> T {
+    let lanes = lanes.as_mut();
+    let mut half = lanes.len() / 2;
     while half > 0 {
         for i in 0..half {
             lanes[i] = O::better(lanes[i], lanes[i + half]);

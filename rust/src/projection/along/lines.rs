@@ -1,6 +1,5 @@
 //! Where the lines of a projection lie in memory.
 
-use super::fold::STREAMS;
 use crate::error::{Error, Result};
 use crate::projection::number::Number;
 use crate::voxels::Voxels;
@@ -64,6 +63,8 @@ impl Slab {
 
 /// Bytes of output that one thread works on.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Pixels of output below which sharing the work costs more than it saves.
+const FEWEST_PIXELS: usize = 1024;
 
 /// Where a part of an output row starts.
 #[derive(Debug, Clone, Copy)]
@@ -146,15 +147,17 @@ impl<'a, T: Number> Lines<'a, T> {
 
     /// Output pixels that one thread works on: few enough for the second-level cache (a quarter of a common one),
     /// enough chunks for every thread; a part of one row or some whole rows. Of rows whose lines are nearer to
-    /// each other than the rows are (axis y) a few go together: as many as memory is read in at a time.
+    /// each other than the rows are (axis y) only so many go together that there is enough to do: then memory is read
+    /// from front to back.
     pub(super) fn chunk<A>(&self) -> usize {
         let shares = (self.rows * self.width).div_ceil(4 * rayon::current_num_threads());
-        let pixels = shares.clamp(1024, CHUNK_BYTES / size_of::<A>());
+        let pixels = shares.clamp(FEWEST_PIXELS, CHUNK_BYTES / size_of::<A>());
         if self.rows == 1 {
             return pixels;
         }
         let by_row = self.depth_step.unsigned_abs() < self.row_step.unsigned_abs() && !self.run_along_memory();
-        self.width * if by_row { STREAMS.min(self.rows) } else { (pixels / self.width).max(1) }
+        let pixels = if by_row { FEWEST_PIXELS } else { pixels };
+        self.width * (pixels / self.width).clamp(1, self.rows)
     }
 
     /// Cuts a chunk of output that starts at pixel `first` into rows.
@@ -228,12 +231,18 @@ impl<T: Number> Strided<T> {
 pub(super) struct Dense<T>(*const T);
 
 /// Something to read the `i`-th voxel of.
-pub(super) trait VoxelRun<T>: Copy {
+pub(super) trait VoxelRun<T: Number>: Copy {
     /// The `i`-th voxel.
     ///
     /// # Safety
     /// `i` must lie inside the slab the run was made from.
     unsafe fn get(self, i: usize) -> T;
+
+    /// The voxels from the `i`-th on, as many as there are lanes.
+    ///
+    /// # Safety
+    /// They must all lie inside the slab the run was made from.
+    unsafe fn lanes(self, i: usize) -> T::Lanes;
 }
 
 impl<T: Number> VoxelRun<T> for Strided<T> {
@@ -242,6 +251,16 @@ impl<T: Number> VoxelRun<T> for Strided<T> {
         // SAFETY: inside by the caller's promise; any bytes are a valid number.
         unsafe { self.base.offset(i as isize * self.step).cast::<T>().read_unaligned() }
     }
+
+    #[inline(always)]
+    unsafe fn lanes(self, i: usize) -> T::Lanes {
+        let mut lanes = T::lanes(T::FLOOR);
+        for (k, lane) in lanes.as_mut().iter_mut().enumerate() {
+            // SAFETY: inside by the caller's promise.
+            *lane = unsafe { self.get(i + k) };
+        }
+        lanes
+    }
 }
 
 impl<T: Number> VoxelRun<T> for Dense<T> {
@@ -249,5 +268,11 @@ impl<T: Number> VoxelRun<T> for Dense<T> {
     unsafe fn get(self, i: usize) -> T {
         // SAFETY: inside by the caller's promise; any bytes are a valid number.
         unsafe { self.0.add(i).read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn lanes(self, i: usize) -> T::Lanes {
+        // SAFETY: inside by the caller's promise; `Lanes` is an array of numbers, and any bytes are some.
+        unsafe { self.0.add(i).cast::<T::Lanes>().read_unaligned() }
     }
 }

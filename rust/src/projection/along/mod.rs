@@ -130,18 +130,18 @@ impl<T: Number, F: Fold<T>> Vectorize for OutputChunk<'_, T, F> {
 const PASS: usize = 8;
 
 impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
-    /// Folds line after line, those of the quarters of the chunk side by side.
+    /// Folds line after line, those of the halves of the chunk side by side.
     #[inline(always)]
     fn fold_along(self) {
         let Self { lines, params, first, out } = self;
         for (piece, out) in lines.pieces(first, out) {
-            let quarter = out.len() / STREAMS;
-            for i in 0..quarter {
+            let share = out.len() / STREAMS;
+            for i in 0..share {
                 // SAFETY: the piece's pixels lie inside the output.
-                let done = unsafe { fold_lines::<T, F, STREAMS>(lines, params, piece, i, quarter) };
-                done.into_iter().enumerate().for_each(|(k, acc)| out[i + k * quarter] = acc);
+                let done = unsafe { fold_lines::<T, F, STREAMS>(lines, params, piece, i, share) };
+                done.into_iter().enumerate().for_each(|(k, acc)| out[i + k * share] = acc);
             }
-            for (i, o) in out.iter_mut().enumerate().skip(quarter * STREAMS) {
+            for (i, o) in out.iter_mut().enumerate().skip(share * STREAMS) {
                 // SAFETY: as above.
                 [*o] = unsafe { fold_lines::<T, F, 1>(lines, params, piece, i, 0) };
             }

@@ -1,5 +1,5 @@
 //! What the volume is worth at a position: one sample after the other ([`Sampler`]), or those of sixteen rays side by side
-//! with the gather instructions of x86 ([`sweep`]).
+//! with the vector instructions of x86 ([`sweep`]).
 //!
 //! The value is linear along x, then y, then z, in `f32`, with the position between two voxels cut to 24 binary places.
 //! Both ways do the same arithmetic in the same order, so the bits are the same; samples in cells at the borders of the
@@ -165,7 +165,7 @@ pub(super) unsafe fn sweep<T: Pixel>(level: Level, sampler: &Sampler<'_, T>, str
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(token) => unsafe { x86::sweep_avx2(token, sampler, stretch) },
-        _ => unreachable!("without gather instructions there are no corners"),
+        _ => unreachable!("without vector instructions there are no corners"),
     }
 }
 
@@ -174,7 +174,7 @@ pub(super) unsafe fn sweep<T: Pixel>(level: Level, sampler: &Sampler<'_, T>, str
 pub(super) struct Corner(pub(super) [i64; 3]);
 
 impl Corner {
-    /// The corner of a box of positions, unless there are no gather instructions or offsets of voxels within the box may
+    /// The corner of a box of positions, unless there are no such instructions or offsets of voxels within the box may
     /// exceed 32 bits.
     #[inline(always)]
     pub(super) fn of<T>(sampler: &Sampler<'_, T>, level: Level, ends: [[i64; 2]; 3]) -> Option<Self> {
@@ -184,8 +184,8 @@ impl Corner {
             (cells + 2).saturating_mul(sampler.strides[a].unsigned_abs() as u64)
         };
         let near = reach(0).saturating_add(reach(1)).saturating_add(reach(2)) < 1 << 30;
-        let gathers = matches!(level, Level::Avx2(_) | Level::Avx512(_));
-        (gathers && near).then_some(Self(corner))
+        let wide = matches!(level, Level::Avx2(_) | Level::Avx512(_));
+        (wide && near).then_some(Self(corner))
     }
 
     /// Address of the voxel at the corner, which may lie outside.

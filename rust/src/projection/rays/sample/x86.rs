@@ -1,4 +1,4 @@
-//! Sampling with the gather instructions of x86; see the module above.
+//! Sampling with the vector instructions of x86; see the module above.
 
 use super::{Sampler, Stretch, Swept};
 use crate::cpu::{Avx2, Avx512};
@@ -9,11 +9,16 @@ use std::arch::x86_64::*;
 /// One over the number of steps of a position's fraction.
 const FINEST: f32 = 1.0 / (1 << 24) as f32;
 
-/// See [`super::sweep`].
+/// See [`super::sweep`]. Voxels of 32 bits are left to [`sweep_avx2`]: single loads fetch two neighbours at once, the gather
+/// instruction one.
 ///
 /// # Safety
 /// As there.
-pub(super) unsafe fn sweep_avx512<T: Pixel>(_: Avx512, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
+pub(super) unsafe fn sweep_avx512<T: Pixel>(token: Avx512, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
+    if matches!(T::TYPE, PixelType::F32 | PixelType::I32) {
+        // SAFETY: the caller's promise.
+        return unsafe { sweep_avx2(token.avx2(), sampler, stretch) };
+    }
     // SAFETY: the caller's promise; the token proves the instructions.
     unsafe { sweep_in_512_bits(sampler, stretch) }
 }
@@ -103,15 +108,7 @@ unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask1
             (_mm512_srai_epi32::<24>(shifted[0]), _mm512_srai_epi32::<24>(shifted[1]))
         }
         PixelType::U16 => (_mm512_and_si512(first, _mm512_set1_epi32(0xffff)), _mm512_srli_epi32::<16>(first)),
-        PixelType::I16 => (_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(first)), _mm512_srai_epi32::<16>(first)),
-        _ => {
-            // SAFETY: the caller's promise.
-            let second = unsafe { _mm512_mask_i32gather_epi32::<1>(none, mask, offset, base.wrapping_add(4).cast()) };
-            if T::TYPE == PixelType::F32 {
-                return (_mm512_castsi512_ps(first), _mm512_castsi512_ps(second));
-            }
-            (first, second)
-        }
+        _ => (_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(first)), _mm512_srai_epi32::<16>(first)),
     };
     (_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(b))
 }
@@ -121,77 +118,149 @@ unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask1
 /// # Safety
 /// As there.
 pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
-    let mut swept = Swept::default();
-    let starts = stretch.starts();
-    for half in 0..2 {
-        // SAFETY: the caller's promise; the token proves the instructions.
-        unsafe { sweep_half_avx2(sampler, stretch, &starts, half, &mut swept) };
-    }
-    swept
+    // SAFETY: the caller's promise; the token proves the instructions.
+    unsafe { sweep_in_256_bits(sampler, stretch) }
 }
 
-/// Lanes `8 * half` and seven more.
+/// Both halves of the lanes take each step one after the other, so that the loads of one hide the arithmetic of the other.
 ///
 /// # Safety
 /// As [`sweep_avx2`].
 #[target_feature(enable = "avx2")]
-#[inline]
-unsafe fn sweep_half_avx2<T: Pixel>(
-    sampler: &Sampler<'_, T>,
-    stretch: &Stretch<'_>,
-    starts: &[[i64; 16]; 3],
-    half: usize,
-    swept: &mut Swept,
-) {
-    let lane = 8 * half;
-    let limits = stretch.corner.limits(sampler).map(|limit| _mm256_set1_epi32(limit));
-    let base = stretch.corner.address(sampler);
-    let (y, z) = (sampler.strides[1], sampler.strides[2]);
-    // SAFETY: arrays of sixteen numbers, of 32 and of 64 bits.
-    let ([first, last], mut position, step) = unsafe {
-        (
-            [&stretch.first, &stretch.last].map(|a| _mm256_loadu_si256(a.as_ptr().add(lane).cast())),
-            starts.each_ref().map(|s| load2_avx2(s, lane)),
-            stretch.packet.step.each_ref().map(|s| load2_avx2(s, lane)),
-        )
-    };
-    let mut best = _mm256_set1_ps(NOTHING);
-    let mut at = _mm256_setzero_ps();
+unsafe fn sweep_in_256_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
+    let cells = Cells::new(sampler, stretch);
+    let starts = stretch.starts();
+    // SAFETY: there are sixteen lanes.
+    let mut halves = [0, 8].map(|lane| unsafe { EightLanes::new(stretch, &starts, lane) });
+    let mut swept = Swept::default();
     for s in 0..stretch.steps {
+        // SAFETY: the samples lie inside by the caller's promise.
+        let [low, high] = halves.each_mut().map(|half| unsafe { half.take_step::<T>(&cells, s) });
+        swept.rest[s as usize] = low | high << 8;
+    }
+    for (half, lane) in halves.iter().zip([0, 8]) {
+        // SAFETY: arrays of sixteen numbers of 32 bits.
+        unsafe {
+            _mm256_storeu_ps(swept.value.as_mut_ptr().add(lane), half.best);
+            _mm256_storeu_ps(swept.at.as_mut_ptr().add(lane).cast(), half.at);
+        }
+    }
+    swept
+}
+
+/// Where the voxels of a stretch lie.
+struct Cells {
+    /// The voxel at the corner.
+    base: *const u8,
+    /// Bytes from a voxel to its neighbours along y, along z, and to the one beyond both.
+    rows: [isize; 4],
+    strides: [i32; 3],
+    /// See [`super::Corner::limits`].
+    limits: [i32; 3],
+}
+
+impl Cells {
+    fn new<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Self {
+        let [_, y, z] = sampler.strides;
+        let strides = sampler.strides.map(|stride| stride as i32);
+        let limits = stretch.corner.limits(sampler);
+        Self { base: stretch.corner.address(sampler), rows: [0, y, z, y + z], strides, limits }
+    }
+}
+
+/// Half of the rays of a packet.
+struct EightLanes {
+    /// Two times four numbers of 64 bits for each axis; see [`load2_avx2`].
+    position: [[__m256i; 2]; 3],
+    step: [[__m256i; 2]; 3],
+    first: __m256i,
+    last: __m256i,
+    best: __m256,
+    at: __m256,
+}
+
+impl EightLanes {
+    /// # Safety
+    /// `lane` must be at most 8.
+    #[target_feature(enable = "avx2")]
+    unsafe fn new(stretch: &Stretch<'_>, starts: &[[i64; 16]; 3], lane: usize) -> Self {
+        // SAFETY: the caller's promise; arrays of sixteen numbers, of 32 and of 64 bits.
+        unsafe {
+            Self {
+                position: starts.each_ref().map(|s| load2_avx2(s, lane)),
+                step: stretch.packet.step.each_ref().map(|s| load2_avx2(s, lane)),
+                first: _mm256_loadu_si256(stretch.first.as_ptr().add(lane).cast()),
+                last: _mm256_loadu_si256(stretch.last.as_ptr().add(lane).cast()),
+                best: _mm256_set1_ps(NOTHING),
+                at: _mm256_setzero_ps(),
+            }
+        }
+    }
+
+    /// Takes sample `s` of each lane; returns those that lie in cells whose voxels cannot be read as pairs.
+    ///
+    /// # Safety
+    /// As [`sweep_avx2`].
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn take_step<T: Pixel>(&mut self, cells: &Cells, s: i32) -> u16 {
         let now = _mm256_set1_epi32(s);
-        let skipped = _mm256_or_si256(_mm256_cmpgt_epi32(first, now), _mm256_cmpgt_epi32(now, last));
+        let skipped = _mm256_or_si256(_mm256_cmpgt_epi32(self.first, now), _mm256_cmpgt_epi32(now, self.last));
         let mut outer = skipped;
         let mut offset = _mm256_setzero_si256();
         let mut part = [_mm256_setzero_ps(); 3];
-        for a in 0..3 {
-            let [low, high] = position[a].map(|p| _mm256_castsi256_ps(p));
+        for (a, part) in part.iter_mut().enumerate() {
+            let [low, high] = self.position[a].map(|p| _mm256_castsi256_ps(p));
             let cell = _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(low, high));
             let below = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(low, high));
-            part[a] = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(below)), _mm256_set1_ps(FINEST));
-            outer = _mm256_or_si256(outer, _mm256_cmpgt_epi32(cell, limits[a]));
-            offset = _mm256_add_epi32(offset, _mm256_mullo_epi32(cell, _mm256_set1_epi32(sampler.strides[a] as i32)));
-            position[a] = std::array::from_fn(|i| _mm256_add_epi64(position[a][i], step[a][i]));
+            *part = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(below)), _mm256_set1_ps(FINEST));
+            outer = _mm256_or_si256(outer, _mm256_cmpgt_epi32(cell, _mm256_set1_epi32(cells.limits[a])));
+            offset = _mm256_add_epi32(offset, _mm256_mullo_epi32(cell, _mm256_set1_epi32(cells.strides[a])));
+            self.position[a] = std::array::from_fn(|i| _mm256_add_epi64(self.position[a][i], self.step[a][i]));
         }
-        let rest = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_andnot_si256(skipped, outer)));
-        swept.rest[s as usize] |= (rest as u16) << lane;
-        let inner = _mm256_xor_si256(outer, _mm256_set1_epi32(-1));
-        let row = |more: isize| {
+        let [skipped, outside] = [skipped, outer].map(|m| _mm256_movemask_ps(_mm256_castsi256_ps(m)) as u16);
+        let inner = !outside & 0xff;
+        if inner != 0 {
+            let offsets = readable(offset, inner);
             // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
-            let (a, b) = unsafe { pair_avx2::<T>(base.wrapping_offset(more), offset, inner) };
+            let pairs = cells.rows.map(|row| unsafe { pair_avx2::<T>(cells.base.wrapping_offset(row), &offsets) });
+            self.take_cell::<T>(pairs, part, outer, now);
+        }
+        outside & !skipped
+    }
+
+    /// Takes a sample of each lane that is not `outer`, from the eight voxels around it.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn take_cell<T: Pixel>(&mut self, pairs: [[__m256i; 2]; 4], part: [__m256; 3], outer: __m256i, now: __m256i) {
+        let [near, next_y, next_z, beyond] = pairs.map(|pair| {
+            let [a, b] = pair.map(|voxels| match T::TYPE {
+                PixelType::F32 => _mm256_castsi256_ps(voxels),
+                _ => _mm256_cvtepi32_ps(voxels),
+            });
             lerp_avx2(a, b, part[0])
-        };
-        let near = lerp_avx2(row(0), row(y), part[1]);
-        let far = lerp_avx2(row(z), row(y + z), part[1]);
+        });
+        let (near, far) = (lerp_avx2(near, next_y, part[1]), lerp_avx2(next_z, beyond, part[1]));
         let value = lerp_avx2(near, far, part[2]);
-        let better = _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(value, best), _mm256_castsi256_ps(inner));
-        best = _mm256_blendv_ps(best, value, better);
-        at = _mm256_blendv_ps(at, _mm256_castsi256_ps(now), better);
+        let greater = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_GT_OQ>(value, self.best));
+        let better = _mm256_castsi256_ps(_mm256_andnot_si256(outer, greater));
+        self.best = _mm256_blendv_ps(self.best, value, better);
+        self.at = _mm256_blendv_ps(self.at, _mm256_castsi256_ps(now), better);
     }
-    // SAFETY: arrays of sixteen numbers of 32 bits.
-    unsafe {
-        _mm256_storeu_ps(swept.value.as_mut_ptr().add(lane), best);
-        _mm256_storeu_ps(swept.at.as_mut_ptr().add(lane).cast(), at);
+}
+
+/// The offsets of the lanes in `inner`, of which there must be one; the others get one of theirs.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn readable(offset: __m256i, inner: u16) -> [i32; 8] {
+    let mut offsets = [0; 8];
+    // SAFETY: eight numbers of 32 bits.
+    unsafe { _mm256_storeu_si256(offsets.as_mut_ptr().cast(), offset) };
+    if inner != 0xff {
+        let one = offsets[inner.trailing_zeros() as usize % 8];
+        (0..8).filter(|lane| inner >> lane & 1 == 0).for_each(|lane| offsets[lane] = one);
     }
+    offsets
 }
 
 /// Numbers 0, 1, 4, 5 and 2, 3, 6, 7 from `lane` on: their halves, shuffled together, are in order.
@@ -212,35 +281,34 @@ fn lerp_avx2(a: __m256, b: __m256, part: __m256) -> __m256 {
     _mm256_add_ps(a, _mm256_mul_ps(_mm256_sub_ps(b, a), part))
 }
 
-/// The voxels at `base + offset` and their neighbours along x.
+/// The voxels at `base + offset` and their neighbours along x, as integers or as the bits of `f32`. Single loads: the gather
+/// instruction is microcode on many processors.
 ///
 /// # Safety
-/// As [`pair_avx512`].
+/// They must be readable, with as many bytes behind as `bytes_per_pair` says.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn pair_avx2<T: Pixel>(base: *const u8, offset: __m256i, mask: __m256i) -> (__m256, __m256) {
-    let none = _mm256_setzero_si256();
-    // SAFETY: the caller's promise.
-    let first = unsafe { _mm256_mask_i32gather_epi32::<1>(none, base.cast(), offset, mask) };
-    let (a, b) = match T::TYPE {
+unsafe fn pair_avx2<T: Pixel>(base: *const u8, offsets: &[i32; 8]) -> [__m256i; 2] {
+    let at = |lane: usize| base.wrapping_offset(offsets[lane] as isize);
+    if matches!(T::TYPE, PixelType::F32 | PixelType::I32) {
+        // SAFETY: the caller's promise: eight bytes each.
+        let two = |i: usize| unsafe { _mm_loadh_pd(_mm_load_sd(at(i).cast()), at(i + 1).cast()) };
+        let [low, high] = [0, 2].map(|i| _mm256_castpd_ps(_mm256_set_m128d(two(i + 4), two(i))));
+        let both = [_mm256_shuffle_ps::<0b10_00_10_00>(low, high), _mm256_shuffle_ps::<0b11_01_11_01>(low, high)];
+        return both.map(|voxels| _mm256_castps_si256(voxels));
+    }
+    // SAFETY: the caller's promise: four bytes each.
+    let [a, b, c, d, e, f, g, h]: [i32; 8] = std::array::from_fn(|i| unsafe { at(i).cast::<i32>().read_unaligned() });
+    let pairs = _mm256_setr_epi32(a, b, c, d, e, f, g, h);
+    match T::TYPE {
         PixelType::U8 => {
             let byte = _mm256_set1_epi32(0xff);
-            (_mm256_and_si256(first, byte), _mm256_and_si256(_mm256_srli_epi32::<8>(first), byte))
+            [_mm256_and_si256(pairs, byte), _mm256_and_si256(_mm256_srli_epi32::<8>(pairs), byte)]
         }
         PixelType::I8 => {
-            let shifted = [_mm256_slli_epi32::<24>(first), _mm256_slli_epi32::<16>(first)];
-            (_mm256_srai_epi32::<24>(shifted[0]), _mm256_srai_epi32::<24>(shifted[1]))
+            [_mm256_slli_epi32::<24>(pairs), _mm256_slli_epi32::<16>(pairs)].map(|byte| _mm256_srai_epi32::<24>(byte))
         }
-        PixelType::U16 => (_mm256_and_si256(first, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32::<16>(first)),
-        PixelType::I16 => (_mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(first)), _mm256_srai_epi32::<16>(first)),
-        _ => {
-            // SAFETY: the caller's promise.
-            let second = unsafe { _mm256_mask_i32gather_epi32::<1>(none, base.wrapping_add(4).cast(), offset, mask) };
-            if T::TYPE == PixelType::F32 {
-                return (_mm256_castsi256_ps(first), _mm256_castsi256_ps(second));
-            }
-            (first, second)
-        }
-    };
-    (_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b))
+        PixelType::U16 => [_mm256_and_si256(pairs, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32::<16>(pairs)],
+        _ => [_mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(pairs)), _mm256_srai_epi32::<16>(pairs)],
+    }
 }
