@@ -136,6 +136,15 @@ def test_every_class_is_caught_by_one_clause(name):
     assert kind.__module__ == "mitk_rs"
 
 
+def test_an_output_that_does_not_fit_is_an_error_of_ours():
+    speed = np.ones((4, 5, 6), "float32")
+    locked = np.zeros((4, 5, 6), "float32")
+    locked.flags.writeable = False
+    for out in (np.zeros((4, 5, 7), "float32"), locked, speed, np.zeros((4, 5, 12), "float32")[:, :, ::2]):
+        with pytest.raises(mitk.RequestError, match="out "):
+            mitk.fast_marching(speed, seeds=[(0, 0, 0)], out=out)
+
+
 def test_a_timeout_is_both_a_builtin_timeout_and_ours():
     with pytest.raises(mitk.TimeoutError, match="timeout") as caught:
         mitk.fast_marching(np.ones((200, 200, 200)), seeds=[(100, 100, 100)], threads=1, timeout=0.01)

@@ -8,6 +8,7 @@
 //! write to a read-only one) is validated by its author. Such a race can give a mixed picture; reads are raw, within
 //! bounds and of plain numbers, so it gives nothing worse.
 
+use super::error::request_error;
 use crate::error::Error;
 use crate::grid::Size3;
 use crate::pixel::dispatch_pixel;
@@ -15,7 +16,7 @@ use crate::pixel::{Pixel, PixelType};
 use crate::voxels::Voxels;
 use numpy::npyffi::{PY_ARRAY_API, npy_intp};
 use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
 use std::ffi::c_int;
@@ -45,7 +46,7 @@ fn borrow_to_read<'py>(
     pixel: PixelType,
     name: &str,
 ) -> PyResult<Box<dyn Held + 'py>> {
-    let taken = || PyValueError::new_err(format!("{name} is written by another computation just now"));
+    let taken = || request_error(format!("{name} is written by another computation just now"));
     if let Ok(array) = array.cast::<PyArrayDyn<bool>>() {
         return Ok(Box::new(array.try_readonly().map_err(|_| taken())?));
     }
@@ -92,7 +93,7 @@ impl<'py> InputArray<'py> {
         match *self.shape() {
             [y, x] => Ok(Size3::new([x, y, 1])?),
             [z, y, x] => Ok(Size3::new([x, y, z])?),
-            ref other => Err(PyValueError::new_err(format!(
+            ref other => Err(request_error(format!(
                 "expected an array of shape (z, y, x) or (y, x), got {} dimensions",
                 other.len()
             ))),
@@ -166,25 +167,25 @@ impl<'py, T: Element + Pixel> OutputArray<'py, T> {
             return Err(PyTypeError::new_err(format!("out must be a numpy array of {}", T::NAME)));
         };
         if array.shape() != shape {
-            return Err(PyValueError::new_err(format!("out has shape {:?}, expected {shape:?}", array.shape())));
+            return Err(request_error(format!("out has shape {:?}, expected {shape:?}", array.shape())));
         }
         let flags = array.getattr("flags")?;
         for flag in ["c_contiguous", "writeable", "aligned"] {
             if !flags.getattr(flag)?.is_truthy()? {
-                return Err(PyValueError::new_err(format!("out must be {flag}")));
+                return Err(request_error(format!("out must be {flag}")));
             }
         }
         let numpy = py.import("numpy")?;
         for input in inputs {
             if numpy.call_method1("may_share_memory", (array, &input.array))?.is_truthy()? {
-                return Err(PyValueError::new_err("out must not share memory with an input"));
+                return Err(request_error("out must not share memory with an input"));
             }
         }
         Self::borrow(array)
     }
 
     fn borrow(array: &Bound<'py, PyArrayDyn<T>>) -> PyResult<Self> {
-        let taken = |_| PyValueError::new_err("out is used by another computation just now");
+        let taken = |_| request_error("out is used by another computation just now");
         let fixed = FixedSize::of(array.as_untyped())?;
         Ok(Self { array: array.try_readwrite().map_err(taken)?, _fixed: fixed })
     }

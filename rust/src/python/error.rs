@@ -35,3 +35,8 @@ pub(super) fn ours(name: &str, text: String) -> PyErr {
     });
     made.unwrap_or_else(|failure| failure)
 }
+
+/// A request that does not fit: `mitk_rs.RequestError`, which is a `ValueError`, too.
+pub(super) fn request_error(text: impl Into<String>) -> PyErr {
+    ours("RequestError", text.into())
+}

@@ -2,6 +2,7 @@
 
 use super::arrays::{InputArray, OutputArray};
 use super::call::{CallOptions, EnterCore};
+use super::error::request_error;
 use super::march::instructions_named;
 use crate::cpu::Instructions;
 use crate::evolution::{self, Diffusion, Evolution, Initial};
@@ -9,7 +10,6 @@ use crate::features::{self, Kind, Map};
 use crate::grid::Spacing3;
 use crate::levelset::{self, Combine};
 use numpy::PyArrayDyn;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// What a feature image shows; the dictionary of Python's `feature_image`.
@@ -33,7 +33,7 @@ impl FeatureOptions {
             "vtkgradient" => Ok(Kind::VtkGradient { dimensions: self.dimensionality }),
             "upwind" => Ok(Kind::Upwind { factor: self.upwind_factor }),
             "fwhm" => Ok(Kind::Fwhm { radius: self.radius, background: self.background }),
-            other => Err(PyValueError::new_err(format!(
+            other => Err(request_error(format!(
                 "type is {other:?}: allowed are \"gradient\", \"vtkgradient\", \"upwind\", \"fwhm\""
             ))),
         }
@@ -91,11 +91,11 @@ impl EvolutionOptions {
             "curves" => Ok(evolution::Kind::Curves),
             "laplacian" => Ok(evolution::Kind::Laplacian),
             "threshold" => {
-                let missing = || PyValueError::new_err("type \"threshold\" needs thresholds");
+                let missing = || request_error("type \"threshold\" needs thresholds");
                 let (lower, upper) = self.thresholds.ok_or_else(missing)?;
                 Ok(evolution::Kind::Threshold { lower, upper, edges: self.edges() })
             }
-            other => Err(PyValueError::new_err(format!(
+            other => Err(request_error(format!(
                 "type is {other:?}: allowed are \"geodesic\", \"curves\", \"threshold\", \"laplacian\""
             ))),
         }

@@ -2,12 +2,12 @@
 
 use super::arrays::{InputArray, OutputArray};
 use super::call::{CallOptions, EnterCore, Task, Threads};
+use super::error::request_error;
 use crate::error::Result;
 use crate::grid::{Index3, Size3};
 use crate::levelset::{self, Bounds, Combine, Intensity, Outside, SpeedMap};
 use crate::voxels::Voxels;
 use numpy::PyArrayDyn;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// How speeds come from intensities: `(lower, upper, negate, vmtk)`.
@@ -116,7 +116,7 @@ fn combine<'py>(
     let how = match how {
         "minimum" => Combine::Minimum,
         "sum" => Combine::Sum,
-        other => return Err(PyValueError::new_err(format!("how is {other:?}: allowed are \"minimum\" and \"sum\""))),
+        other => return Err(request_error(format!("how is {other:?}: allowed are \"minimum\" and \"sum\""))),
     };
     let input = InputArray::new(branch, "branch")?;
     InputArray::new(merged, "merged")?.check_same_shape(&input, "shape of the branch")?;

@@ -2,6 +2,7 @@
 
 use super::arrays::{InputArray, OutputArray};
 use super::call::{CallOptions, EnterCore, Task, Threads};
+use super::error::request_error;
 use super::levelset::{SpeedParameters, speed_map};
 use crate::cpu::Instructions;
 use crate::eikonal::checks::{fixed_point_defects as defects, gradient as gradient_of};
@@ -16,7 +17,6 @@ use crate::voxels::Voxels;
 use crate::workers::MAX_THREADS;
 use ndarray::ArrayViewMut3;
 use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// `"none"`, `"one"`, `"all"` or a number of targets.
@@ -34,7 +34,7 @@ impl Mode {
                 "none" => Ok(TargetMode::None),
                 "one" => Ok(TargetMode::One),
                 "all" => Ok(TargetMode::All),
-                other => Err(PyValueError::new_err(format!(
+                other => Err(request_error(format!(
                     "target_mode is {other:?}: allowed are \"none\", \"one\", \"all\" or a number of targets"
                 ))),
             },
@@ -46,7 +46,7 @@ fn plant(seeds: Vec<Index3>, times: Option<Vec<f64>>) -> PyResult<Vec<Seed>> {
     let times = times.unwrap_or_else(|| vec![0.0; seeds.len()]);
     if times.len() != seeds.len() {
         let text = format!("seed_times has {} entries, there are {} seeds", times.len(), seeds.len());
-        return Err(PyValueError::new_err(text));
+        return Err(request_error(text));
     }
     Ok(seeds.into_iter().zip(times).map(|(index, time)| Seed { index, time }).collect())
 }
@@ -119,7 +119,7 @@ fn checks_all(check: &str) -> PyResult<bool> {
     match check {
         "front" => Ok(false),
         "all" => Ok(true),
-        other => Err(PyValueError::new_err(format!("check is {other:?}: allowed are \"front\" and \"all\""))),
+        other => Err(request_error(format!("check is {other:?}: allowed are \"front\" and \"all\""))),
     }
 }
 
@@ -198,7 +198,7 @@ impl<'py> Request<'_, 'py> {
     /// The accepted voxels `(x, y, z)`, a row each, and their times, in memory order.
     fn run_sparse<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
         if self.gradient || self.heap || self.out.is_some() {
-            return Err(PyValueError::new_err("a sparse result goes without gradient, out and the heap"));
+            return Err(request_error("a sparse result goes without gradient, out and the heap"));
         }
         let (voxels, spacing) = (self.input.voxels()?, self.spacing);
         let (seeds, stop, tuning, map, check) = (self.seeds, self.stop, self.tuning, self.map, self.check);
@@ -221,7 +221,7 @@ fn is_heap(solver: &str) -> PyResult<bool> {
         "heap" => Ok(true),
         other => {
             let text = format!("solver is {other:?}: allowed are \"tiles\" and \"heap\"");
-            Err(PyValueError::new_err(text))
+            Err(request_error(text))
         }
     }
 }
@@ -288,9 +288,7 @@ fn march<'py>(
         ("float32", true) => request.run_sparse::<f32>(py, &options),
         ("float64", false) => request.run::<f64>(py, &options),
         ("float64", true) => request.run_sparse::<f64>(py, &options),
-        (other, _) => {
-            Err(PyValueError::new_err(format!("precision is {other:?}: allowed are \"float32\" and \"float64\"")))
-        }
+        (other, _) => Err(request_error(format!("precision is {other:?}: allowed are \"float32\" and \"float64\""))),
     }
 }
 

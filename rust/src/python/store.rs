@@ -4,7 +4,7 @@
 
 use super::arrays::FixedSize;
 use super::call::EnterCore;
-use super::error::ours;
+use super::error::{ours, request_error};
 use super::lock_wait::{Asking, acquire};
 use super::views::{ArrayLock, ViewOwner, new_array, new_locked_array};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::image::buffer::{Buffer, Owner, Rights, Sharing};
 use crate::image::{Image, Layout, Pixels, View};
 use crate::pixel::PixelType;
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -254,7 +254,7 @@ fn array_layout(array: &Bound<'_, PyUntypedArray>, axes: &[usize], components: u
 fn contiguous_bytes(array: &Bound<'_, PyUntypedArray>) -> PyResult<(NonNull<u8>, usize)> {
     let flags = array.getattr("flags")?;
     if !flags.getattr("c_contiguous")?.is_truthy()? || !flags.getattr("aligned")?.is_truthy()? {
-        return Err(PyValueError::new_err("the array must be C-contiguous and aligned"));
+        return Err(request_error("the array must be C-contiguous and aligned"));
     }
     // SAFETY: the object is a NumPy array.
     let data = unsafe { (*array.as_array_ptr()).data };

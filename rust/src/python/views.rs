@@ -1,11 +1,11 @@
 //! NumPy arrays over the memory of a view, which their base object owns.
 
+use super::error::request_error;
 use crate::image::View;
 use crate::pixel::PixelType;
 use crate::pixel::dispatch_pixel;
 use numpy::PyArrayDescr;
 use numpy::npyffi::{self, NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, PY_ARRAY_API, npy_intp};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::ptr;
@@ -58,7 +58,7 @@ impl ArrayLock {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.as_ref().is_some_and(|(_, owner)| owner.get().view.is_writable()) {
             let text = "the lock of a writeable array ends with the array, or with close()";
-            return Err(PyValueError::new_err(text));
+            return Err(request_error(text));
         }
         if let Some((_, owner)) = held.take() {
             owner.get().view.release_lease();
