@@ -280,7 +280,7 @@ def test_the_last_slice_cut_anywhere_is_not_a_shorter_volume(tmp_path, volume):
     write_series(tmp_path, volume, shuffled=False)
     last = tmp_path / "105.dcm"
     whole = last.read_bytes()
-    for kept in range(132, len(whole), 11):
+    for kept in range(1, len(whole), 11):
         last.write_bytes(whole[:kept])
         with pytest.raises(mitk.FileError, match=r"no image can be read from 105.dcm; allow_gaps=True"):
             mitk.Image(tmp_path)

@@ -551,6 +551,13 @@ def test_a_damaged_extension_of_a_nifti_pair_does_not_matter(tmp_path):
     np.testing.assert_array_equal(mitk.Image(tmp_path / "x.hdr").array, VOXELS)
 
 
+def test_numbers_beyond_their_type_are_refused_without_a_warning(tmp_path):
+    """VTK's reader refuses them; checking the text before that says nothing else."""
+    text = vtk_text("1 2 3 4 5 6 7 1e300").replace("short", "float")
+    with pytest.raises(mitk.FileError, match=r"x\.vtk"):
+        mitk.Image(write_damaged(tmp_path, "x.vtk", text))
+
+
 def test_fields_of_a_meta_image_come_in_any_order(tmp_path):
     lines = meta(Offset="7 8 9").replace(b"LOCAL\n", b"LOCAL\n|").split(b"|")
     fields = lines[0].splitlines(keepends=True)

@@ -348,7 +348,7 @@ def _begins_as_dicom(path: str) -> bool:
             start = file.read(132)
     except FileError:
         return False
-    return start[128:] == b"DICM" or (path.lower().endswith(_ENDINGS) and len(start) == 132)
+    return start[128:] == b"DICM" or path.lower().endswith(_ENDINGS)
 
 
 def _may_be_of(path: str, uid: str) -> bool:

@@ -416,7 +416,8 @@ def _numbers(path: str, name: str, words: Sequence[Any], dtype: np.dtype[Any]) -
         if any((b"_" if isinstance(word, bytes) else "_") in word for word in words):
             raise ValueError("a number has an underscore")
         if dtype.kind == "f":
-            return np.array([float(word) for word in words]).astype(dtype)
+            with np.errstate(over="ignore"):
+                return np.array([float(word) for word in words]).astype(dtype)
         return np.array([int(word) for word in words], dtype.newbyteorder("="))
     except (ValueError, OverflowError) as error:
         reason = shown(str(error))
