@@ -87,7 +87,7 @@ TABLE = [
         "has 3 time steps, the image 1",
     ),
     (lambda: mitk.Image(SQUARE).get_dimension("x"), TypeError, "integer"),
-    (lambda: mitk.Image(SQUARE).to_vtk(time_step="0"), TypeError, "integer"),
+    (lambda: mitk.Image(SQUARE).to_vtk(time_step="0"), TypeError, "whole number"),
     (lambda: mitk.PixelType(), TypeError, "make_pixel_type"),
     (lambda: mitk.make_pixel_type("float16"), RuntimeError, "float16 is not supported"),
     (lambda: mitk.make_pixel_type("nonsense"), TypeError, "nonsense"),

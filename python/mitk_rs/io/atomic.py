@@ -121,7 +121,7 @@ def atomic_output(path: PathName) -> Iterator[Path]:
     'whole'
     """
     target = _checked_target(path)
-    with atomic_outputs(), _write_errors(target):
+    with atomic_outputs(), _write_errors(target, path):
         temporary = _current().new_folder(target) / with_small_ending(target.name)
         temporary.touch()
         yield temporary
@@ -150,7 +150,7 @@ def atomic_folder(path: PathName) -> Iterator[Path]:
         As for :func:`atomic_output`.
     """
     target = _checked_target(path)
-    with atomic_outputs(), _write_errors(target):
+    with atomic_outputs(), _write_errors(target, path):
         header = _current().new_folder(target) / with_small_ending(target.name)
         yield header
         for data in sorted(set(header.parent.iterdir()) - {header}):
@@ -469,7 +469,8 @@ def _folder_refusal(folder: Path) -> str | None:
 
 
 @contextmanager
-def _write_errors(target: Path) -> Iterator[None]:
+def _write_errors(target: Path, given: PathName | None = None) -> Iterator[None]:
+    """Turn every ``OSError`` into a :class:`FileWriteError` that names the file as the caller does."""
     try:
         yield
     except FileError:
@@ -477,7 +478,7 @@ def _write_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None and disk_is_full(target.parent):
             error.errno = errno.ENOSPC
-        raise FileWriteError(f"cannot write {target}: {_reason(error)}") from error
+        raise FileWriteError(f"cannot write {os.fsdecode(given or target)}: {_reason(error)}") from error
     finally:
         # After abandon_writes the hidden folder is gone, and whatever that causes here is no news: wait for the end.
         with _naming:
