@@ -120,7 +120,10 @@ def test_a_call_alone_has_the_whole_budget_and_one_thread_is_the_caller_s_own() 
 def test_the_same_workers_serve_calls_of_every_size() -> None:
     mitk.set_num_threads(6)
     CALLS["project"]()
-    first = workers()
+    # A call may end before the last worker has begun.
+    deadline = time.monotonic() + 20
+    while len(first := workers()) < 6 and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert len(first) == 6
     for threads in (2, 3, 4, 5, 6, 1, 4, 2):
         CALLS["project"](threads=threads)
@@ -187,13 +190,9 @@ def test_a_fork_inside_a_callback_leaves_the_child_with_an_error_or_the_result(t
     """)
     assert lines[-1] == "parent: True 0"
     theirs = [line.removeprefix("child: ") for line in lines[:-1]]
-    if threads == 1:
-        assert theirs == ["True"]
-    else:
-        assert theirs == [
-            "this process was forked while computing: the computation goes on in its parent, start it anew here",
-            "True",
-        ]
+    error = "this process was forked while computing: the computation goes on in its parent, start it anew here"
+    # Where no worker had begun, the thread that forked computes on in the child, too.
+    assert theirs in ([["True"]] if threads == 1 else [["True"], [error, "True"]])
 
 
 @needs_limits
