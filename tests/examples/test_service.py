@@ -133,13 +133,15 @@ def worker(process, thread):
 def test_a_client_that_leaves_cancels_its_computation(service, tmp_path):
     url, _, log = service
     big = tmp_path / "big.mha"
-    mitk.Image(np.full((320, 320, 320), 100, "uint8")).save(big)
+    voxels = np.full((400, 400, 400), 100, "uint8")
+    voxels[200, 200, 200] = 0
+    mitk.Image(voxels).save(big)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
             f"{url}/segment",
             files={"scan": ("big.mha", big.read_bytes())},
-            data={"method": "fastmarching", "sources": "0 0 0", "targets": "319 319 319", "lower": "50"},
-            timeout=httpx.Timeout(60, read=0.3),
+            data={"method": "fastmarching", "sources": "0 0 0", "targets": "399 399 399", "lower": "50"},
+            timeout=httpx.Timeout(60, read=0.2),
         )
     deadline = time.monotonic() + 60
     while "client left" not in log.read_text():

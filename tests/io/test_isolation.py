@@ -223,6 +223,15 @@ def test_workers_are_used_again_and_by_all_threads(files):
     assert isolation._idle[-1].process.pid == worker
 
 
+def test_a_worker_that_ends_for_want_of_files_is_replaced(spoiled, monkeypatch):
+    path = spoiled("from mitk_rs.io import isolation; isolation._IDLE_SECONDS = 0.2")
+    mitk.io.read_image(path, isolate=True)
+    (worker,) = isolation._idle
+    assert worker.process.wait(30) == 0
+    monkeypatch.setattr(worker.process, "poll", lambda: None)  # it ends between this question and the request
+    assert mitk.io.read_image(path, isolate=True).equals(mitk.io.read_image(path, isolate=False))
+
+
 def test_no_descriptors_and_no_processes_are_left(files):
     mitk.io.read_image(files["mha"], isolate=True)
     before = len(list(Path("/proc/self/fd").iterdir()))

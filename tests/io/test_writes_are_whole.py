@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import mitk_rs as mitk
+from mitk_rs import io
 from mitk_rs.io.atomic import atomic_folder, atomic_output, full_suffix
 from mitk_rs.io.formats import FORMATS
 
@@ -24,6 +25,36 @@ NOISE = np.random.default_rng(0).integers(0, 255, (700, 700)).astype("u1")
 
 def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    """The header of one file with the voxels of the next would be an image that nobody wrote."""
+    path, real = tmp_path / "x.mha", io._adapter("x.mha").read
+    later = mitk.Image(np.full((4, 5, 6), 2, "i2"), spacing=(2, 2, 2))
+    later.save(tmp_path / "later.mha")
+    mitk.Image(np.full((4, 5, 6), 1, "i2"), spacing=(1, 1, 1)).save(path)
+
+    def read(name, options):
+        found = real(name, options)
+        if (tmp_path / "later.mha").exists():
+            (tmp_path / "later.mha").replace(path)
+        return found
+
+    monkeypatch.setattr(io._adapter("x.mha"), "read", read)
+    assert mitk.io.read_image(path).equals(later)
+
+
+def test_a_file_that_changes_all_the_time_is_refused(tmp_path, monkeypatch):
+    path, real = tmp_path / "x.mha", io._adapter("x.mha").read
+    mitk.Image(np.zeros((4, 5, 6), "i2")).save(path)
+
+    def read(name, options):
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+        return real(name, options)
+
+    monkeypatch.setattr(io._adapter("x.mha"), "read", read)
+    with pytest.raises(mitk.FileError, match="another program changed it during each of 20 reads"):
+        mitk.io.read_image(path)
 
 
 @pytest.mark.parametrize(

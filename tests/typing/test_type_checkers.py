@@ -28,7 +28,7 @@ def mypy(name: str) -> set[int]:
         "--cache-dir=../../.mypy_cache",
         name,
     ]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, encoding="utf-8", timeout=280)
     assert not done.stderr
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]
     assert all(line.startswith(name) for line in errors), done.stdout
@@ -38,7 +38,7 @@ def mypy(name: str) -> set[int]:
 def pyright(name: str) -> set[int]:
     """Lines that pyright complains of."""
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--level=error", name]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, encoding="utf-8", timeout=280)
     found = json.loads(done.stdout)["generalDiagnostics"]
     return {one["range"]["start"]["line"] + 1 for one in found if one["severity"] == "error"}
 

@@ -218,5 +218,5 @@ def _write_launcher(command: str, path: Path) -> None:
         quoted = sys.executable.replace("'", "'\\''")
         text = f"#!/bin/sh\n# {_MARK}\nexec '{quoted}' -m mitk_rs.cli.main {command} \"$@\"\n"
     with atomic_output(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         temporary.chmod(0o755)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from mitk_rs import errors
 from mitk_rs._validation import check_kind, check_names
 from mitk_rs.io import checks, isolation, metadata
 from mitk_rs.io.formats import Format, check_fits, format_of, stored_dimension
@@ -44,6 +45,9 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+_READS = 20
+_Read = TypeVar("_Read", ImageHeader, ImageRecord)
+
 
 def read_info(path: PathName, **options: Unpack[ReadOptions]) -> ImageHeader:
     """Read the description of an image without its voxels.
@@ -63,7 +67,7 @@ def read_info(path: PathName, **options: Unpack[ReadOptions]) -> ImageHeader:
     limits = _limits(name, options)
     if limits:
         return isolation.read_header(name, options, limits)
-    header: ImageHeader = _adapter(name).read_header(name, options)
+    header: ImageHeader = _unreplaced(name, _adapter(name).read_header, options)
     return header
 
 
@@ -73,7 +77,7 @@ def read_record(path: PathName, **options: Unpack[ReadOptions]) -> ImageRecord:
     limits = _limits(name, options)
     if limits:
         return next(isolation.read_records(name, options, limits))
-    record: ImageRecord = _adapter(name).read(name, options)
+    record: ImageRecord = _unreplaced(name, _adapter(name).read, options)
     return record
 
 
@@ -89,7 +93,30 @@ def read_records(path: PathName, reader: str = "", **options: Unpack[ReadOptions
     elif os.path.isdir(name):  # noqa: PTH112
         yield from import_module("mitk_rs.io.dicom").read_all(name, options)
     else:
-        yield _adapter(name).read(name, options)
+        yield _unreplaced(name, _adapter(name).read, options)
+
+
+def _unreplaced(name: str, read: Callable[[str, ReadOptions], _Read], options: ReadOptions) -> _Read:
+    """Read a file again that changed meanwhile: libraries open it several times, for its header and for its voxels."""
+    for _ in range(_READS):
+        before = _identity(name)
+        try:
+            found = read(name, options)
+        except errors.Exception:
+            if _identity(name) == before:
+                raise
+        else:
+            if _identity(name) == before:
+                return found
+    raise checks.unreadable(name, f"another program changed it during each of {_READS} reads")
+
+
+def _identity(name: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(name)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def list_series(folder: PathName) -> list[SeriesInfo]:

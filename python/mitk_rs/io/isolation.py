@@ -153,11 +153,12 @@ def _plain(options: ReadOptions) -> dict[str, Any]:
 
 
 class _Worker:
-    """A reader process and the socket to it."""
+    """A reader process and the socket to it; ``waited`` for another file after it had answered."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         self.socket = ours
+        self.waited = False
         # Opened for appending, so that what a library prints next follows where the file was emptied.
         self._words = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed with the worker)
         environment = {name: value for name, value in os.environ.items() if name != _SWITCH}
@@ -230,6 +231,7 @@ def _take() -> _Worker:
 def _give_back(worker: _Worker) -> None:
     with _lock:
         if len(_idle) < (os.cpu_count() or 1):
+            worker.waited = True
             _idle.append(worker)
             return
     worker.end()
@@ -241,7 +243,8 @@ def _asked(request: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     request |= {"folder": str(Path.cwd()), "memory": limits.bytes, "seconds": limits.seconds}
     worker, answers = _take(), []
     try:
-        answers = list(_answers(worker, request, time.monotonic() + limits.seconds))
+        for answer in _answers(worker, request, time.monotonic() + limits.seconds):
+            answers.append(answer)
         if not answers:
             raise ValueError("nothing was answered")
         spoken = worker.last_words()
@@ -250,6 +253,8 @@ def _asked(request: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
         _give_back(worker)
         raise
     except (TimeoutError, ConnectionError, EOFError, ValueError, KeyError, OSError) as error:
+        if worker.waited and not answers and _has_ended(worker):
+            return _asked(request, limits)
         raise _death(worker, path, limits, error) from None
     except BaseException:
         worker.end()
@@ -258,6 +263,15 @@ def _asked(request: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     if spoken:
         _log.info("%s: the reader says: %s", printable(path), spoken)
     return answers
+
+
+def _has_ended(worker: _Worker) -> bool:
+    """Return True for a worker that ended by itself, having waited long enough, just when it was asked."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if worker.process.wait(0.5) == 0:
+            worker.end()
+            return True
+    return False
 
 
 def _death(worker: _Worker, path: str, limits: Limits, error: Exception) -> FileError:

@@ -94,7 +94,7 @@ def _opened_text(path: str, options: ReadOptions) -> Iterator[tuple[Any, TextHea
     _check_data_size(text)
     with tempfile.TemporaryDirectory(prefix="mitk_rs-") as folder:
         copy = Path(folder, "image.mha" if is_meta else "image.nrrd")
-        copy.write_text(text.text("ElementDataFile = LOCAL" if is_meta else ""))
+        copy.write_text(text.text("ElementDataFile = LOCAL" if is_meta else ""), encoding="utf-8")
         with _opened(os.fspath(copy), path, "MetaImageIO" if is_meta else "NrrdImageIO") as source:
             yield source, text
 
