@@ -1,6 +1,6 @@
 """Level-set evolution and feature images beside ITK's: time of an iteration, of the set-up, of the whole, and memory.
 
-``python benches/evolution.py --help``. Writes ``benches/RESULTS-evolution.md``. Each package runs in a process of its
+``python benches/evolution.py --help``. Writes a section of ``benches/results/``. Each package runs in a process of its
 own and they take turns. ITK evolves on one thread whatever it is given; its feature filters have as many as we.
 """
 
@@ -33,7 +33,6 @@ peak. `make bench` or `python benches/evolution.py` writes this file.
 """
 CPU_NOTE = """Times are processor time, of all threads together: others used the machine meanwhile.
 """
-RESULTS = table.RESULTS.with_name("RESULTS-evolution.md")
 WEIGHTS = {"propagation": 0.1, "curvature": 0.2, "advection": 1.0}
 Call = Callable[[], object]
 
@@ -170,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare level-set evolution with ITK.")
     parser.add_argument("--quick", action="store_true", help="a small tube, one run each")
     parser.add_argument("--cpu", action="store_true", help="processor time: for machines that others use meanwhile")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="file to write")
+    parser.add_argument("--output", type=Path, help="default benches/results/MACHINE-INSTRUCTIONS.md")
     parser.add_argument("--worker", nargs=2, metavar=("PACKAGE", "THREADS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -179,7 +178,7 @@ def main() -> None:
         table.serve(prepare, time.process_time if options.cpu else time.perf_counter)
         return
     text = report(96 if options.quick else 256, 1 if options.quick else 5, cpu=options.cpu)
-    options.output.write_text(f"# Level-set evolution\n\n{text}", encoding="utf-8")
+    table.write_section("Level-set evolution", text, options.output or table.results())
     sys.stdout.write(text)
 
 
