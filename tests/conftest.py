@@ -33,6 +33,12 @@ def locale_stays() -> Iterator[None]:
     locale.setlocale(locale.LC_ALL, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def output_is_buffered() -> None:
+    """Programs that tests start buffer what they print, as those of users do: a question must not wait in a buffer."""
+    os.environ.pop("PYTHONUNBUFFERED", None)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Folder with the real CT ``aorta.mha`` and the results VMTK published for it."""

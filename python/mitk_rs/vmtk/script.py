@@ -70,8 +70,11 @@ class Talking:
         self.OutputStream.write(text)
 
     def InputInfo(self, prompt: str = "") -> None:
-        """Show a message where the user is asked, too."""
+        """Show a message at once, where the user is asked, too."""
         self.OutputText(prompt)
+        flush = getattr(self.OutputStream, "flush", None)
+        if flush is not None:
+            flush()
         show = getattr(self.InputStream, "prompt", None)
         if show is not None:
             show(prompt, info=True)
