@@ -1,7 +1,8 @@
 """What algorithms compute on: an ``Image`` or an array.
 
 :class:`Source` checks the argument, reads it (an image under a read accessor) and gives a result back as what the
-source was: an ``Image`` for an image, of the same class and at the same place, an array for an array.
+source was: an ``Image`` for an image, of the same class and at the same place, an array for an array. Images of other
+libraries become an ``Image`` first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mitk_rs import _validation
 from mitk_rs._validation import check_unmasked, existing_step, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.image.accessors import place
+from mitk_rs.interop import as_image
 
 if TYPE_CHECKING:
     from mitk_rs.geometry import BaseGeometry
@@ -40,7 +42,7 @@ class Source:
     Parameters
     ----------
     source
-        The image or array.
+        The image or array; also an image of another library.
     name
         What messages call it.
     time_step
@@ -75,7 +77,7 @@ class Source:
         series: bool = False,
         components: bool = False,
     ) -> None:
-        self._source = source
+        self._source = source = as_image(source)
         self._name = name
         self.is_image = hasattr(source, "get_geometry")
         if not self.is_image:
@@ -179,7 +181,7 @@ class Source:
         if shear > MAX_SHEAR:
             raise GeometryError(
                 f"the image's axes are sheared: the cosine between two of them is {shear:.3g}, at most {MAX_SHEAR} is "
-                "allowed; resample the image on orthogonal axes"
+                "allowed; image.resample(orthogonal=True) or mitk-rs convert --orthogonal gives it orthogonal axes"
             )
 
     def seeds(self, value: Any, name: str, *, role: str = "seed", needed: bool = True, source: Any = None) -> Indices:
@@ -236,6 +238,15 @@ class Source:
                 times.set_geometry_for_time_step(geometry, step)
             image.time_geometry = times
         return image
+
+
+def image_of(source: Any) -> Any:
+    """The image of an array, whose memory it takes over, or of an image of another library; else the source."""
+    if isinstance(source, np.ndarray):
+        from mitk_rs.image import Image
+
+        return Image(source, copy=None)
+    return as_image(source)
 
 
 def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True) -> Indices:

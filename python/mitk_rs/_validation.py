@@ -27,7 +27,16 @@ FloatArray = NDArray[np.float64]
 
 
 class RunOptions(TypedDict, total=False):
-    """How a long call runs. Nothing here changes the result."""
+    """How a long call runs, as users say it. Nothing here changes the result."""
+
+    threads: int | None
+    progress: Progress | bool | None
+    cancel: Cancel | None
+    timeout: float | None
+
+
+class Run(TypedDict, total=False):
+    """The same, checked and as the core takes it."""
 
     threads: int | None
     progress: Progress | None
@@ -38,7 +47,7 @@ class RunOptions(TypedDict, total=False):
 RUN_OPTIONS = tuple(RunOptions.__annotations__)
 
 
-def run_options(given: Mapping[str, Any]) -> RunOptions:
+def run_options(given: Mapping[str, Any]) -> Run:
     """How a call runs, out of all of its options.
 
     Raises
@@ -54,8 +63,8 @@ def run_options(given: Mapping[str, Any]) -> RunOptions:
     if cancel is not None and not hasattr(cancel, "is_set"):
         raise wrong_type("cancel", "an object with is_set(), such as threading.Event", cancel)
     if progress is not None and not callable(progress):
-        raise wrong_type("progress", "a function of the fraction done", progress)
-    return cast(RunOptions, {name: given[name] for name in RUN_OPTIONS if name in given})
+        raise wrong_type("progress", "True or a function of the fraction done", progress)
+    return cast(Run, {name: given[name] for name in RUN_OPTIONS if name in given})
 
 
 def check_names(function: str, given: Mapping[str, object], options: type[Mapping[str, Any]]) -> None:
@@ -121,7 +130,8 @@ def public_function() -> str:
     """The function or class of this package that the user called."""
     frame, name = sys._getframe(1), ""
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mitk_rs."):
-        name = frame.f_code.co_qualname
+        if frame.f_globals["__name__"] != "mitk_rs._progress":
+            name = frame.f_code.co_qualname
         frame = frame.f_back  # type: ignore[assignment]
     return name.removesuffix(".__init__")
 

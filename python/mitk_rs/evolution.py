@@ -21,10 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._sources import Source, mask_of
+from mitk_rs._progress import shows_progress
+from mitk_rs._sources import Source, image_of, mask_of
 from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, number, one_of, whole_number
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.features import FEATURE_TYPES, feature_image
+from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
+from mitk_rs.interop import as_image
 from mitk_rs.levelset import describe_inside
 
 if TYPE_CHECKING:
@@ -133,8 +136,8 @@ class EvolutionReport:
         return asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LevelSetEvolution:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LevelSetEvolution(ShownResult):
     """What :func:`evolve_level_set` returns."""
 
     __module__ = "mitk_rs"
@@ -157,7 +160,16 @@ class LevelSetEvolution:
 
         return extract_surface(self.level_set)
 
+    def _facts(self) -> dict[str, str]:
+        done = f"{self.report.iterations} iterations, stopped by {self.report.stopped_by}"
+        facts = {"type": self.report.type, "evolution": done, **facts_of_inside(self.report)}
+        return facts | fact_of_warnings(self.report.warnings)
 
+    def _shown(self) -> Image | None:
+        return inside_of(self.level_set, self.report.bounding_box)
+
+
+@shows_progress
 def evolve_level_set(
     scan: Any,
     initial: Any,
@@ -310,16 +322,8 @@ def evolve_level_set(
     given |= {"type": type, "iterations": iterations, "isosurface": isosurface, "compat": compat}
     given |= {"propagation": propagation, "curvature": curvature, "advection": advection}
     parameters = _parameters(given)
-    job = _Evolution(parameters, _as_image(scan), initial, feature, merge)
+    job = _Evolution(parameters, image_of(scan), initial, feature, merge)
     return job.run(run)
-
-
-def _as_image(scan: Any) -> Any:
-    if isinstance(scan, np.ndarray):
-        from mitk_rs.image import Image
-
-        return Image(scan, copy=None)
-    return scan
 
 
 def _parameters(given: dict[str, Any]) -> dict[str, Any]:
@@ -400,6 +404,7 @@ class _Evolution:
         return [self._other(source, name) for source in listed]
 
     def _other(self, source: Any, name: str) -> Source:
+        source = as_image(source)
         step = self.step if getattr(source, "time_steps", 1) > 1 else None
         volume = Source(source, name, time_step=step)
         if volume.shape != self.scan.shape:

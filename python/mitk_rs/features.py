@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from mitk_rs import _core
+from mitk_rs._progress import shows_progress
 from mitk_rs._sources import Source
 from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of, run_options
 from mitk_rs.errors import RequestError
@@ -36,6 +37,7 @@ class _Feature(TypedDict):
     dimensionality: int
 
 
+@shows_progress
 def feature_image(
     scan: Any,
     *,

@@ -23,9 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._sources import Source, mask_of
-from mitk_rs._validation import RunOptions, check_names, finite, flag, number, one_of, positive, run_options
+from mitk_rs._progress import shows_progress
+from mitk_rs._sources import Source, image_of, mask_of
+from mitk_rs._validation import Run, RunOptions, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
+from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
+from mitk_rs.interop import as_image
 from mitk_rs.thresholds import ProposedThreshold, propose
 
 if TYPE_CHECKING:
@@ -105,8 +108,8 @@ class LevelSetReport:
         return asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LevelSetResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LevelSetResult(ShownResult):
     """What :func:`initialize_level_set` returns."""
 
     __module__ = "mitk_rs"
@@ -129,6 +132,12 @@ class LevelSetResult:
 
         return extract_surface(self.level_set)
 
+    def _facts(self) -> dict[str, str]:
+        return {"method": self.report.method, **facts_of_inside(self.report), **fact_of_warnings(self.report.warnings)}
+
+    def _shown(self) -> Image | None:
+        return inside_of(self.level_set, self.report.bounding_box)
+
 
 class InitializeOptions(RunOptions, total=False):
     """Options of :func:`initialize_level_set` that most calls leave out."""
@@ -141,6 +150,7 @@ class InitializeOptions(RunOptions, total=False):
     time_step: int | None
 
 
+@shows_progress
 def initialize_level_set(
     image: Image | NDArray[Any],
     *,
@@ -208,7 +218,7 @@ def initialize_level_set(
     threads
         The most threads to use, as in :func:`mitk_rs.fast_marching`. The result is the same for any number.
     progress
-        Called with the done fraction, at most ten times a second.
+        Called with the done fraction, at most ten times a second; ``True`` shows a bar.
     cancel
         An object with ``is_set()``; true stops with :class:`~mitk_rs.errors.Cancelled`.
     timeout
@@ -243,7 +253,8 @@ def initialize_level_set(
     start = time.perf_counter()
     check_names("initialize_level_set", options, InitializeOptions)
     time_step = options.get("time_step")
-    source = _as_image(image)
+    image = as_image(image)
+    source = image_of(image)
     volume = Source(source, "the image", time_step=time_step)
     # Not a comparison alone: an array would be compared element by element.
     lower = None if isinstance(lower_threshold, str) and lower_threshold == "auto" else lower_threshold
@@ -272,14 +283,6 @@ def initialize_level_set(
     for warning in report.warnings:
         _log.warning("%s", warning)
     return LevelSetResult(level_set=volume.wrap(level_set.reshape(volume.shape)), report=report)
-
-
-def _as_image(image: Any) -> Any:
-    if isinstance(image, np.ndarray):
-        from mitk_rs.image import Image
-
-        return Image(image, copy=None)
-    return image
 
 
 def _points(value: Indices, name: str, volume: Source, image: Any) -> list[Index]:
@@ -317,7 +320,7 @@ def _compute(
     voxels: Any,
     spacing: tuple[float, float, float],
     parameters: dict[str, Any],
-    how: RunOptions,
+    how: Run,
     *,
     auto: bool,
 ) -> tuple[Any, _Found]:

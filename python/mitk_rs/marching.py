@@ -22,9 +22,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs import _core
+from mitk_rs._progress import shows_progress
 from mitk_rs._sources import ImageT, Source
 from mitk_rs._validation import RunOptions, check_names, one_of, real_number, run_options, whole_or_none
 from mitk_rs.errors import RequestError
+from mitk_rs.image.display import ShownResult
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -53,7 +55,7 @@ class Cancel(Protocol):
         """Whether the computation shall stop."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SparseTimes:
     """Arrival times of the accepted voxels alone: for fronts that stay within a vessel of a large volume."""
 
@@ -66,6 +68,10 @@ class SparseTimes:
 
     shape: tuple[int, ...]
     """Shape of the volume, (z, y, x) or (y, x)."""
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.shape[::-1]))
+        return f"SparseTimes({len(self.values)} of {size} voxels)"
 
     def bounding_box(self) -> tuple[slice, ...]:
         """The smallest box that holds every voxel, as slices in the order of ``shape``."""
@@ -81,8 +87,8 @@ class SparseTimes:
         return cropped
 
 
-@dataclass(frozen=True)
-class Arrival(Generic[_Times]):
+@dataclass(frozen=True, repr=False)
+class Arrival(ShownResult, Generic[_Times]):
     """What :func:`fast_marching` returns."""
 
     __module__ = "mitk_rs"
@@ -101,6 +107,22 @@ class Arrival(Generic[_Times]):
 
     accepted: int
     """Number of final voxels."""
+
+    def _facts(self) -> dict[str, str]:
+        stop = "the front went everywhere" if self.stop >= FAR else f"times up to {self.stop:.6g} are final"
+        target = "" if self.target_value is None else f"target reached at {self.target_value:.6g}"
+        return {"accepted": f"{self.accepted} voxels accepted", "target": target, "stop": stop}
+
+    def _shown(self) -> Image | None:
+        """Final times, NaN elsewhere."""
+        from mitk_rs.image import Image
+
+        if self.accepted == 0:
+            return None
+        times: Any = self.arrival_time.crop() if isinstance(self.arrival_time, SparseTimes) else self.arrival_time
+        image = times if isinstance(times, Image) else Image(times)
+        values = np.asarray(image.as_numpy(writeable=False))
+        return image.like(np.where(values <= min(self.stop, FAR * 0.99), values, np.nan))
 
 
 class FrontOptions(RunOptions, total=False):
@@ -153,6 +175,7 @@ def fast_marching(
     sparse: Literal[False] = False,
     **options: Unpack[MarchOptions],
 ) -> Arrival[NDArray[Any]]: ...
+@shows_progress
 def fast_marching(
     speed: Image | NDArray[Any],
     *,
@@ -209,7 +232,8 @@ def fast_marching(
         The most threads to use; by default all that :func:`mitk_rs.get_num_threads` allows the process. Fewer are
         used while other computations are at work. The result does not depend on it.
     progress
-        Called with the fraction done, at most ten times a second; raising in it stops the march.
+        Called with the fraction done, at most ten times a second; raising in it stops the march. ``True`` shows a bar,
+        in a terminal and in notebooks.
     cancel
         Object with ``is_set()``; once it says true the march ends with ``Cancelled`` within 200 ms.
     timeout
@@ -295,6 +319,7 @@ def colliding_fronts(
     negative_epsilon: float = -1e-6,
     **options: Unpack[FrontOptions],
 ) -> NDArray[np.float32]: ...
+@shows_progress
 def colliding_fronts(
     speed: Image | NDArray[Any],
     *,

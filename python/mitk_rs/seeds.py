@@ -138,6 +138,9 @@ class Seeds:
         RequestError
             A seed lies outside the image; the message names it by its label. No seed belongs to the time step.
         """
+        from mitk_rs.interop import as_image
+
+        image = as_image(image)
         step = time_step or 0
         chosen = [seed for seed in self.seeds if seed.time_step in (None, step)]
         if self.seeds and not chosen:
@@ -181,6 +184,9 @@ class Seeds:
             return self
         if image is None:
             raise RequestError(f"{self.name} holds {_KINDS[self.space]}: an image is needed to make {_KINDS[space]}")
+        from mitk_rs.interop import as_image
+
+        image = as_image(image)
         convert = image.world_to_index if space == "index" else image.index_to_world
         moved = []
         for seed in self.seeds:

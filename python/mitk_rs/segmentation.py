@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mitk_rs._sources import Source, mask_of
+from mitk_rs._progress import shows_progress
+from mitk_rs._sources import Source, image_of, mask_of
 from mitk_rs._validation import RunOptions, check_names, one_of, positive
 from mitk_rs.errors import RequestError
 from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
+from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
 from mitk_rs.levelset import Index, LevelSetReport, Method, initialize_level_set
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from mitk_rs.image import Image
     from mitk_rs.marching import Indices
+    from mitk_rs.projection import Pixels
 
 __all__ = ["SEGMENTATION_METHODS", "SegmentationReport", "VesselSegmentation", "segment_vessel"]
 
@@ -88,8 +90,8 @@ class SegmentationReport:
         return {**asdict(self), "warnings": self.warnings}
 
 
-@dataclass(frozen=True, kw_only=True)
-class VesselSegmentation:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class VesselSegmentation(ShownResult):
     """What :func:`segment_vessel` returns."""
 
     __module__ = "mitk_rs"
@@ -121,7 +123,16 @@ class VesselSegmentation:
         surface = extract_surface(self.level_set, closed=closed)
         return smooth_surface(surface) if smooth and surface.GetNumberOfPoints() else surface
 
-    def picture(self, scan: Image, *, time_step: int | None = None, size: int = 400) -> NDArray[np.uint8]:
+    def _facts(self) -> dict[str, str]:
+        found, start = self.report.evolution, self.report.initialization
+        facts = {"method": start.method, **facts_of_inside(found)}
+        facts["evolution"] = f"{start.volume_ml:.4g} ml before {found.iterations} iterations"
+        return facts | fact_of_warnings(self.report.warnings)
+
+    def _shown(self) -> Image | None:
+        return inside_of(self.level_set, self.report.evolution.bounding_box)
+
+    def picture(self, scan: Image, *, time_step: int | None = None, size: int = 400) -> Pixels:
         """Outlines before (orange) and after evolution (green): a projection of the scan, and three slices.
 
         Parameters
@@ -135,11 +146,11 @@ class VesselSegmentation:
 
         Returns
         -------
-        ndarray of uint8, shape (size, 4 * size, 3)
-            The projection along the axis along which the vessel is shortest, then the slices across x, y and z that
-            hold most of it.
+        Pixels of uint8, shape (size, 4 * size, 3)
+            An array that notebooks show: the projection along the axis along which the vessel is shortest, then the
+            slices across x, y and z that hold most of it.
         """
-        from mitk_rs.projection import axis_picture
+        from mitk_rs.projection import Pixels, axis_picture
 
         inside = np.asarray(self.level_set.as_numpy(writeable=False)) < 0
         shares = [inside.sum(axis=tuple(a for a in range(3) if a != 2 - axis)) for axis in range(3)]
@@ -151,9 +162,11 @@ class VesselSegmentation:
             "size": (size, size),
             "time_step": time_step,
         }
-        return np.hstack([axis_picture(scan, axis=axis, slab=slab, **drawn).coloured() for axis, slab in views])
+        pictures = [axis_picture(scan, axis=axis, slab=slab, **drawn).coloured() for axis, slab in views]
+        return np.hstack(pictures).view(Pixels)
 
 
+@shows_progress
 def segment_vessel(
     scan: Any,
     sources: Indices,
@@ -241,7 +254,7 @@ def segment_vessel(
     check_names("segment_vessel", options, SegmentationOptions)
     used: dict[str, Any] = {**DEFAULTS, **options}
     run = {name: used.pop(name, None) for name in RunOptions.__annotations__}
-    image = _as_image(scan)
+    image = image_of(scan)
     volume = Source(image, "scan", time_step=used["time_step"])
     if used["feature_sigma"] is None:
         used["feature_sigma"] = 0.5 * min(volume.spacing)
@@ -267,14 +280,6 @@ def segment_vessel(
     return VesselSegmentation(
         level_set=found.level_set, initial=start.level_set, report=_report(start, found, clock.seconds())
     )
-
-
-def _as_image(scan: Any) -> Any:
-    if isinstance(scan, np.ndarray):
-        from mitk_rs.image import Image
-
-        return Image(scan, copy=None)
-    return scan
 
 
 def _pairs(volume: Source, sources: Indices, targets: Indices) -> tuple[list[Index], list[Index]]:

@@ -394,10 +394,21 @@ def test_png_of_a_volume_in_nan_shows_the_volume():
 
 
 def test_png_of_a_2d_image_is_the_image():
-    picture = picture_of(mitk.Image(np.repeat([[0.0], [1.0]], 2, axis=1), direction=np.diag([-1.0, -1.0, 1.0])))
+    picture = picture_of(mitk.Image(np.repeat([[0.0], [1.0]], 2, axis=1)))
     assert picture.shape == (256, 256)
     assert not picture[:128].any()
     assert (picture[128:] == 255).all()
+
+
+def test_a_projection_is_shown_upright():
+    """A projection is a 2-D image with a direction: the head is at the top, the patient's left on the right."""
+    scan = np.zeros((4, 4, 4), np.float32)
+    scan[3, :, 3] = 1  # head, left
+    along_y = picture_of(mitk.mip(mitk.Image(scan), axis="y"))
+    assert (along_y[:64, 192:] == 255).all()
+    assert not along_y[64:].any()
+    turned = mitk.Image(np.repeat([[0.0], [1.0]], 2, axis=1), direction=np.diag([-1.0, -1.0, 1.0]))
+    assert (picture_of(turned)[:128] == 255).all()
 
 
 def test_weak_references():

@@ -5,22 +5,52 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from mitk_rs.cli.signals import at_the_end
 from mitk_rs.errors import FileWriteError
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
+__all__ = [
+    "SPOKEN",
+    "Console",
+    "abandon_stdout",
+    "outputs_of_kinds",
+    "spoken",
+    "write_json",
+    "write_stdout",
+    "write_stdout_file",
+]
 
-__all__ = ["Console", "abandon_stdout", "outputs_of_kinds", "write_json", "write_stdout"]
+#: Temporary files, and what messages call them.
+SPOKEN: dict[str, str] = {}
 
-# Work that ends sooner than this shows no bar.
-_PATIENCE_SECONDS = 1.0
+
+def spoken(text: str) -> str:
+    """A message with the names of streams in place of those of temporary files."""
+    for path, name in SPOKEN.items():
+        text = text.replace(path, name)
+    return text
+
+
+def write_stdout_file(path: Path) -> None:
+    """Write the content of a file to stdout; errors as for :func:`write_stdout`."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        abandon_stdout()
+        raise FileWriteError(f"cannot write standard output: {(error.strerror or str(error)).lower()}") from error
 
 
 def write_stdout(text: str) -> None:
@@ -79,17 +109,17 @@ class Console:
 
     def warning(self, text: str) -> None:
         """Tell what looks wrong, on stderr and under ``warnings`` of the JSON object."""
-        self.warnings.append(text)
+        self.warnings.append(spoken(text))
         self._to_stderr(f"warning: {text}")
 
     def _to_stderr(self, text: str) -> None:
         if not self.quiet and sys.stderr is not None:
-            sys.stderr.write(f"{self.command}: {text}\n")
+            sys.stderr.write(spoken(f"{self.command}: {text}\n"))
             sys.stderr.flush()
 
     def result(self, text: str) -> None:
         """Print what was asked for, on stdout."""
-        write_stdout(text if text.endswith("\n") else f"{text}\n")
+        write_stdout(spoken(text if text.endswith("\n") else f"{text}\n"))
 
     def result_json(self, value: Mapping[str, Any]) -> None:
         """Print the JSON object of the command on stdout, with the warnings."""
@@ -102,41 +132,10 @@ class Console:
         if self.quiet or sys.stderr is None or not sys.stderr.isatty():
             yield None
             return
-        bar = _Bar(label)
-        try:
+        from mitk_rs._progress import progress_bar
+
+        with progress_bar(label, opened=lambda: at_the_end(_clear_line)) as bar:
             yield bar
-        finally:
-            bar.close()
-
-
-class _Bar:
-    """A progress bar that appears once the work has taken a second."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._start = time.monotonic()
-        self._progress: Progress | None = None
-
-    def __call__(self, fraction: float) -> None:
-        if self._progress is None:
-            if time.monotonic() - self._start < _PATIENCE_SECONDS:
-                return
-            self._progress = self._open()
-        self._progress.update(self._progress.task_ids[0], completed=fraction)
-
-    def _open(self) -> Progress:
-        from rich.console import Console as Terminal
-        from rich.progress import Progress
-
-        progress = Progress(console=Terminal(stderr=True), transient=True)
-        progress.add_task(self._label, total=1.0)
-        at_the_end(_clear_line)
-        progress.start()
-        return progress
-
-    def close(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
 
 def _clear_line() -> None:
@@ -148,7 +147,9 @@ def _plain(value: Any) -> Any:
     """``value`` of JSON's own types."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (str, bool, type(None))):
+    if isinstance(value, str):
+        return spoken(value)
+    if isinstance(value, (bool, type(None))):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import add_reading, all_image_suffixes, check_inputs, check_outputs, check_time_step, read_input
-from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, one_of
-from mitk_rs.errors import RequestError
+from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.streams import add_streams
+from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.vmtk.options import parse_float
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -20,10 +22,14 @@ PIXEL_TYPES = (
     "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64",
 )  # fmt: skip
 
+INTERPOLATIONS = ("linear", "nearest", "bspline", "lanczos")
+
 _DESCRIPTION = """Write an image in the format that the ending of OUT names; voxels, geometry and time steps are kept.
 
   mitk-rs convert dicom-folder scan.mha
   mitk-rs convert scan.nii.gz scan.nrrd --pixel-type float32
+  mitk-rs convert dicom-folder scan.mha --allow-gaps --orthogonal     a scan with a tilted gantry
+  mitk-rs convert scan.mha fine.mha --spacing 0.5 0.5 0.5
 
 What a format cannot hold is refused, and so is a pixel type that would change a value."""
 
@@ -31,22 +37,39 @@ What a format cannot hold is refused, and so is a pixel type that would change a
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("convert", help="write an image in another format", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
+    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
     parser.add_argument("output", metavar="OUT", help="image to write; its ending names the format")
     parser.add_argument(
         "--pixel-type", type=one_of(PIXEL_TYPES), metavar="TYPE", help=f"one of {', '.join(PIXEL_TYPES)}"
     )
     parser.add_argument("--round", action="store_true", help="let --pixel-type round and clip values")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="write this frame only")
+    _add_resampling(parser)
     add_common(parser)
+    add_streams(parser)
     add_reading(parser)
     return parser
 
 
+def _add_resampling(parser: CommandParser) -> None:
+    group = parser.add_argument_group("resampling")
+    text = "distances of voxels along x, y and z, or one for all"
+    group.add_argument("--spacing", type=Numbers(parse_float, -1), metavar="MM", help=text)
+    group.add_argument("--like", metavar="IMAGE", help="take the grid of this image")
+    text = "make the axes orthogonal, which those of a tilted gantry are not"
+    group.add_argument("--orthogonal", action="store_true", help=text)
+    kinds = f"{', '.join(INTERPOLATIONS)} (default: linear); nearest is for labels"
+    group.add_argument("--interpolation", type=one_of(INTERPOLATIONS), default="linear", metavar="KIND", help=kinds)
+    text = "value outside of the image (default: its least value)"
+    group.add_argument("--fill", type=number(), metavar="V", help=text)
+
+
 def run(args: Namespace) -> None:
     """Check everything, read, convert, write."""
-    check_inputs(args.input)
-    check_outputs([(args.output, all_image_suffixes())], inputs=[args.input], force=args.force)
+    resampling = _resampling(args)
+    inputs = [args.input, *([args.like] if args.like else [])]
+    check_inputs(*inputs)
+    check_outputs([(args.output, all_image_suffixes())], inputs=inputs, force=args.force)
     from mitk_rs.io import write_image
 
     console = Console("mitk-rs convert", quiet=args.quiet, as_json=args.json)
@@ -55,6 +78,9 @@ def run(args: Namespace) -> None:
     if args.time_step is not None:
         check_time_step(image, args.input, args.time_step)
         image = frame(image, args.time_step)
+    if resampling:
+        like = read_input(args, args.like, console) if args.like else None
+        image = image.resample(**{**resampling, "like": like})
     if args.pixel_type is not None:
         image = cast(image, args.pixel_type, rounded=args.round)
     write_image(image, args.output)
@@ -65,6 +91,22 @@ def run(args: Namespace) -> None:
         console.result_json({"input": args.input, "outputs": [written], "seconds": seconds})
     else:
         console.note(f"wrote {args.output}: {' x '.join(map(str, size))} {image.dtype.name}, {seconds:.2f} s")
+
+
+def _resampling(args: Namespace) -> dict[str, Any]:
+    """The keyword arguments of :meth:`mitk_rs.Image.resample`; none where nothing is resampled."""
+    grids = [name for name in ("spacing", "orthogonal", "like") if getattr(args, name)]
+    if not grids:
+        if args.fill is not None or args.interpolation != "linear":
+            raise UsageError("--interpolation and --fill go with --spacing, --like or --orthogonal")
+        return {}
+    if args.like and len(grids) > 1:
+        raise UsageError(f"--like does not go with --{grids[0]}: it has a grid of its own")
+    if args.spacing and len(args.spacing) not in (1, 2, 3):
+        raise UsageError(f"--spacing needs one, two or three values, got {len(args.spacing)}")
+    spacing = args.spacing[0] if args.spacing and len(args.spacing) == 1 else args.spacing
+    chosen = {"spacing": spacing, "orthogonal": args.orthogonal}
+    return {**chosen, "interpolation": args.interpolation, "fill": args.fill}
 
 
 def frame(image: Image, time_step: int) -> Image:

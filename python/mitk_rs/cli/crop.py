@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import IMAGE_SUFFIXES, add_reading, check_inputs, check_outputs, read_input
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
@@ -31,7 +32,7 @@ _BOX = "bounds in LPS mm: the voxels whose centres lie inside, and on oblique ax
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("crop", help="cut a box out of an image", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="image to cut from")
+    parser.add_argument("input", metavar="IN", help="image to cut from, or -")
     parser.add_argument("output", metavar="OUT", help=f"image to write: {' '.join(IMAGE_SUFFIXES)}")
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--start", type=Numbers(parse_int, 3), metavar="I J K", help=_START)
@@ -39,6 +40,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     how.add_argument("--index", type=Numbers(parse_int, 6), metavar="I0 I1 J0 J1 K0 K1", help=_INDEX)
     how.add_argument("--box", type=Numbers(parse_float, 6), metavar="X0 X1 Y0 Y1 Z0 Z1", help=_BOX)
     add_common(parser)
+    add_streams(parser)
     add_reading(parser)
     return parser
 

@@ -69,7 +69,9 @@ def exit_code(error: BaseException) -> ExitCode:
 
 def one_line(error: BaseException) -> str:
     """The message of an exception without line breaks."""
-    text = " ".join(str(error).split())
+    from mitk_rs.cli.console import spoken
+
+    text = spoken(" ".join(str(error).split()))
     if isinstance(error, errors.Exception):
         return text or type(error).__name__
     if isinstance(error, builtins.MemoryError):

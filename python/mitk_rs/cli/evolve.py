@@ -20,6 +20,7 @@ from mitk_rs.cli.files import (
     read_input,
 )
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import RequestError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ docs/evolution.md says what is computed; every value is that of ITK's filters.""
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("evolve", help="evolve a level set to edges", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="scan: a file, or a folder with a DICOM series")
+    parser.add_argument("input", metavar="IN", help="scan: a file, a folder with a DICOM series, or -")
     parser.add_argument(
         "--initial", required=True, action="append", metavar="LEVELSET",
         help="level set to start from, negative inside, or mask; may be repeated, several are united",
@@ -73,6 +74,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     _add_threshold_options(parser)
     parser.add_argument("--compat", type=one_of(["vmtk"]), metavar="vmtk", help="keep VMTK's defects")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_streams(parser)
     add_reading(parser)
     add_common(parser, threads=True)
     return parser

@@ -18,6 +18,7 @@ from mitk_rs.cli.files import (
     read_input,
 )
 from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
@@ -36,12 +37,13 @@ docs/evolution.md says what each type computes."""
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("features", help="make a feature image for evolve", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="scan: a file, or a folder with a DICOM series")
+    parser.add_argument("input", metavar="IN", help="scan: a file, a folder with a DICOM series, or -")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help=f"feature image to write: {' '.join(IMAGE_SUFFIXES)}"
     )
     add_feature_options(parser.add_argument_group("the feature"), prefix="")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_streams(parser)
     add_reading(parser)
     add_common(parser, threads=True)
     return parser

@@ -18,6 +18,7 @@ from mitk_rs.cli.files import (
     series_warnings,
 )
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer
+from mitk_rs.cli.streams import add_streams
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -38,11 +39,12 @@ _DESCRIPTION = """Print size, geometry, pixel type and time steps of an image; o
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("info", help="print what an image is", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
+    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
     parser.add_argument("--statistics", action="store_true", help="read the voxels, too: least, greatest, mean value")
     parser.add_argument("--histogram", action="store_true", help="percentiles, bars, and thresholds by Otsu's method")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of the histogram")
     add_common(parser, output=False)
+    add_streams(parser, output=False)
     add_reading(parser)
     return parser
 

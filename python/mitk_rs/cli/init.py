@@ -30,6 +30,7 @@ from mitk_rs.cli.parser import (
     one_of,
 )
 from mitk_rs.cli.seeds import given_seeds, voxels_of
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import Member, parse_bool, parse_float
@@ -73,11 +74,12 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser = subparsers.add_parser(
         "init", help="make a level set of an image", description=_DESCRIPTION, epilog=_EPILOG
     )
-    parser.add_argument("input", nargs="?", metavar="IN", help="image: a file, or a folder with a DICOM series")
+    parser.add_argument("input", nargs="?", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
     for member in INIT.all_inputs():
         _add_member(parser, member)
     _add_native(parser)
     add_common(parser, threads=True)
+    add_streams(parser)
     add_reading(parser)
     return parser
 

@@ -128,8 +128,11 @@ def _dispatch(words: list[str]) -> None:
 
         # As many as were asked for, even if the process may not run as many at once.
         set_num_threads(options.threads)
+    from mitk_rs.cli.streams import standard_streams
+
     try:
-        options.run(options)
+        with standard_streams(options):
+            options.run(options)
     except Exception as error:
         from mitk_rs.cli.errors import about
 

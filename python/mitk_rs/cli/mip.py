@@ -9,6 +9,7 @@ from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import add_reading, check_inputs, check_outputs, read_input
 from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
 from mitk_rs.cli.parser import CommandParser, Numbers, Points, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
@@ -45,7 +46,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser = subparsers.add_parser(
         "mip", help="project an image to a picture", description=_DESCRIPTION, epilog=_EPILOG
     )
-    parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
+    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
     endings = "file to write: .png .tif .npy .mha ..., with --spin also .gif .webp"
     parser.add_argument("-o", "--output", metavar="OUT", help=endings)
     parser.add_argument("--show", action="store_true", help="open a window instead; needs a display")
@@ -53,6 +54,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     _add_view(parser)
     _add_picture(parser)
     add_common(parser, threads=True)
+    add_streams(parser)
     add_reading(parser)
     return parser
 

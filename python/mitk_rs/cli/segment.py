@@ -12,6 +12,7 @@ from mitk_rs.cli.evolve import add_outputs, add_weights, outputs_of, write_outpu
 from mitk_rs.cli.files import add_reading, check_fits, check_inputs, check_outputs, check_time_step, read_input
 from mitk_rs.cli.parser import CommandParser, Points, Subparsers, add_common, integer, number, one_of
 from mitk_rs.cli.seeds import given_seeds, voxels_of
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _POINTS = (
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("segment", help="segment a vessel between points", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="scan: a file, or a folder with a DICOM series")
+    parser.add_argument("input", metavar="IN", help="scan: a file, a folder with a DICOM series, or -")
     add_outputs(parser)
     parser.add_argument(
         "--picture", metavar="PICTURE", help=f"outlines before and after evolution to draw: {' '.join(PICTURES)}"
@@ -58,6 +59,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("--rough", action="store_true", help="leave the steps of voxels in the surface")
     parser.add_argument("--open", action="store_true", help="leave the surface open where the vessel leaves the scan")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_streams(parser)
     add_reading(parser)
     add_common(parser, threads=True)
     return parser

@@ -8,6 +8,7 @@ from argparse import Namespace
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import SURFACE_SUFFIXES, add_reading, check_inputs, check_outputs, check_time_step, read_input
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import RequestError
 
 __all__ = ["add_parser", "run"]
@@ -22,7 +23,7 @@ Triangles face larger values: outwards for a level set. The surface is open wher
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("surface", help="cut the surface of a level set", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="level set, or any scalar image")
+    parser.add_argument("input", metavar="IN", help="level set or any scalar image, or -")
     parser.add_argument(
         "-o", "--output", required=True, metavar="SURFACE", help=f"file to write: {' '.join(SURFACE_SUFFIXES)}"
     )
@@ -37,6 +38,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     )
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
     add_common(parser)
+    add_streams(parser)
     add_reading(parser)
     return parser
 

@@ -15,6 +15,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Unpack
 
+from mitk_rs._progress import shows_progress
 from mitk_rs._validation import RunOptions, check_names, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
 from mitk_rs.cohort.worker import Plan, Record, begin_worker, failed, run_case
@@ -52,6 +53,7 @@ class BatchResult:
         return sum(record["computed"] for record in self.records)
 
 
+@shows_progress
 def batch(
     cases: Rows,
     output: str | PathLike[str],
@@ -95,7 +97,7 @@ def batch(
     timeout
         Seconds after which the computation of one case is given up and recorded as failed.
     progress
-        Called with the fraction of the cases that are finished.
+        Called with the fraction of the cases that are finished; ``True`` shows a bar with the time left.
     cancel
         An object with ``is_set()``; true stops with :class:`~mitk_rs.errors.Cancelled`. Finished cases stay.
 

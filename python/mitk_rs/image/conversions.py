@@ -186,5 +186,12 @@ class Conversions:
 
         return cls._of(from_library(library, source, **options))
 
+    @staticmethod
+    def _recognised(source: Any) -> Any:
+        """The image of an image of another library; anything else as it is."""
+        from mitk_rs.interop import as_image
+
+        return as_image(source)
+
     def _converted(self, library: str, *options: Any) -> Any:
         return import_module(f"mitk_rs.interop.{library}").from_image(self, *options)

@@ -1,9 +1,11 @@
-"""How images present themselves: one line of text, a small table with pictures, a picture."""
+"""How images and results present themselves: one line of text, a small table with pictures, a picture."""
 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+import html
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +32,25 @@ def line_of_text(image: Image) -> str:
 
 def table_with_slices(image: Image) -> str:
     """HTML for notebooks: a table, and the middle slices across z, y and x."""
-    import html
-
     from mitk_rs.projection.drawing import mid_slices
+    from mitk_rs.projection.picture import png
 
     if image.ndim == 0:
         return f"<p>{html.escape(repr(image))}</p>"
-    rows = "".join(
+    return table(description(image), map(png, mid_slices(image)), "middle slice")
+
+
+def table(rows: Mapping[str, str], pictures: Iterable[bytes], alt: str) -> str:
+    """HTML for notebooks: names with texts, and pictures below, which are PNG."""
+    cells = "".join(
         f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
-        for name, text in description(image).items()
+        for name, text in rows.items()
     )
-    return f"<table>{rows}</table><div>{''.join(map(_html_picture, mid_slices(image)))}</div>"
+    shown = "".join(
+        f"<img src='data:image/png;base64,{base64.b64encode(png).decode()}' alt='{alt}' style='margin:2px'>"
+        for png in pictures
+    )
+    return f"<table>{cells}</table><div>{shown}</div>"
 
 
 def picture_of(image: Image) -> bytes | None:
@@ -104,8 +114,62 @@ def orientation(direction: NDArray[np.float64]) -> str:
     return letters if (largest > 1 - _OBLIQUE).all() else f"{letters} oblique"
 
 
-def _html_picture(picture: NDArray[np.uint8]) -> str:
-    from mitk_rs.projection.picture import png
+class ShownResult:
+    """Part of the results of computations: how they present themselves.
 
-    text = base64.b64encode(png(picture)).decode()
-    return f"<img src='data:image/png;base64,{text}' alt='middle slice' style='margin:2px'>"
+    A class that has this part defines ``_facts``, what is worth knowing by name, and ``_shown``, an image whose
+    projections are its picture.
+    """
+
+    def _facts(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _shown(self) -> Image | None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(filter(None, self._facts().values()))})"
+
+    def _repr_html_(self) -> str:
+        """A table with what came out, and its picture."""
+        png = self._repr_png_()
+        rows = {name: text for name, text in self._facts().items() if text}
+        return table(rows, [] if png is None else [png], type(self).__name__)
+
+    def _repr_png_(self) -> bytes | None:
+        """Projections along z, y and x, turned for radiologists; nothing where there is nothing to see."""
+        from mitk_rs.projection.drawing import mid_slices, montage
+        from mitk_rs.projection.picture import png
+
+        shown = self._shown()
+        if shown is None:
+            return None
+        if shown.ndim == 2:
+            return png(mid_slices(shown)[0])
+        return montage(shown, kind="max" if shown.dtype.kind == "f" else "sum", percentiles=(0, 100))._repr_png_()
+
+
+def inside_of(level_set: Image, box: list[list[int]] | None) -> Image | None:
+    """The inside of a level set around its bounding box, first and last index along x, y and z, as an image of 0, 1."""
+    if box is None:
+        return None
+    axes = range(level_set.ndim)
+    margins = [max(2, (last - first) // 8) for first, last in box]
+    low = [max(0, box[axis][0] - margins[axis]) for axis in axes]
+    high = [min(level_set.get_dimension(axis), box[axis][1] + 1 + margins[axis]) for axis in axes]
+    part = level_set.crop(low, high)
+    return part.like(np.asarray(part.as_numpy(writeable=False)) < 0)
+
+
+def facts_of_inside(report: Any) -> dict[str, str]:
+    """What reports of level sets say of the inside, by name."""
+    pieces = "1 piece" if report.components == 1 else f"{report.components} pieces"
+    return {
+        "inside": f"{report.volume_ml:.4g} ml in {pieces}",
+        "voxels": f"{report.inside} of {report.voxels} voxels",
+    }
+
+
+def fact_of_warnings(warnings: list[str]) -> dict[str, str]:
+    """The warnings as one entry, which is empty where there are none."""
+    return {"warnings": "; ".join(warnings) and f"warnings: {'; '.join(warnings)}"}

@@ -12,7 +12,8 @@ import operator
 import os
 import uuid
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, SupportsIndex, cast
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Self, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -31,6 +32,7 @@ from mitk_rs.pixel_type import PixelType, make_pixel_type
 from mitk_rs.properties import PropertyOwner
 from mitk_rs.time_geometry import TimeGeometry
 
+Interpolation = Literal["linear", "nearest", "bspline", "lanczos"]
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Triple = tuple[float, float, float]
 
@@ -41,7 +43,8 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     Parameters
     ----------
     source
-        Nothing (then call :meth:`initialize`), the path of a file, or an array ``([t, ][z, ]y, x)``.
+        Nothing (then call :meth:`initialize`), the path of a file, an array ``([t, ][z, ]y, x)``, or the content of a
+        file: a binary file such as ``io.BytesIO``, or bytes with ``format``. (Bytes without it are a path.)
     spacing, origin
         Three numbers (x, y, z) in mm, with an array only; 1 mm and 0 by default. They hold for all time steps.
     direction
@@ -51,6 +54,9 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         aligned: image and array then show the same voxels, and the array is kept alive. ``False`` is refused.
     components
         Whether the last axis of the array counts components.
+    format
+        Ending of the format of a content, ``".mha"`` or ``"mha"``; for a binary file it is needed only where the
+        content does not begin with a mark of its format.
 
     Raises
     ------
@@ -84,15 +90,19 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
 
     def __init__(
         self,
-        source: Path | Array | None = None,
+        source: Path | Array | IO[bytes] | bytearray | memoryview | None = None,
         spacing: Any = None,
         origin: Any = None,
         direction: ArrayLike | None = None,
         copy: bool | None = True,  # noqa: FBT001, FBT002 - positional in MITK
         *,
         components: bool = False,
+        format: str | None = None,  # noqa: A002
     ) -> None:
         placed = not (spacing is None and origin is None and direction is None)
+        if format is not None or callable(getattr(source, "read", None)):
+            self._load_content(source, format, placed=placed)
+            return
         if source is None or isinstance(source, str | bytes | os.PathLike):
             if placed:
                 raise TypeError("spacing, origin and direction go with an array, not with a file or nothing")
@@ -120,6 +130,15 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         from mitk_rs.io import read_image
 
         self._take_over(read_image(path))
+
+    def _load_content(self, source: Any, format: str | None, *, placed: bool) -> None:  # noqa: A002
+        if placed:
+            raise TypeError("spacing, origin and direction go with an array, not with the content of a file")
+        if isinstance(source, str | os.PathLike):
+            raise TypeError("format goes with bytes or a binary file: the ending of a path names its format")
+        from mitk_rs.io import from_bytes
+
+        self._take_over(from_bytes(source, format))
 
     def _take_over(self, image: Image) -> None:
         """Become an image that nobody else knows."""
@@ -315,6 +334,38 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         from mitk_rs.io import write_image
 
         write_image(self, path)
+
+    def to_bytes(self, format: str = ".mha", *, compress: bool = True) -> bytes:  # noqa: A002
+        """The content of the file that :meth:`save` writes, for answers of a service and pipes.
+
+        Parameters
+        ----------
+        format
+            Ending of the format, ``".mha"`` or ``"mha"``; one that has all in one file.
+        compress
+            Pack the voxels where the format can.
+
+        Raises
+        ------
+        RequestError
+            The format is unknown, or has its voxels in a second file.
+        FileWriteError
+            The format cannot hold the image.
+
+        See Also
+        --------
+        mitk_rs.Image : ``Image(content, format=".mha")`` is the way back.
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> scan = mitk.Image(np.zeros((2, 3, 4), "int16"), spacing=(0.5, 0.5, 2))
+        >>> mitk.Image(scan.to_bytes("nrrd"), format="nrrd").equals(scan)
+        True
+        """
+        from mitk_rs.io import to_bytes
+
+        return to_bytes(self, format, compress=flag(compress, "compress"))
 
     @property
     def uid(self) -> str:
@@ -780,6 +831,67 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         ((5, 6, 3), (2.0, 0.0, 0.0))
         """
         return cropped(self, lower, upper)
+
+    def resample(
+        self,
+        spacing: float | Sequence[float] | None = None,
+        *,
+        like: Any = None,
+        orthogonal: bool = False,
+        interpolation: Interpolation = "linear",
+        fill: float | None = None,
+    ) -> Self:
+        """The image on another grid: with another spacing, on the grid of another image, or on orthogonal axes.
+
+        Parameters
+        ----------
+        spacing
+            Distances (x, y, z) in mm between voxels, or one for all axes. The axes stay, and so does the outer side of
+            the first voxel; as many voxels are taken as come nearest to the extent of the image.
+        like
+            Image on whose grid the result is; also one of SimpleITK, ITK, VTK or nibabel.
+        orthogonal
+            Make the axes orthogonal: x stays, y stays in the plane of x and y, z becomes normal to it. So a scan with a
+            tilted gantry gets axes that fronts accept. The result holds the whole image; without ``spacing`` slices are
+            as far apart as before.
+        interpolation
+            ``"linear"``; ``"nearest"`` for labels and masks, which makes no new values; ``"bspline"`` (cubic) or
+            ``"lanczos"`` for smooth images. Integers are cut to whole numbers, as SimpleITK does.
+        fill
+            Value outside of this image; by default its least value, such as air in a CT. Give a positive one for a
+            level set.
+
+        Returns
+        -------
+        Image
+            Of the same class and pixel type, with all time steps and properties. All time steps are on one grid.
+
+        Raises
+        ------
+        RequestError
+            None or several of ``spacing``, ``like`` and ``orthogonal``; an interpolation that the pixel type does not
+            have.
+        GeometryError
+            A spacing that is not above 0.
+        MemoryLimitError
+            So many voxels do not fit into memory.
+
+        References
+        ----------
+        ``itk::ResampleImageFilter``; SimpleITK's ``Resample``.
+
+        Examples
+        --------
+        >>> import numpy as np, mitk_rs as mitk
+        >>> scan = mitk.Image(np.zeros((10, 20, 20), "int16"), spacing=(0.5, 0.5, 2))
+        >>> scan.resample(1.0).shape
+        (20, 10, 10)
+        >>> scan.resample(like=scan.resample(1.0)).spacing
+        (1.0, 1.0, 1.0)
+        """
+        work = import_module("mitk_rs.interop.resampling").resampled
+        made: Self = work(self, spacing, like=like, orthogonal=orthogonal, interpolation=interpolation, fill=fill)
+        return made
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Voxels travel out of band, one buffer a time step, where protocol 5 and the caller allow."""

@@ -17,7 +17,7 @@ from mitk_rs.errors import FileError, RequestError
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["from_any", "from_library"]
+__all__ = ["as_image", "from_any", "from_library"]
 
 # Where the classes live that our modules understand: module here, module there, name of the class there. An object
 # can only be of a class whose module is loaded already, so nothing is imported to find out.
@@ -95,6 +95,24 @@ def from_library(library: str, source: Any, **options: Any) -> Image:
         kind = type(source)
         raise TypeError(f"expected {_EXPECTED[library]}, got {kind.__module__}.{kind.__qualname__}")
     return _made(library, source, **options)
+
+
+def as_image(source: Any) -> Any:
+    """Make an image of an image of another library; give anything else back as it is.
+
+    Functions that take an image call it first, so that they take images of VTK, SimpleITK, ITK, nibabel, pyvista,
+    xarray and torch, too.
+
+    Examples
+    --------
+    >>> import mitk_rs as mitk, SimpleITK
+    >>> mitk.interop.as_image(SimpleITK.Image([4, 3, 2], SimpleITK.sitkInt16)).shape
+    (2, 3, 4)
+    >>> mitk.interop.as_image(5)
+    5
+    """
+    library = _library_of(source)
+    return source if library is None else _made(library, source)
 
 
 def _made(module: str, source: Any, **options: Any) -> Image:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mitk_rs.io.dicom import SeriesInfo
     from mitk_rs.io.images import read_image as read_image
     from mitk_rs.io.images import write_image as write_image
+    from mitk_rs.io.memory import from_bytes as from_bytes
+    from mitk_rs.io.memory import to_bytes as to_bytes
     from mitk_rs.io.vtk import read_surface as read_surface
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "ImageRecord",
     "Limits",
     "ReadOptions",
+    "from_bytes",
     "list_series",
     "read_image",
     "read_info",
@@ -39,6 +42,7 @@ __all__ = [
     "read_records",
     "read_surface",
     "readers_of",
+    "to_bytes",
     "write_image",
     "write_record",
 ]
@@ -199,8 +203,10 @@ def _warn_of_losses(record: ImageRecord, path: str, chosen: Format) -> None:
 
 
 _LAZY = {
+    "from_bytes": "mitk_rs.io.memory",
     "read_image": "mitk_rs.io.images",
     "read_surface": "mitk_rs.io.vtk",
+    "to_bytes": "mitk_rs.io.memory",
     "write_image": "mitk_rs.io.images",
 }
 

@@ -60,6 +60,8 @@ class Format:
         What a length can be at most.
     longest_entry
         Number of letters that a text entry can have at most.
+    marks
+        What files of the format begin with: bytes, and the place at which they are.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Format:
     drops_ones: bool = False
     longest_axis: int = 1 << 31
     longest_entry: int | None = None
+    marks: tuple[tuple[int, bytes], ...] = ()
 
 
 _BYTES = frozenset({"u1"})
@@ -90,13 +93,35 @@ _NIFTI: Any = {
 _META: Any = {"metadata": True, "longest_entry": 32767}
 _NRRD: Any = {"metadata": True, "longest_entry": 1 << 25}
 FORMATS: tuple[Format, ...] = (
-    Format("MetaImage", (".mha",), "ITK MetaImageIO", "itk", **_META),
+    Format(
+        "MetaImage",
+        (".mha",),
+        "ITK MetaImageIO",
+        "itk",
+        marks=((0, b"ObjectType"), (0, b"NDims"), (0, b"Comment =")),
+        **_META,
+    ),
     Format("MetaImage", (".mhd",), "ITK MetaImageIO", "itk", detached=True, **_META),
-    Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "itk", **_NRRD),
+    Format("NRRD", (".nrrd",), "ITK NrrdImageIO", "itk", marks=((0, b"NRRD000"),), **_NRRD),
     Format("NRRD", (".nhdr",), "ITK NrrdImageIO", "itk", detached=True, **_NRRD),
-    Format("NIfTI", (".nii", ".nii.gz"), "nibabel NIfTI", "nifti", **_NIFTI),
+    Format(
+        "NIfTI",
+        (".nii", ".nii.gz"),
+        "nibabel NIfTI",
+        "nifti",
+        marks=((344, b"n+1\0"), (4, b"n+2\0"), (0, b"\x1f\x8b")),
+        **_NIFTI,
+    ),
     Format("NIfTI pair", (".hdr", ".img", ".hdr.gz", ".img.gz"), "nibabel NIfTI", "nifti", detached=True, **_NIFTI),
-    Format("VTK XML", (".vti", ".vtkxml"), "VTK XMLImageDataReader", "vtk", frozenset({2, 3}), metadata=True),
+    Format(
+        "VTK XML",
+        (".vti", ".vtkxml"),
+        "VTK XMLImageDataReader",
+        "vtk",
+        frozenset({2, 3}),
+        metadata=True,
+        marks=((0, b"<?xml"), (0, b"<VTKFile")),
+    ),
     Format(
         "VTK legacy",
         (".vtk",),
@@ -106,6 +131,7 @@ FORMATS: tuple[Format, ...] = (
         geometry="aligned",
         metadata=True,
         other_readers=("ITK VTKImageIO",),
+        marks=((0, b"# vtk DataFile"),),
     ),
     Format(
         "TIFF",
@@ -117,9 +143,18 @@ FORMATS: tuple[Format, ...] = (
         geometry="none",
         drops_ones=True,
         other_readers=("ITK TIFFImageIO",),
+        marks=((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
     ),
     Format(
-        "PNG", (".png",), "ITK PNGImageIO", "itk", _FLAT, frozenset({"u1", "u2"}), frozenset({1, 3, 4}), geometry="none"
+        "PNG",
+        (".png",),
+        "ITK PNGImageIO",
+        "itk",
+        _FLAT,
+        frozenset({"u1", "u2"}),
+        frozenset({1, 3, 4}),
+        geometry="none",
+        marks=((0, b"\x89PNG\r\n"),),
     ),
     Format(
         "JPEG",
@@ -132,6 +167,7 @@ FORMATS: tuple[Format, ...] = (
         geometry="none",
         lossy=True,
         other_readers=("ITK JPEGImageIO",),
+        marks=((0, b"\xff\xd8\xff"),),
     ),
     Format(
         "BMP",
@@ -143,8 +179,17 @@ FORMATS: tuple[Format, ...] = (
         frozenset({1, 3}),
         geometry="none",
         other_readers=("ITK BMPImageIO",),
+        marks=((0, b"BM"),),
     ),
-    Format("NumPy", (".npy",), "NumPy npy", "pictures", components=frozenset({1}), geometry="none"),
+    Format(
+        "NumPy",
+        (".npy",),
+        "NumPy npy",
+        "pictures",
+        components=frozenset({1}),
+        geometry="none",
+        marks=((0, b"\x93NUMPY"),),
+    ),
 )
 # A header names its data file in a line of text, and readers take % for the template of a series.
 _UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f%\ud800-\udfff]|^\\s")

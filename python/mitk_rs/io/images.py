@@ -114,6 +114,7 @@ def write_image(image: Image, path: PathName, *, compress: bool = True, time_spa
     >>> mitk.read_info(path).shape
     (4, 5, 6)
     """
+    image = Image._recognised(image)
     check_kind(image, Image, "image", "an Image")
     options = {"compress": flag(compress, "compress"), "time_spacing": flag(time_spacing, "time_spacing")}
     with image.read():
@@ -226,9 +227,10 @@ class IOUtil:
         TypeError
             ``data`` is not an image.
         """
-        if not isinstance(data, Image):
+        image = Image._recognised(data)
+        if not isinstance(image, Image):
             raise TypeError(f"only an Image can be saved, got {type(data).__name__}")
-        write_image(data, path)
+        write_image(image, path)
 
     @staticmethod
     def readers(path: PathName) -> list[str]:

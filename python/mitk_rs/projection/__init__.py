@@ -7,13 +7,14 @@ look at.
 
 from mitk_rs.projection.axis import KINDS, mip, project, project_all, slide
 from mitk_rs.projection.drawing import axis_picture, montage, view_picture
-from mitk_rs.projection.picture import Picture, Shades, write_animation, write_picture
+from mitk_rs.projection.picture import Picture, Pixels, Shades, write_animation, write_picture
 from mitk_rs.projection.rays import Camera, render_mip, render_spin, view_image
 
 __all__ = [
     "KINDS",
     "Camera",
     "Picture",
+    "Pixels",
     "Shades",
     "axis_picture",
     "mip",

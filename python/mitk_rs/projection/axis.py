@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, get_args, overl
 import numpy as np
 
 from mitk_rs import _core
+from mitk_rs._progress import shows_progress
 from mitk_rs._sources import Array, ImageT, Source
-from mitk_rs._validation import RunOptions, check_names, flag, one_of, run_options, whole_number
+from mitk_rs._validation import Run, RunOptions, check_names, flag, one_of, run_options, whole_number
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.camera import plane_axes
 
@@ -177,6 +178,7 @@ def _plane(geometry: Any, axis: int, first: int, end: int) -> tuple[Array, Array
 def project(image: ImageT, *, axis: Axis = "z", kind: Kind = "max", **options: Unpack[ProjectOptions]) -> ImageT: ...
 @overload
 def project(image: Array, *, axis: Axis = "z", kind: Kind = "max", **options: Unpack[ProjectOptions]) -> Array: ...
+@shows_progress
 def project(image: Image | Array, *, axis: Axis = "z", kind: Kind = "max", **options: Unpack[ProjectOptions]) -> Any:
     """Project a volume along one of its axes.
 
@@ -255,6 +257,7 @@ def project(image: Image | Array, *, axis: Axis = "z", kind: Kind = "max", **opt
 def mip(image: ImageT, *, axis: Axis = "z", **options: Unpack[ProjectOptions]) -> ImageT: ...
 @overload
 def mip(image: Array, *, axis: Axis = "z", **options: Unpack[ProjectOptions]) -> Array: ...
+@shows_progress
 def mip(image: Image | Array, *, axis: Axis = "z", **options: Unpack[ProjectOptions]) -> Any:
     """Maximum intensity projection along an axis: :func:`project` with ``kind="max"``.
 
@@ -271,6 +274,7 @@ def mip(image: Image | Array, *, axis: Axis = "z", **options: Unpack[ProjectOpti
 def project_all(image: ImageT, *, kind: Kind = "max", **options: Unpack[AllAxesOptions]) -> Three[ImageT]: ...
 @overload
 def project_all(image: Array, *, kind: Kind = "max", **options: Unpack[AllAxesOptions]) -> Three[Array]: ...
+@shows_progress
 def project_all(image: Image | Array, *, kind: Kind = "max", **options: Unpack[AllAxesOptions]) -> Any:
     """Project along x, y and z, for ``"max"`` and ``"min"`` in a single pass over the voxels.
 
@@ -316,6 +320,7 @@ def slide(
     kind: Extremum = "max",
     **options: Unpack[AllAxesOptions],
 ) -> Array: ...
+@shows_progress
 def slide(
     image: Image | Array,
     *,
@@ -370,7 +375,7 @@ def slide(
     return source.wrap(source.read(lambda voxels: _stack(source, voxels).project(number, compute)))
 
 
-def _core_project(volume: Array, axis: int, kind: str, slab: tuple[int, int], run: RunOptions) -> Array:
+def _core_project(volume: Array, axis: int, kind: str, slab: tuple[int, int], run: Run) -> Array:
     result = _core.project_axis(volume, axis, kind, *slab, **run)
     if kind in ("argmax", "argmin"):
         return result + np.int32(slab[0])

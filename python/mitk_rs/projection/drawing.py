@@ -10,12 +10,14 @@ import numpy as np
 
 from mitk_rs._validation import check_kind, numbers, whole_number, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.interop import as_image
 from mitk_rs.projection.axis import AXES, Kind, VolumeAxis, axis_number, project, project_all
 from mitk_rs.projection.camera import Array, View, view_along
 from mitk_rs.projection.picture import (
     MAX_SIZE,
     OUTLINE_COLOURS,
     Picture,
+    Pixels,
     Shades,
     check_size,
     drawn,
@@ -51,7 +53,7 @@ def montage(
     overlay: Image | None = None,
     seeds: Iterable[Sequence[float]] = (),
     threads: int | None = None,
-) -> Array:
+) -> Pixels:
     """Contact sheet of the projections along z, y and x, all in the same scale.
 
     Letters at the sides of each picture are the sides of the patient (L R A P S I); the bar below is as long as it
@@ -74,8 +76,8 @@ def montage(
 
     Returns
     -------
-    numpy.ndarray
-        RGB picture ``(y, x, 3)``, uint8.
+    Pixels
+        RGB picture ``(y, x, 3)``, uint8: an array that notebooks show.
 
     Raises
     ------
@@ -93,6 +95,7 @@ def montage(
     """
     if not 16 <= whole_number(height, "height") <= MAX_SIZE // 8:
         raise RequestError(f"height is {height}: allowed are 16 to {MAX_SIZE // 8} pixels")
+    image, overlay = as_image(image), as_image(overlay)
     step = 0 if time_step is None else whole_number(time_step, "time_step")
     shades = Shades(window, level, percentiles, colormap)
     shades.check()
@@ -134,7 +137,7 @@ def _scaled(values: Array, view: View, shades: Shades, mm: float) -> Picture:
     return drawn(values, view, shades, (width, height))
 
 
-def _sheet(pictures: list[Picture], mm: float) -> Array:
+def _sheet(pictures: list[Picture], mm: float) -> Pixels:
     """The pictures side by side, each within a border for its letters."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -158,7 +161,7 @@ def _sheet(pictures: list[Picture], mm: float) -> Array:
             draw.text(places[side], text, fill=_TEXT_COLOUR, font=font, anchor="mm")
         left += width
     _draw_bar(draw, font, mm, canvas.size)
-    return np.asarray(canvas)
+    return np.asarray(canvas).view(Pixels)
 
 
 def _draw_bar(draw: Any, font: Any, mm: float, size: tuple[int, int]) -> None:
@@ -196,6 +199,7 @@ def view_picture(
     check_kind(shades, Shades, "shades", "a Shades")
     check_kind(camera, Camera, "camera", "a Camera")
     shades.check()
+    image, overlay = as_image(image), as_image(overlay)
     volume = Volume(image, time_step)
     marks = check_seeds(seeds, image)
     values, depths = camera.cast(volume, depth=depth)
@@ -270,12 +274,14 @@ def axis_picture(
     shades.check()
     fixed = None if size is None else check_size(size)
     number = axis_number(axis, names=AXES[:3])
+    image = as_image(image)
     marks = check_seeds(seeds, image)
     projected = project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads)
     values = only_numbers(scalar_values(projected), kind)
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
     picture = drawn(values, view, shades, fixed)
-    overlays = list(overlay) if isinstance(overlay, list | tuple) else [] if overlay is None else [overlay]
+    given = list(overlay) if isinstance(overlay, list | tuple) else [] if overlay is None else [overlay]
+    overlays = [as_image(level_set) for level_set in given]
     for place, level_set in reversed(list(enumerate(overlays))):
         check_grid(image, level_set, time_step or 0)
         inside = scalar_values(project(level_set, axis=number, kind="min", slab=slab, threads=threads))
@@ -395,8 +401,7 @@ def mid_slices(image: Image) -> list[Array]:
     Returns
     -------
     list of numpy.ndarray
-        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours, 256 pixels along the longer side; of a 2-D image itself alone,
-        not turned.
+        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours, 256 pixels along the longer side; of a 2-D image itself alone.
     """
     volume = _displayable(image.as_numpy(writeable=False, time_step=0), image.components)
     if image.ndim == 2:
@@ -418,9 +423,9 @@ def _small(values: Array, image: Image, axis: int, shortest: int, longest: int) 
     """Values on a plane across an axis as a picture whose longer side has so many pixels."""
     itself = image.ndim == 2
     view = view_along(image.get_direction(0), image.get_spacing(0), axis)
-    turned, pixel = (values, image.spacing[:2]) if itself else (view.apply(values), view.pixel)
+    turned = view.apply(values)
     side = min(max(*turned.shape[:2], shortest), longest)
-    width, height, _ = fitted(turned.shape, pixel, (side, side))
+    width, height, _ = fitted(turned.shape, view.pixel, (side, side))
     if turned.ndim == 3:
         channels = [resized(turned[..., c], width, height, nearest=itself) for c in range(3)]
         return np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255).astype(np.uint8)

@@ -25,6 +25,7 @@ __all__ = [
     "COLORMAPS",
     "MAX_SIZE",
     "Picture",
+    "Pixels",
     "Shades",
     "apply_colormap",
     "check_size",
@@ -204,6 +205,23 @@ class Shades:
         return apply_colormap(grey, self.colormap)
 
 
+class Pixels(np.ndarray[Any, np.dtype[Any]]):
+    """Pixels ``(y, x)`` or ``(y, x, 3)``: an array that notebooks show as the picture that it is.
+
+    Examples
+    --------
+    >>> import numpy as np, mitk_rs as mitk
+    >>> pixels = mitk.render_mip(np.ones((8, 8, 8)), size=32)
+    >>> pixels.shape, pixels._repr_png_()[1:4]
+    ((32, 32), b'PNG')
+    """
+
+    def _repr_png_(self) -> bytes | None:
+        """A PNG of bytes, or of 16 bits of grey; nothing for other numbers and shapes, such as parts of a picture."""
+        grey, colour = self.ndim == 2 and self.dtype in (np.uint8, np.uint16), self.ndim == 3 and self.shape[2] == 3
+        return png(np.asarray(self)) if self.size and (grey or (colour and self.dtype == np.uint8)) else None
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture with square pixels of ``mm`` each.
@@ -217,6 +235,13 @@ class Picture:
     view: View | Gaze
     scale: tuple[float, float]
     origin: tuple[int, int] = (0, 0)
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        return f"Picture({width} x {height} pixels of {self.mm:.3g} mm)"
+
+    def _repr_png_(self) -> bytes:
+        return png(self.pixels)
 
     def coloured(self) -> Array:
         """The pixels as RGB bytes, a copy."""

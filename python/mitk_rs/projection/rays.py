@@ -12,8 +12,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mitk_rs import _core
+from mitk_rs._progress import progress_bar, shows_progress
 from mitk_rs._sources import Array, ImageT, Source
 from mitk_rs._validation import (
+    Run,
     RunOptions,
     check_kind,
     check_names,
@@ -24,8 +26,9 @@ from mitk_rs._validation import (
     wrong_type,
 )
 from mitk_rs.errors import RequestError
+from mitk_rs.interop import as_image
 from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of
-from mitk_rs.projection.picture import Shades, check_size
+from mitk_rs.projection.picture import Pixels, Shades, check_size
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -101,6 +104,7 @@ def render_mip(
     depth: Literal[True],
     **options: Unpack[RenderOptions],
 ) -> tuple[Array, Array]: ...
+@shows_progress
 def render_mip(
     image: Image | Array,
     *,
@@ -149,9 +153,10 @@ def render_mip(
 
     Returns
     -------
-    numpy.ndarray
-        The picture ``(y, x)``; with ``depth`` a pair of it and a float32 array in mm, from the plane through the
-        middle of the volume (parallel) or from the eye, NaN where a ray misses.
+    Pixels or numpy.ndarray
+        The picture ``(y, x)``, an array that notebooks show; an ordinary array for float32. With ``depth`` a pair of it
+        and a float32 array in mm, from the plane through the middle of the volume (parallel) or from the eye, NaN where
+        a ray misses.
 
     Raises
     ------
@@ -200,7 +205,7 @@ def _shaded(values: Array, kind: str, shades: Shades, background: float | None) 
     """Values as grey, or as they are."""
     missed = np.isnan(values)
     background = None if background is None else real_number(background, "background")
-    picture = values if kind == "float32" else shades.apply(values)
+    picture = values if kind == "float32" else shades.apply(values).view(Pixels)
     if background is None:
         return picture
     limit = 0 if kind == "float32" else np.iinfo(picture.dtype).max
@@ -240,10 +245,12 @@ def render_spin(
     if not 1 <= whole_number(frames, "frames") <= 3600:
         raise RequestError(f"frames is {frames}: allowed are 1 to 3600")
     check_names("render_spin", options, SpinOptions)
+    bar = options.pop("progress") if isinstance(options.get("progress"), bool) else False
     if options.get("direction") is not None:
         raise TypeError("render_spin() has no direction: it turns around the body axis, from azimuth on")
     given = _named(options, ("elevation", "size", *_CAMERA))
     cameras = [Camera(azimuth + 360.0 * i / frames, **given, options=run_options(options)) for i in range(frames)]
+    image = as_image(image)
     volume = Volume(image, options.get("time_step"), options.get("spacing"))
     if options.get("mm") is None:
         options["mm"] = turning(cameras, volume)[0].mm
@@ -251,7 +258,15 @@ def render_spin(
         shown = options.pop("percentiles", None)
         cameras = [replace(camera, mm=options["mm"]) for camera in cameras]
         options["window"], options["level"] = turn_window(volume, cameras, shown)
-    return (render_mip(image, azimuth=camera.azimuth, **options) for camera in cameras)
+    pictures = (render_mip(image, azimuth=camera.azimuth, **options) for camera in cameras)
+    return _with_bar(pictures, frames) if bar else pictures
+
+
+def _with_bar(pictures: Iterator[Array], count: int) -> Iterator[Array]:
+    with progress_bar("render spin") as bar:
+        for done, picture in enumerate(pictures, 1):
+            bar(done / count)
+            yield picture
 
 
 def turning(cameras: Sequence[Camera], volume: Volume) -> list[Camera]:
@@ -311,7 +326,7 @@ class Volume(Source):
         z, y, x = self.shape
         self.scene = Scene(self.matrix, np.asarray(self.origin), (x, y, z))
 
-    def bricks(self, voxels: Array, options: RunOptions) -> Any:
+    def bricks(self, voxels: Array, options: Run) -> Any:
         """Upper bounds of the voxels: those kept with the image if it has not changed since, else new ones."""
         stamp = self._source._stamp() if self.is_image else None
         if stamp is None:
@@ -340,7 +355,7 @@ class Camera:
     zoom: float = 1.0
     mm: float | None = None
     sample_distance: float | None = None
-    options: RunOptions = field(default_factory=RunOptions)
+    options: Run = field(default_factory=Run)
 
     def gaze(self) -> Gaze:
         """Directions of the picture."""
@@ -419,6 +434,7 @@ def view_image(image: ImageT, camera: Camera, *, depth: bool = False, time_step:
     check_kind(camera, Camera, "camera", "a Camera")
     if view_angle_of(camera.perspective) is not None:
         raise RequestError("a picture in perspective has no geometry: write .npy, .png or .tif")
+    image = as_image(image)
     volume = Volume(image, time_step)
     if not volume.is_image:
         raise wrong_type("image", "an Image", image)

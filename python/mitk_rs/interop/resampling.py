@@ -1,0 +1,188 @@
+"""Resample images on another grid, with SimpleITK's interpolators (``itk::ResampleImageFilter``)."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitk_rs._core import get_num_threads
+from mitk_rs._validation import finite, flag, one_of, real_number, wrong_type
+from mitk_rs._validation import spacing as checked_spacing
+from mitk_rs.errors import MemoryLimitError, RequestError
+from mitk_rs.interop import as_image
+from mitk_rs.io.itk import library
+
+if TYPE_CHECKING:
+    from mitk_rs.geometry import BaseGeometry
+    from mitk_rs.image import Image
+
+__all__ = ["resampled"]
+
+_INTERPOLATORS = {
+    "linear": "sitkLinear",
+    "nearest": "sitkNearestNeighbor",
+    "bspline": "sitkBSpline",
+    "lanczos": "sitkLanczosWindowedSinc",
+}
+_LONGEST_AXIS = 1 << 31
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Voxels in the world: how many along x, y and z, and where."""
+
+    size: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    origin: NDArray[np.float64]
+    direction: NDArray[np.float64]
+
+
+def resampled(
+    image: Image,
+    spacing: float | Sequence[float] | None,
+    *,
+    like: Any,
+    orthogonal: bool,
+    interpolation: str,
+    fill: float | None,
+) -> Image:
+    """Do the work of :meth:`mitk_rs.Image.resample`."""
+    one_of(interpolation, "interpolation", tuple(_INTERPOLATORS))
+    if image.time_steps == 0:
+        raise RequestError("the image is empty: it has no voxels to resample")
+    given = [spacing is not None or flag(orthogonal, "orthogonal"), like is not None]
+    if given == [False, False]:
+        raise RequestError("resample needs spacing=, like= or orthogonal=True")
+    if all(given):
+        raise RequestError("like= has a grid of its own: it does not go with spacing= and orthogonal=")
+    grid = _covering(image, spacing, orthogonal=bool(orthogonal)) if like is None else _grid_of(image, like)
+    return _placed(image, grid, _voxels(image, grid, interpolation, fill))
+
+
+def _size(image: Image) -> tuple[int, int, int]:
+    """Voxels along x, y and z; 1 along z for a picture."""
+    x, y, z = (image.get_dimension(axis) if axis < image.ndim else 1 for axis in range(3))
+    return x, y, z
+
+
+def _grid_of(image: Image, like: Any) -> _Grid:
+    other = as_image(like)
+    if not hasattr(other, "get_geometry"):
+        raise wrong_type("like", "an Image", like)
+    if other.time_steps == 0:
+        raise RequestError("like is an empty image: it has no grid")
+    if min(other.ndim, 3) != min(image.ndim, 3):
+        raise RequestError(f"like has {min(other.ndim, 3)} dimensions, the image {min(image.ndim, 3)}")
+    return _Grid(_size(other), other.get_spacing(), np.asarray(other.get_origin()), other.get_direction())
+
+
+def _covering(image: Image, spacing: float | Sequence[float] | None, *, orthogonal: bool) -> _Grid:
+    """The grid with this spacing that covers the voxels of the image, from the outer side of the first one on."""
+    direction, own = image.get_direction(), np.asarray(image.get_spacing())
+    matrix = direction * own
+    if orthogonal:
+        # The axes of the image made orthogonal one after the other: x stays, y stays in its plane with x.
+        direction, across = np.linalg.qr(matrix)
+        signs = np.sign(np.diag(across))
+        direction, own = direction * signs, np.abs(np.diag(across))
+    wanted = _spacing(spacing, tuple(own.tolist()), flat=image.ndim == 2)
+    first, last = _extent(np.linalg.solve(direction, matrix), _size(image))
+    ends = ((last - first) / wanted).tolist()
+    # All voxels for other axes, else the nearest number with the centres of all voxels inside.
+    counts = [max(1, math.ceil(end - (1e-6 if orthogonal else 0.5 + 1e-6))) for end in ends]
+    if max(counts) >= _LONGEST_AXIS:
+        raise RequestError(f"spacing {tuple(wanted)} mm would give {max(counts)} voxels along an axis: it is too small")
+    origin = np.asarray(image.get_origin()) + direction @ (first + np.asarray(wanted) / 2)
+    return _Grid((counts[0], counts[1], counts[2]), wanted, origin, direction)
+
+
+def _spacing(
+    value: float | Sequence[float] | None, own: tuple[float, ...], *, flat: bool
+) -> tuple[float, float, float]:
+    if value is None:
+        return checked_spacing(own)
+    if np.ndim(value) == 0:
+        step = real_number(value, "spacing")
+        return checked_spacing([step, step, own[2]] if flat else [step] * 3)
+    numbers = list(value)  # type: ignore[arg-type]
+    return checked_spacing([*numbers, own[2]] if flat and len(numbers) == 2 else numbers)
+
+
+def _extent(axes: NDArray[np.float64], size: tuple[int, int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and last position of the outer sides of all voxels along each new axis, from the first voxel's centre."""
+    ends = [(-0.5, count - 0.5) for count in size]
+    corners = np.array([[x, y, z] for x in ends[0] for y in ends[1] for z in ends[2]])
+    places = corners @ axes.T
+    return places.min(axis=0), places.max(axis=0)
+
+
+def _voxels(image: Image, grid: _Grid, interpolation: str, fill: float | None) -> NDArray[Any]:
+    """The voxels of all time steps on the grid, ``(t, z, y, x[, c])``."""
+    shape = (image.time_steps, *grid.size[::-1], *([image.components] if image.components > 1 else []))
+    try:
+        if math.prod(shape) * image.dtype.itemsize > sys.maxsize:
+            raise MemoryError
+        found = np.empty(shape, image.dtype)
+    except MemoryError:
+        size = " x ".join(map(str, grid.size))
+        raise MemoryLimitError(f"there is not enough memory for {size} voxels: give a larger spacing") from None
+    with image.read():
+        voxels = image.array
+        background = _background(voxels) if fill is None else finite(fill, "fill")
+        steps = voxels if image.ndim == 4 else voxels[np.newaxis]
+        for step, frame in enumerate(steps):
+            flat = frame[np.newaxis] if image.ndim == 2 else frame
+            found[step] = _resampled_step(flat, image, step, grid, interpolation, background)
+    return found
+
+
+def _background(voxels: NDArray[Any]) -> float:
+    """The least finite value."""
+    known = voxels[np.isfinite(voxels)] if voxels.dtype.kind == "f" else voxels
+    return float(known.min()) if known.size else 0.0
+
+
+def _resampled_step(
+    voxels: NDArray[Any], image: Image, step: int, grid: _Grid, interpolation: str, background: float
+) -> NDArray[Any]:
+    sitk = library()
+    source = sitk.GetImageFromArray(voxels, isVector=image.components > 1)
+    source.SetSpacing(image.get_spacing(step))
+    source.SetOrigin(image.get_origin(step))
+    source.SetDirection(image.get_direction(step).ravel().tolist())
+    work = sitk.ResampleImageFilter()
+    work.SetNumberOfThreads(get_num_threads())
+    work.SetSize(grid.size)
+    work.SetOutputSpacing(grid.spacing)
+    work.SetOutputOrigin(grid.origin.tolist())
+    work.SetOutputDirection(grid.direction.ravel().tolist())
+    work.SetInterpolator(getattr(sitk, _INTERPOLATORS[interpolation]))
+    work.SetDefaultPixelValue(background)
+    try:
+        made = work.Execute(source)
+    except RuntimeError as error:
+        reason = str(error).strip().rpartition("\n")[2]
+        raise RequestError(f"the image cannot be resampled with interpolation {interpolation!r}: {reason}") from None
+    # The view does not keep the image alive.
+    found: NDArray[Any] = sitk.GetArrayViewFromImage(made).copy()
+    return found
+
+
+def _placed(image: Image, grid: _Grid, voxels: NDArray[Any]) -> Image:
+    """The result as an image of the same class with the properties and times of the image."""
+    array = voxels if image.ndim == 4 else voxels[0, 0] if image.ndim == 2 else voxels[0]
+    made = image._like(
+        array, grid.spacing, grid.origin, grid.direction, components=image.components > 1, properties=True
+    )
+    geometry: BaseGeometry = made.get_geometry().clone()
+    times = image.time_geometry.clone()
+    for step in range(image.time_steps):
+        times.set_geometry_for_time_step(geometry, step)
+    made.time_geometry = times
+    return made
