@@ -193,9 +193,15 @@ def existing_step(value: Any, steps: int, what: str = "the image") -> int:
     return step
 
 
+def is_masked(array: NDArray[Any]) -> bool:
+    """Whether an array has a mask. ``numpy.ma`` alone makes those, so it is not loaded for the question."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(array, masked.MaskedArray)
+
+
 def check_unmasked(array: NDArray[Any], what: str) -> None:
     """Refuse masked arrays: nothing here would heed the mask."""
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked(array):
         raise TypeError(f"{what} is a masked array, whose mask would be lost: use array.filled(value)")
 
 

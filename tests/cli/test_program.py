@@ -30,6 +30,19 @@ def test_version_imports_nothing_it_does_not_need(succeed):
     assert done.stdout == f"mitk-rs {_core.version()}\n\n"
 
 
+def test_a_command_imports_no_other_one(tmp_path):
+    SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkFloat32), tmp_path / "in.mha")
+    line = ["init", str(tmp_path / "in.mha"), "-o", str(tmp_path / "out.mha"), "--method", "threshold", "--lower", "0"]
+    # What seeds are is in the module of the command for them.
+    others = [f"mitk_rs.cli.{name}" for name in COMMANDS if name not in ("init", "seeds")]
+    code = (
+        f"import sys; from mitk_rs.cli.main import main; assert main({line}) == 0\n"
+        f"print([name for name in {[*others, 'numpy.ma', 'importlib.metadata']} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("line", ["--help", "-h", "init -h", *(f"{command} nosuch.mha --help" for command in COMMANDS)])
 def test_help_is_on_stdout(run, line):
     done = run(line)

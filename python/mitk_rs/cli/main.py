@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def _dispatch(words: list[str]) -> None:
     from mitk_rs.cli.words import nearest
     from mitk_rs.errors import UsageError
 
-    parser, commands = build_parsers()
+    # The parsers of other commands import what this one does not need.
+    parser, commands = build_parsers([name for name in words[:1] if name in COMMANDS] or COMMANDS)
     if not words or words[0] not in commands:
         rest = parser.parse_args(words[:1] if words and words[0].startswith("-") else [])
         if rest.version:
@@ -141,8 +142,8 @@ def _dispatch(words: list[str]) -> None:
     return None
 
 
-def build_parsers() -> tuple[CommandParser, dict[str, CommandParser]]:
-    """The parser of the program, for its help and for completion, and the one of each command."""
+def build_parsers(names: Iterable[str] = COMMANDS) -> tuple[CommandParser, dict[str, CommandParser]]:
+    """The parser of the program, for its help and for completion, and the one of each command, or of some of them."""
     from importlib import import_module
 
     from mitk_rs.cli.parser import CommandParser
@@ -150,7 +151,7 @@ def build_parsers() -> tuple[CommandParser, dict[str, CommandParser]]:
     parser = CommandParser(prog="mitk-rs", description=_DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name in COMMANDS:
+    for name in names:
         module = import_module(f"mitk_rs.cli.{name}")
         module.add_parser(subparsers).set_defaults(run=module.run)
     commands = dict(subparsers.choices)

@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import check_kind
+from mitk_rs._validation import check_kind, is_masked
 from mitk_rs.errors import RequestError
 from mitk_rs.pixel_type import PixelType, component_type
 
@@ -66,7 +66,7 @@ def array(value: Any, *, components: bool) -> tuple[Array, list[int], int]:
     """
     if not isinstance(value, np.ndarray):
         raise TypeError(f"expected a numpy array, got {type(value).__name__}; Image.from_any converts others")
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise TypeError("a masked array would lose its mask: use array.filled(value)")
     check_kind(components, (bool, int, np.bool_), "components", "True or False")
     components = bool(components)
