@@ -55,6 +55,7 @@ segment --help
 pick --help
 batch --help
 seeds --help
+sample --help
 completion bash
 completion zsh
 completion fish
@@ -116,6 +117,8 @@ batch missing.csv -o cases
 seeds points.csv --image tube.mha
 seeds points.csv points.mrk.json --image tube.mha --json
 seeds missing.csv
+sample sample.mha --seeds sample.csv --truth sample_truth.nrrd --json
+sample nowhere/sample.mha
 surface threshold.mha -o s.stl
 surface threshold.mha -o s.vtp --json
 surface threshold.mha -o s.ply

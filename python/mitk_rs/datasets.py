@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from mitk_rs._validation import not_negative, whole_number, whole_or_none
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
-
-if TYPE_CHECKING:
-    from mitk_rs.image import Image
+from mitk_rs.seeds import Seed, Seeds
 
 __all__ = [
     "VesselTree",
@@ -88,6 +85,12 @@ class VesselTree:
         return self.labels > 0
 
     @property
+    def seeds(self) -> Seeds:
+        """Source and targets as :class:`~mitk_rs.Seeds` with the labels ``source`` and ``target``."""
+        targets = [Seed(target, "target") for target in self.targets]
+        return Seeds([Seed(self.source, "source"), *targets], name="vessel_tree")
+
+    @property
     def leaves(self) -> tuple[int, ...]:
         """The branches that end at the targets, in the order of the targets."""
         return tuple(branch for branch in range(len(self.parents)) if branch not in self.parents)
@@ -122,8 +125,8 @@ class _Branch:
 
 def vessel_tree(
     *,
-    size: Sequence[int] = (256, 256, 160),
-    spacing: Sequence[float] = (0.5, 0.5, 0.8),
+    size: Sequence[int] = (160, 160, 128),
+    spacing: Sequence[float] = (0.8, 0.8, 1.0),
     origin: Sequence[float] = (-61.0, 148.0, -402.5),
     direction: ArrayLike | None = None,
     generations: int = 4,
@@ -131,6 +134,8 @@ def vessel_tree(
     seed: int = 2026,
 ) -> VesselTree:
     """Return a synthetic CT angiography of a branching, tapering, curved vessel, with its truth.
+
+    Without arguments it is the scan of the tutorials, which ``mitk-rs sample`` writes.
 
     Parameters
     ----------
@@ -165,8 +170,6 @@ def vessel_tree(
     ((40, 48, 48), 4)
     """
     _check(size, spacing, generations, noise)
-    from mitk_rs.image import Image
-
     grid = _Grid(np.array(size), np.array(spacing, dtype=np.float64))
     rng = np.random.default_rng(whole_or_none(seed, "seed"))
     branches = _grow(rng, grid.extent, generations)

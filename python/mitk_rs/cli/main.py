@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
 # Name of the command and of its module in this package; each module has `add_parser` and `run`.
 COMMANDS = (
+    "sample",
     "segment",
     "init",
     "features",
