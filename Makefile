@@ -35,7 +35,7 @@ help:
 	@echo "make soak    the tests of docs/reliability.md with its numbers: a quarter of an hour"
 	@echo "make mutants which changes to the code the tests do not notice; hours   (MUTANTS=python, store or marches)"
 	@echo "make audit   known vulnerabilities, licences and origin of crates and Python packages; needs the internet"
-	@echo "make docs    API pages into target/docs"
+	@echo "make docs    the documentation site into target/docs: tutorials, guides, gallery, API; every link is checked"
 	@echo "make wheel   abi3 wheel into dist/, installed and tried in a fresh environment"
 	@echo "make lock    resolve the newest Python packages into requirements/"
 	@echo "make clean   remove everything that was built"
@@ -159,7 +159,7 @@ missing; on Debian: apt-get install gcc-aarch64-linux-gnu qemu-user" >&2; exit 1
 	cargo test --locked --lib --target $(ARM) $(NEON)
 
 docs: .make/build .make/docs
-	$(PY) tools/api_docs.py target/docs
+	$(PY) tools/docs.py target/docs
 
 wheel: .make/run
 	@rm -rf dist

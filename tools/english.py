@@ -42,6 +42,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\bquite (?:another|other)\b", "write: different"),
 )
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "RELEASE.md", "SECURITY.md", "docs", "benches")
+SCRIPTS = ("python", "examples", "docs")
 
 
 def findings(text: str) -> Iterator[tuple[int, str, str]]:
@@ -77,8 +78,11 @@ def check(path: Path) -> list[str]:
 
 
 def files() -> list[Path]:
-    pages = [page for name in PAGES for page in ([ROOT / name] if name.endswith(".md") else (ROOT / name).glob("*.md"))]
-    return sorted([*pages, *(ROOT / "python").rglob("*.py"), *(ROOT / "examples").glob("*.py")])
+    pages = [
+        page for name in PAGES for page in ([ROOT / name] if name.endswith(".md") else (ROOT / name).rglob("*.md"))
+    ]
+    scripts = [script for name in SCRIPTS for script in (ROOT / name).rglob("*.py")]
+    return sorted([*pages, *scripts])
 
 
 def main() -> int:

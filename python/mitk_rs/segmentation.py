@@ -231,8 +231,9 @@ def segment_vessel(
 
     Notes
     -----
-    The defaults were chosen on generated vessels whose truth is known and on a scan of an aorta: ``docs/evolution.md``
-    gives the figures, and says where it fails: bone that touches the vessel and is as bright stays inside.
+    The defaults were chosen on generated vessels whose truth is known and on a scan of an aorta:
+    ``docs/explanation/evolution.md`` gives the figures, and says where it fails: bone that touches the vessel and is as
+    bright stays inside.
 
     References
     ----------

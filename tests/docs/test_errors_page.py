@@ -1,4 +1,4 @@
-"""``docs/errors.md``: every row is run, and raises what it says."""
+"""``docs/reference/errors.md``: every row is run, and raises what it says."""
 
 import builtins
 import re
@@ -10,7 +10,7 @@ import pytest
 
 import mitk_rs as mitk
 
-PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
 ROWS = re.findall(r"^\| `(.+?)` \| `(\w+)` \| (.+?) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 

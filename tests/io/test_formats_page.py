@@ -1,10 +1,10 @@
-"""``docs/formats.md`` shows the table that the round trips prove."""
+"""``docs/reference/formats.md`` shows the table that the round trips prove."""
 
 from pathlib import Path
 
 from file_formats import COUNTS, HOLDS, Row
 
-PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
 
 
 def shown(cells: list[str]) -> Row:

@@ -1,4 +1,4 @@
-"""The promises of docs/reliability.md under fire: soak, signals and kills at random moments, full disks, many writers.
+"""The promises of docs/explanation/reliability.md: soak, signals and kills at random moments, full disks, many writers.
 
 Each test prints what it counted. `MITK_RS_SOAK` says how much: nothing for the ordinary suite, `minute` for continuous
 integration, `full` for the figures of the page. Durations say how long to go on; nothing is judged by the clock.

@@ -1,7 +1,7 @@
 """What each file format holds, and images to try it with.
 
-``HOLDS`` is the promise, row by row; ``docs/formats.md`` shows the same table. It is written by hand, not taken from
-the code that it judges.
+``HOLDS`` is the promise, row by row; ``docs/reference/formats.md`` shows the same table. It is written by hand, not
+taken from the code that it judges.
 """
 
 from dataclasses import dataclass

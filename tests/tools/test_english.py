@@ -78,4 +78,4 @@ def test_every_rule_is_tried(tool):
 
 def test_all_pages_and_modules_are_read(tool):
     files = {path.relative_to(ROOT).as_posix() for path in tool.files()}
-    assert {"README.md", "docs/cli.md", "CHANGELOG.md", "python/mitk_rs/cli/main.py"} <= files
+    assert {"README.md", "docs/reference/cli.md", "CHANGELOG.md", "python/mitk_rs/cli/main.py"} <= files

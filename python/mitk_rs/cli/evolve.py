@@ -39,7 +39,7 @@ _DESCRIPTION = """Evolve a level set until its surface rests on the edges of a s
   mitk-rs evolve scan.mha --initial mask.mha -o vessel.mha --type threshold --lower 150 --upper 600 --propagation 1 --iterations 300
   mitk-rs evolve scan.mha --initial level.mha -o vessel.mha --feature feature.mha --iterations 300
 
-docs/evolution.md says what is computed; every value is that of ITK's filters."""  # noqa: E501
+docs/explanation/evolution.md says what is computed; every value is that of ITK's filters."""  # noqa: E501
 
 
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:

@@ -31,7 +31,7 @@ _DESCRIPTION = """Compute a feature image: near 1 where the scan is homogeneous,
   mitk-rs features scan.mha -o feature.mha --sigma 1
   mitk-rs features scan.mha -o feature.mha --type upwind --sigmoid
 
-docs/evolution.md says what each type computes."""
+docs/explanation/evolution.md says what each type computes."""
 
 
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:

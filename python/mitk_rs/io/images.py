@@ -28,8 +28,8 @@ def read_image(path: PathName, **options: Unpack[ReadOptions]) -> Image:
     Parameters
     ----------
     path : str or path-like
-        A file, or a folder with a DICOM series. Known endings are those of ``docs/formats.md``; any other file is
-        given to ITK, some of whose readers know files by their content.
+        A file, or a folder with a DICOM series. Known endings are those of ``docs/reference/formats.md``; any other
+        file is given to ITK, some of whose readers know files by their content.
     time_spacing : bool, optional
         Take the duration of the time steps of a 4-D NIfTI from its header. MITK does not, its steps last 1 ms.
     series : int or str, optional

@@ -2,7 +2,7 @@
 
 Programs written for VMTK change one word: ``from mitk_rs.vmtk import vmtkscripts, pypes``. Options, attributes,
 methods and the log are VMTK's; errors are exceptions (or one line on stderr and an exit code) where VMTK goes on
-with wrong data. ``docs/migration.md`` lists every difference.
+with wrong data. ``docs/howto/vmtk.md`` lists every difference.
 
 The scripts are in :mod:`mitk_rs.vmtk.scripts`, by subject. VMTK has one module a script, named after it, so these
 names can be imported as well: ``mitk_rs.vmtk.vmtkimagereader.vmtkImageReader``. :data:`SCRIPTS` is the table of both.

@@ -6,7 +6,7 @@ word of a segment names the script. In the rest, ``-`` followed by a letter star
 the next option or ``--flag`` is its values, so ``-5`` and ``-.5`` are values. Nothing is ever evaluated.
 
 Source of the rules: VMTK's ``PypeS`` (``pype.py``, ``pypescript.py``), with its defects put right as
-``docs/migration.md`` lists them.
+``docs/howto/vmtk.md`` lists them.
 """
 
 from __future__ import annotations
