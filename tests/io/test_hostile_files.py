@@ -211,6 +211,8 @@ def test_what_is_no_file_is_said(tmp_path):
         (tmp_path / "empty.mha", mitk.FileError, r"empty \(0 bytes\)"),
         ("https://example.org/x.mha", mitk.FileError, "download"),
         ("nul\0.mha", mitk.FileError, "not a file name"),
+        (b"\x89" * 40_000, mitk.FileError, "40000 letters are not the name of a file; give the content of a file"),
+        ("x" * 40_000, mitk.FileError, r"\.\.\.: 40000 letters are not the name of a file$"),
     ):
         with pytest.raises(kind, match=reason):
             mitk.Image(path)

@@ -42,6 +42,8 @@ __all__ = [
 DEFLATE_LIMIT = 1032
 # No axis and no product of axes goes beyond what a signed 64-bit number counts.
 _MOST_BYTES = 1 << 62
+# No system takes longer names.
+_LONGEST_NAME = 32_767
 # Python also takes underscores, and digits of other scripts, for parts of a number.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -86,6 +88,9 @@ def check_path(path: PathName) -> str:
         It is not a name, or a URL, a loop of links, a device, a pipe, empty, or not permitted.
     """
     name = os.fsdecode(path)
+    if len(name) > _LONGEST_NAME:
+        content = "; give the content of a file with format=" if isinstance(path, bytes) else ""
+        raise unreadable(f"{name[:60]!r}...", f"{len(name)} letters are not the name of a file{content}")
     if "://" in name:
         raise unreadable(name, "URLs are not supported; download the file first")
     try:
