@@ -124,8 +124,8 @@ fuzz: .make/build .make/test
 
 # The numbers of docs/reliability.md; SOAK=minute does a tenth of them.
 soak: .make/build .make/test
-	MITK_RS_SOAK=$(or $(SOAK),full) $(PY) -m pytest tests/reliability tests/viewer/test_windows.py \
-		-k 'reliability or random_moments' -q -s
+	MITK_RS_SOAK=$(or $(SOAK),full) $(PY) -m pytest tests/reliability tests/viewer/test_windows.py tests/cohort/test_cluster.py \
+		-k 'reliability or random_moments or cluster' -q -s
 
 # cargo-mutants is a program, not a package: cargo install cargo-mutants --locked
 mutants: .make/build .make/test .make/audit

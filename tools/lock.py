@@ -23,7 +23,7 @@ def groups() -> dict[str, list[str]]:
     runtime = pyproject["project"]["dependencies"] + pyproject["build-system"]["requires"]
     extras = pyproject["project"]["optional-dependencies"]
     return {"run": runtime} | {
-        name: [*runtime, *extras[name]] for name in ("cluster", "test", "docs", "bench", "audit")
+        name: [*runtime, *extras[name]] for name in ("cluster", "test", "docs", "bench", "audit", "wheel")
     }
 
 

@@ -1,8 +1,10 @@
-"""A segmentation service in one file: upload a scan, name seeds and thresholds, get a mask, a surface or a picture.
+r"""A segmentation service in one file: upload a scan, name seeds and thresholds, get a mask, a surface or a picture.
 
     pip install mitk_rs fastapi uvicorn python-multipart
     MITK_RS_NUM_THREADS=8 uvicorn app:app --port 8000
     curl -F scan=@scan.mha -F method=threshold -F lower=700 'localhost:8000/segment?output=stl' -o vessel.stl
+    curl -F scan=@scan.mha -F evolve=1 -F sources='47 48 61' -F targets='68 52 15' -F lower=200 \
+        localhost:8000/segment -o mask.mha
 
 What it shows:
 
@@ -43,6 +45,7 @@ WAITING = int(os.environ.get("SERVICE_WAITING", "64"))
 SUFFIXES = (".mha", ".nrrd", ".nii", ".nii.gz", ".vti")
 TYPES = {"mask": "application/octet-stream", "stl": "model/stl", "png": "image/png", "json": "application/json"}
 
+Result = mitk.LevelSetResult | mitk.VesselSegmentation
 Output = Literal["mask", "stl", "png", "json"]
 Method = Literal["isosurface", "threshold", "seeds", "fastmarching", "collidingfronts", "multiplecollidingfronts"]
 
@@ -88,9 +91,13 @@ async def post_segment(
     targets: Annotated[str, Form()] = "",
     lower: Annotated[float | None, Form()] = None,
     upper: Annotated[float | None, Form()] = None,
+    evolve: Annotated[bool, Form()] = False,  # noqa: FBT002
     output: Output = "mask",
 ) -> Response:
-    """Segment the uploaded scan. Points are `i j k`, several separated by `;`."""
+    """Segment the uploaded scan. Points are `i j k`, several separated by `;`.
+
+    With `evolve` the level set is evolved to the edges of the scan, as `mitk.segment_vessel` does.
+    """
     start = time.perf_counter()
     arguments = {
         "method": method,
@@ -98,6 +105,7 @@ async def post_segment(
         "targets": points(targets, "targets"),
         "lower_threshold": lower,
         "upper_threshold": upper,
+        "evolve": evolve,
     }
     with tempfile.TemporaryDirectory(prefix="service_") as name:
         path = await store(scan, Path(name))
@@ -167,7 +175,13 @@ async def unless_gone(request: Request, work):
 async def compute(path: Path, arguments: dict, folder: Path, output: Output) -> bytes:
     """Read apart, compute with a time limit, make the output."""
     image = await asyncio.to_thread(read_image, path, isolate=True)
-    result = await aio.initialize_level_set(image, **arguments, timeout=TIMEOUT)
+    if arguments.pop("evolve"):
+        if arguments["lower_threshold"] is None:
+            raise mitk.RequestError("evolve needs lower, the least grey value of the vessel")
+        arguments["lower"], arguments["upper"] = arguments.pop("lower_threshold"), arguments.pop("upper_threshold")
+        result = await aio.segment_vessel(image, **arguments, timeout=TIMEOUT)
+    else:
+        result = await aio.initialize_level_set(image, **arguments, timeout=TIMEOUT)
     return await asyncio.to_thread(encode, image, result, folder, output)
 
 
@@ -177,13 +191,14 @@ def segment(path: Path, arguments: dict, folder: Path, output: Output) -> bytes:
     return encode(image, mitk.initialize_level_set(image, **arguments, timeout=TIMEOUT), folder, output)
 
 
-def encode(image: mitk.Image, result: mitk.LevelSetResult, folder: Path, output: Output) -> bytes:
+def encode(
+    image: mitk.Image, result: mitk.LevelSetResult | mitk.VesselSegmentation, folder: Path, output: Output
+) -> bytes:
     """The bytes of the answer."""
     if output == "json":
         return json.dumps(result.report.as_dict(), default=str).encode()
     if output == "mask":
-        result.mask.save(folder / "mask.mha")
-        return (folder / "mask.mha").read_bytes()
+        return result.mask.to_bytes(".mha")
     if output == "stl":
         mitk.write_surface(result.surface(), folder / "surface.stl")
         return (folder / "surface.stl").read_bytes()

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from mitk_rs import io, levelset, marching, projection, surface
+from mitk_rs import evolution, features, io, levelset, marching, projection, segmentation, surface
 from mitk_rs.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "colliding_fronts",
+    "evolve_level_set",
     "extract_surface",
     "fast_marching",
+    "feature_image",
     "initialize_level_set",
     "project",
     "read_image",
     "render_mip",
+    "segment_vessel",
     "write_image",
 ]
 
@@ -91,10 +94,13 @@ def _threaded(function: Callable[_Parameters, _Result]) -> _Awaited[_Parameters,
 
 
 colliding_fronts = _stoppable(marching.colliding_fronts)
+evolve_level_set = _stoppable(evolution.evolve_level_set)
 fast_marching = _stoppable(marching.fast_marching)
+feature_image = _stoppable(features.feature_image)
 initialize_level_set = _stoppable(levelset.initialize_level_set)
 project = _stoppable(projection.project)
 render_mip = _stoppable(projection.render_mip)
+segment_vessel = _stoppable(segmentation.segment_vessel)
 read_image = _threaded(io.read_image)
 write_image = _threaded(io.write_image)
 extract_surface = _threaded(surface.extract_surface)

@@ -75,6 +75,41 @@ def test_results_equal_those_of_single_runs(finished, tmp_path):
             assert (folder / "out" / f"{name}{suffix}").read_bytes() == (tmp_path / f"{name}{suffix}").read_bytes()
 
 
+def test_a_vessel_is_segmented_as_by_the_command(table, tmp_path):
+    (tmp_path / "vessels.csv").write_text(
+        "name,input,source,target,lower,iterations,sigma\n"
+        "a,case0.mha,2 12 12,37 12 12,150,20,\n"
+        "b,case1.mha,2 12 12,37 12 12,auto,20,0.5\n"
+        "c,case2.mha,2 12 12,,150,20,\n"
+        "d,case3.mha,2 12 12,37 12 12,,20,\n"
+    )
+    command = [PROGRAM, "batch", "vessels.csv", "-o", "out", "--segment", "--jobs", "2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "c: target is missing" in done.stderr
+    assert "d: lower is missing" in done.stderr
+    for name, words in {"a": "case0.mha --lower 150", "b": "case1.mha --auto-lower --sigma 0.5"}.items():
+        ends = ["--source", "2", "12", "12", "--target", "37", "12", "12", "--iterations", "20"]
+        outputs = ["-o", f"{name}.mha", "--surface", f"{name}.stl"]
+        single = [PROGRAM, "segment", *words.split(), *ends, *outputs]
+        subprocess.run(single, cwd=tmp_path, check=True, capture_output=True)
+        for suffix in (".mha", ".stl"):
+            assert (tmp_path / "out" / f"{name}{suffix}").read_bytes() == (tmp_path / f"{name}{suffix}").read_bytes()
+    with (tmp_path / "out" / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["status"], row["method"]) for row in rows[:2]] == [("done", "collidingfronts")] * 2
+    assert float(rows[0]["volume_ml"]) > 0
+    again = mitk.batch(tmp_path / "vessels.csv", tmp_path / "out", segment=True, jobs=1)
+    assert again.computed == 0
+    assert repr(again) == "BatchResult(2 of 4 cases done, 2 failed, 0 computed now)"
+
+
+def test_a_table_of_segment_has_its_own_columns(tmp_path):
+    (tmp_path / "c.csv").write_text("input,isosurface\na.mha,3\n")
+    with pytest.raises(mitk.UsageError, match="unknown column isosurface: allowed are name, input, method, source"):
+        mitk.batch(tmp_path / "c.csv", tmp_path / "out", segment=True)
+
+
 def test_summaries_tell_what_the_records_tell(finished):
     folder, result = finished
     with (folder / "out" / "summary.csv").open(newline="") as file:

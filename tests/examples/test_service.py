@@ -73,6 +73,19 @@ def test_a_mask_equals_that_of_a_call(service, scan, tmp_path):
     assert mask.get_spacing() == (0.5, 0.5, 0.5)
 
 
+def test_a_level_set_can_be_evolved(service, scan, tmp_path):
+    answer = post(service[0], scan, evolve="1", **ENDS)
+    assert answer.status_code == 200, answer.text
+    found = mitk.segment_vessel(mitk.Image(scan), [(2, 12, 12)], [(37, 12, 12)], 150)
+    assert mitk.Image(answer.content, format="mha").equals(found.mask)
+    assert len(post(service[0], scan, "stl", evolve="1", **ENDS).content) > 1000
+    assert post(service[0], scan, "json", evolve="1", **ENDS).json()["evolution"]["components"] == 1
+    missing = post(service[0], scan, evolve="1", **{**ENDS, "lower": ""})
+    assert missing.status_code == 422
+    assert "evolve needs lower" in missing.text
+    assert "method is 'threshold'" in post(service[0], scan, evolve="1", method="threshold", **ENDS).text
+
+
 def test_surface_picture_and_report(service, scan):
     surface = post(service[0], scan, "stl", **ENDS).content
     assert len(surface) == 84 + 50 * int.from_bytes(surface[80:84], "little") > 1000

@@ -14,13 +14,16 @@ __all__ = ["add_parser", "run"]
 _DESCRIPTION = """Make a level set, a surface and a picture of every case in a table.
 
   mitk-rs batch cases.csv -o results/
+  mitk-rs batch cases.csv -o results/ --segment
   mitk-rs batch cases.csv -o results/ --scheduler tcp://head:8786
 
 cases.csv begins with a header line. The column input names the image (relative names count from the folder of the
 table), name is the stem of the results (default: that of the input); the other columns are options of mitk-rs init
 without dashes: method, source, target, lower, upper, isosurface, negate, combine, compat, far_value, stop_time,
 target_offset, points, time_step. Points are i j k, several are separated by ;, or a file of points such as
-seeds.mrk.json:inlet. An empty cell leaves the default:
+seeds.mrk.json:inlet. With --segment they are the options of mitk-rs segment: method, source, target, lower, upper,
+iterations, propagation, curvature, advection, sigma, sigmoid, stop_rms, points, time_step. An empty cell leaves the
+default:
 
   input,method,source,target,lower
   a.mha,fastmarching,71 213 16,58 78 22; 60 80 20,700"""
@@ -38,6 +41,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     )
     parser.add_argument("input", metavar="CASES.csv", help="table of cases")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder for the results")
+    parser.add_argument("--segment", action="store_true", help="segment a vessel in each case, as mitk-rs segment does")
     jobs = "worker processes on this machine (default: one for each core that this process may use)"
     parser.add_argument("--jobs", type=integer(minimum=1), metavar="N", help=jobs)
     threads = "threads of each worker (default: cores divided by jobs; 1 with --scheduler)"
@@ -70,6 +74,7 @@ def run(args: Namespace) -> None:
             scheduler=args.scheduler,
             suffix=args.suffix,
             surface=None if args.surface == "none" else args.surface,
+            segment=args.segment,
             pictures=not args.no_pictures,
             retry_failed=args.retry_failed,
             overwrite=args.force,

@@ -14,7 +14,7 @@ from typing import Any
 from mitk_rs._validation import check_kind
 from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError
 
-__all__ = ["COLUMNS", "Case", "Rows", "read_cases"]
+__all__ = ["COLUMNS", "SEGMENT_COLUMNS", "Case", "Rows", "read_cases"]
 
 Rows = str | PathLike[str] | Iterable[Mapping[str, Any]]
 
@@ -34,7 +34,7 @@ class Case:
     """Absolute path of the image: a file, or a folder with a DICOM series."""
 
     arguments: dict[str, Any] = field(default_factory=dict)
-    """Keyword arguments of :func:`mitk_rs.initialize_level_set`."""
+    """Keyword arguments of :func:`mitk_rs.initialize_level_set` or :func:`mitk_rs.segment_vessel`."""
 
     error: str | None = None
     """What is wrong with the row itself; such a case is recorded as failed."""
@@ -49,6 +49,10 @@ def _points(text: str) -> str | list[tuple[float, float, float]]:
     if len(numbers) % 3:
         raise ValueError(f"needs three numbers for each point, got {len(numbers)}")
     return [(numbers[i], numbers[i + 1], numbers[i + 2]) for i in range(0, len(numbers), 3)]
+
+
+def _lower(text: str) -> float | str:
+    return "auto" if text.lower() == "auto" else _number(text)
 
 
 def _number(text: str) -> float:
@@ -80,7 +84,7 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "method": ("method", str),
     "source": ("sources", _points),
     "target": ("targets", _points),
-    "lower": ("lower_threshold", _number),
+    "lower": ("lower_threshold", _lower),
     "upper": ("upper_threshold", _number),
     "isosurface": ("isosurface", _number),
     "negate": ("negate", _switch),
@@ -92,10 +96,27 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "points": ("points", str),
     "time_step": ("time_step", _whole),
 }
-_ALIASES = {argument: name for name, (argument, _) in COLUMNS.items()}
+
+# The same for segment_vessel; spellings are those of `mitk-rs segment`.
+SEGMENT_COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "method": ("method", str),
+    "source": ("sources", _points),
+    "target": ("targets", _points),
+    "lower": ("lower", _lower),
+    "upper": ("upper", _number),
+    "iterations": ("iterations", _whole),
+    "propagation": ("propagation", _number),
+    "curvature": ("curvature", _number),
+    "advection": ("advection", _number),
+    "sigma": ("feature_sigma", _number),
+    "sigmoid": ("sigmoid", _switch),
+    "stop_rms": ("max_rms", _number),
+    "points": ("points", str),
+    "time_step": ("time_step", _whole),
+}
 
 
-def read_cases(cases: Rows) -> list[Case]:
+def read_cases(cases: Rows, *, segment: bool = False) -> list[Case]:
     """The cases of a table.
 
     Parameters
@@ -106,6 +127,8 @@ def read_cases(cases: Rows) -> list[Case]:
         input). The other columns are those of :data:`COLUMNS` and mean what the options of ``mitk-rs init`` mean;
         dashes may stand for underscores. Points are ``i j k``, several are separated by ``;``, or a file of points
         (``seeds.mrk.json:inlet``). An empty cell leaves the default.
+    segment
+        Whether the columns are those of :data:`SEGMENT_COLUMNS`, the options of ``mitk-rs segment``.
 
     Returns
     -------
@@ -137,8 +160,9 @@ def read_cases(cases: Rows) -> list[Case]:
         rows, folder = [dict(row) for row in listed], Path.cwd()
     if not rows:
         raise UsageError("there are no cases: the table needs a header line and one line for each case")
-    _check_columns({key for row in rows for key in row})
-    found = [_case(number, row, folder) for number, row in enumerate(rows, 1)]
+    columns = SEGMENT_COLUMNS if segment else COLUMNS
+    _check_columns({key for row in rows for key in row}, columns)
+    found = [_case(number, row, folder, columns) for number, row in enumerate(rows, 1)]
     _check_unique(found)
     return found
 
@@ -167,29 +191,33 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _column(key: Any) -> str:
+Columns = Mapping[str, tuple[str, Callable[[str], Any]]]
+
+
+def _column(key: Any, columns: Columns) -> str:
     name = str(key).strip().lower().lstrip("-").replace("-", "_").replace(" ", "_")
-    return "input" if name == "file" else _ALIASES.get(name, name)
+    aliases = {argument: column for column, (argument, _) in columns.items()} | {"file": "input"}
+    return aliases.get(name, name)
 
 
-def _check_columns(keys: set[Any]) -> None:
-    names = {_column(key) for key in keys}
-    unknown = sorted(names - {"name", "input", *COLUMNS})
+def _check_columns(keys: set[Any], columns: Columns) -> None:
+    names = {_column(key, columns) for key in keys}
+    unknown = sorted(names - {"name", "input", *columns})
     if unknown:
-        raise UsageError(f"unknown column {unknown[0]}: allowed are name, input, {', '.join(COLUMNS)}")
+        raise UsageError(f"unknown column {unknown[0]}: allowed are name, input, {', '.join(columns)}")
     if "input" not in names:
         raise UsageError("the column input is missing: it names the image of each case")
 
 
-def _case(number: int, row: Mapping[str, Any], folder: Path) -> Case:
-    cells = {_column(key): value for key, value in row.items() if value is not None and str(value).strip()}
+def _case(number: int, row: Mapping[str, Any], folder: Path, columns: Columns) -> Case:
+    cells = {_column(key, columns): value for key, value in row.items() if value is not None and str(value).strip()}
     if "input" not in cells:
         raise UsageError(f"case {number} has no input")
     source = folder / str(cells.pop("input")).strip()
     name = _name(str(cells.pop("name", "")).strip() or _stem(source), number)
     arguments: dict[str, Any] = {}
     for column, value in cells.items():
-        argument, read = COLUMNS[column]
+        argument, read = columns[column]
         try:
             arguments[argument] = _value(read, value, folder)
         except ValueError as error:

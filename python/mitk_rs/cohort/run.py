@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mitk_rs._progress import shows_progress
-from mitk_rs._validation import RunOptions, check_names, positive, run_options, whole_number
+from mitk_rs._validation import RunOptions, check_names, flag, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
 from mitk_rs.cohort.worker import Plan, Record, begin_worker, failed, run_case
 from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError
@@ -29,7 +29,7 @@ _ATTEMPTS = 2
 _POLL_SECONDS = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class BatchResult:
     """What :func:`batch` returns."""
 
@@ -52,6 +52,10 @@ class BatchResult:
         """How many cases this run worked on."""
         return sum(record["computed"] for record in self.records)
 
+    def __repr__(self) -> str:
+        cases, failed = len(self.records), len(self.failed)
+        return f"BatchResult({cases - failed} of {cases} cases done, {failed} failed, {self.computed} computed now)"
+
 
 @shows_progress
 def batch(
@@ -62,18 +66,19 @@ def batch(
     scheduler: str | None = None,
     suffix: str = ".mha",
     surface: str | None = ".stl",
+    segment: bool = False,
     pictures: bool = True,
     retry_failed: bool = False,
     overwrite: bool = False,
     **run: Unpack[RunOptions],
 ) -> BatchResult:
-    """Make level sets of many images, one for each row of a table.
+    """Make level sets, or segment vessels, of many images, one for each row of a table.
 
     Parameters
     ----------
     cases
         A ``.csv`` file or mappings, as for :func:`mitk_rs.cohort.read_cases`: ``input``, ``name`` and the arguments of
-        :func:`mitk_rs.initialize_level_set`.
+        :func:`mitk_rs.initialize_level_set`, or with ``segment`` those of :func:`mitk_rs.segment_vessel`.
     output
         Folder for the results; made if it does not exist. Case ``a`` writes ``a.mha``, ``a.stl``, ``a.png`` and its
         record ``a.json``; the batch writes ``summary.csv``, ``summary.json`` and the contact sheet ``index.html``.
@@ -87,6 +92,8 @@ def batch(
         folders under the same names. Needs ``pip install mitk_rs[cluster]``.
     suffix, surface
         Endings of the level sets and of the surfaces; ``surface=None`` writes no surfaces.
+    segment
+        Segment a vessel in each case, with :func:`mitk_rs.segment_vessel`, rather than make a level set.
     pictures
         Whether to draw the three projections with the outline and the seeds.
     retry_failed
@@ -115,7 +122,7 @@ def batch(
 
     See Also
     --------
-    mitk_rs.initialize_level_set : one case.
+    mitk_rs.initialize_level_set, mitk_rs.segment_vessel : one case.
 
     Examples
     --------
@@ -130,12 +137,13 @@ def batch(
     """
     check_names("batch", run, RunOptions)
     how = run_options(run)
-    found = read_cases(cases)
+    found = read_cases(cases, segment=flag(segment, "segment"))
     jobs, threads = _workers(jobs, how.get("threads"), scheduler, len(found))
     plan = Plan(
         output=_folder(output),
         suffix=_ending(suffix, "suffix", _image_suffixes()),
         surface=None if surface is None else _ending(surface, "surface", _surface_suffixes()),
+        segment=bool(segment),
         pictures=bool(pictures),
         threads=threads,
         timeout=positive(how.get("timeout"), "timeout"),

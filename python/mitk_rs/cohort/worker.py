@@ -19,6 +19,7 @@ from mitk_rs.errors import RequestError
 if TYPE_CHECKING:
     from mitk_rs.image import Image
     from mitk_rs.levelset import LevelSetResult
+    from mitk_rs.segmentation import VesselSegmentation
 
 __all__ = ["Plan", "Record", "Stop", "as_json", "begin_worker", "failed", "read_record", "run_case"]
 
@@ -38,6 +39,7 @@ class Plan:
     output: str
     suffix: str
     surface: str | None
+    segment: bool
     pictures: bool
     threads: int
     timeout: float | None
@@ -119,7 +121,7 @@ def _key(case: Case, plan: Plan) -> str:
     from mitk_rs._core import version
 
     digest = hashlib.sha256()
-    settings = [version(), case.arguments, plan.suffix, plan.surface, plan.pictures]
+    settings = [version(), case.arguments, plan.suffix, plan.surface, plan.segment, plan.pictures]
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for path in [*_input_files(Path(case.input)), *_seed_files(case)]:
         digest.update(f"\0{path.name}\0".encode("utf-8", "surrogateescape"))
@@ -195,17 +197,31 @@ def _compute(case: Case, plan: Plan) -> dict[str, Any]:
     from mitk_rs.io import read_image
     from mitk_rs.levelset import initialize_level_set
 
+    run: dict[str, Any] = {"threads": plan.threads, "timeout": plan.timeout, "cancel": Stop(plan.stop)}
     image = read_image(case.input)
     arguments = dict(case.arguments)
     kind = arguments.pop("points", "index")
     for name in ("sources", "targets"):
         if name in arguments:
             arguments[name] = _voxels(arguments[name], kind, name.removesuffix("s"), image, arguments.get("time_step"))
-    result = initialize_level_set(
-        image, **arguments, threads=plan.threads, timeout=plan.timeout, cancel=Stop(plan.stop)
-    )
+    if plan.segment:
+        return _segment(case, plan, image, arguments, run)
+    result = initialize_level_set(image, **arguments, **run)
     _write(result, image, arguments, plan.targets(case.name))
     return asdict(result.report)
+
+
+def _segment(case: Case, plan: Plan, image: Image, arguments: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    from mitk_rs.segmentation import segment_vessel
+
+    missing = [name for name in ("sources", "targets", "lower") if name not in arguments]
+    if missing:
+        raise RequestError(f"{missing[0].removesuffix('s')} is missing: a vessel needs source, target and lower")
+    found = segment_vessel(image, **arguments, **run)
+    _write(found, image, arguments, plan.targets(case.name))
+    report = found.report.as_dict()
+    facts = {name: report["evolution"][name] for name in ("inside", "volume_ml", "components")}
+    return {"method": found.report.initialization.method, **facts, **report}
 
 
 def _voxels(points: Any, kind: str, role: str, image: Image, time_step: int | None) -> list[tuple[int, int, int]]:
@@ -224,7 +240,9 @@ def _voxels(points: Any, kind: str, role: str, image: Image, time_step: int | No
     return seeds.indices(image, role=role, time_step=time_step)
 
 
-def _write(result: LevelSetResult, image: Image, arguments: dict[str, Any], targets: dict[str, Path]) -> None:
+def _write(
+    result: LevelSetResult | VesselSegmentation, image: Image, arguments: dict[str, Any], targets: dict[str, Path]
+) -> None:
     """Write all files of the case or none."""
     from mitk_rs.io import write_image
     from mitk_rs.io.atomic import atomic_outputs
