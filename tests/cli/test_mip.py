@@ -39,7 +39,7 @@ def test_an_image_holds_the_values_at_their_place(succeed, tube, tmp_path):
 def test_a_picture_has_square_pixels_and_the_window(succeed, tube, tmp_path):
     succeed("mip tube.mha --axis y --window 200 --level 100 -o m.png")
     picture = pixels(tmp_path / "m.png")
-    assert picture.shape == (40, 20)
+    assert picture.shape == (13 * 40, 13 * 20)
     assert (picture.max(), picture.min()) == (128, 0)
     succeed("mip tube.mha --window 200 --level 100 --bits 16 -o m.tif")
     assert pixels(tmp_path / "m.tif").max() == 32768
@@ -106,11 +106,47 @@ def test_nothing_grows_or_shrinks_in_a_turn(succeed, tmp_path):
     assert np.abs(np.subtract(written, 6 * 64 / 61)).max() < 2
 
 
+def test_a_turntable_is_as_large_as_the_turning_volume(succeed, tmp_path):
+    """A long thin one fills its frames but for half a voxel, from the border to the first voxel centre."""
+    mitk.Image(np.full((6, 10, 60), 50, np.uint8)).save(tmp_path / "long.mha")
+    succeed("mip long.mha --spin 8 --window 100 --level 0 -o turn.png")
+    frames = [pixels(tmp_path / f"turn_00{number}.png") for number in range(8)]
+    assert {frame.shape for frame in frames} == {(52, 512)}
+    seen = np.max(frames, axis=0) > 0
+    filled = np.argwhere(seen)
+    assert (filled.max(axis=0) - filled.min(axis=0) > 0.75 * np.array(seen.shape)).all()
+    rendered = next(mitk.render_spin(mitk.Image(tmp_path / "long.mha"), frames=8, window=100, level=0))
+    np.testing.assert_array_equal(rendered, frames[0])
+
+
+def test_depth_is_readable(succeed, run, tmp_path):
+    """Without --lower, what is below Otsu's threshold is black; the colours are explained beside the picture."""
+    voxels = np.random.default_rng(2).integers(0, 20, (30, 32, 32)).astype(np.int16)
+    voxels[5, 4:28, 4:8], voxels[25, 4:28, 20:24] = 1000, 1000
+    mitk.Image(voxels).save(tmp_path / "two.mha")
+    done = run("mip two.mha --kind argmax -o m.png")
+    assert "black where the maximum is below" in done.stderr
+    succeed("mip two.mha --kind argmax --lower 0 -o all.png")
+    masked, everything = pixels(tmp_path / "m.png"), pixels(tmp_path / "all.png")
+    assert masked.shape == everything.shape == (512, 512 + 96, 3)
+    inside = np.zeros((32, 32), bool)
+    inside[4:28, 4:8] = inside[4:28, 20:24] = True
+    np.testing.assert_array_equal(masked[8:512:16, 8:512:16].any(axis=-1), inside)
+    assert everything[:, :512].any(axis=-1).all()
+    near, far = masked[16 * 16 + 8, 16 * 6 + 8], masked[16 * 16 + 8, 16 * 22 + 8]
+    bar = masked[:, 512 + 14]
+    assert (bar == near).all(axis=-1).any()
+    assert (bar == far).all(axis=-1).any()
+    assert np.argmax((bar == far).all(axis=-1)) < np.argmax((bar == near).all(axis=-1))
+    succeed("mip two.mha --kind depth --azimuth 20 --letters -o view.png")
+    assert pixels(tmp_path / "view.png").shape == (512 + 2 * 26 + 18, 512 + 2 * 26 + 96, 3)
+
+
 def test_a_volume_between_nan_keeps_its_contrast(succeed, tmp_path):
     voxels = np.full((4, 16, 16), np.nan, np.float32)
     voxels[:, 4:12, 4:12] = np.linspace(10, 20, 8)
     mitk.Image(voxels).save(tmp_path / "hole.mha")
-    succeed("mip hole.mha -o m.png")
+    succeed("mip hole.mha --size 16 16 -o m.png")
     picture = pixels(tmp_path / "m.png")
     assert not picture[:3].any()
     assert picture[8, 4] == 0
@@ -126,6 +162,8 @@ def test_a_montage_is_one_picture(succeed, tube, tmp_path):
     picture = pixels(tmp_path / "sheet.png")
     assert picture.ndim == 3
     assert picture.shape[0] > 400
+    succeed("mip tube.mha --montage --ticks --size 640 480 -o sized.png")
+    assert pixels(tmp_path / "sized.png").shape == (480, 640, 3)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +182,21 @@ def test_a_montage_is_one_picture(succeed, tube, tmp_path):
         ("mip tube.mha --window 10 --level 3 -o m.npy", 2, "--window is for pictures (.png, .tif): m.npy gets"),
         ("mip tube.mha --axis x --azimuth 3 -o m.png", 2, "--axis is for projections along an axis"),
         ("mip tube.mha --montage --spin 3 -o m.png", 2, "--montage and --spin exclude each other"),
+        (
+            "mip tube.mha --montage --size 60 60 -o m.png",
+            4,
+            "size is (60, 60): too small for the borders of three pictures",
+        ),
+        (
+            "mip tube.mha --size 40 200 --ticks -o m.png",
+            4,
+            "size is (40, 200): with letters, ticks or a colour bar less",
+        ),
+        ("mip tube.mha --azimuth 3 --ticks -o m.png", 2, "--ticks are voxel indices: they do not go with --azimuth"),
+        ("mip tube.mha --spin 3 --letters -o m.png", 2, "--letters does not go with --spin"),
+        ("mip tube.mha --lower 3 -o m.png", 2, "--lower is for pictures of --kind argmax and depth"),
+        ("mip tube.mha --ticks -o m.npy", 2, "--ticks is for pictures (.png, .tif): m.npy gets"),
+        ("mip tube.mha --letters --bits 16 -o m.png", 2, "--bits 16 is for grey pictures without ticks, letters"),
         ("mip tube.mha --spin 3 --direction 0 1 0 -o m.png", 2, "--direction does not go with --spin"),
         ("mip tube.mha --seeds 20 0 0 -o m.png", 4, "the seed (20, 0, 0) lies outside the 20 x 20 x 20 voxels"),
         ("mip tube.mha --azimuth 3 --seeds 1 1 1 0 -1 0 -o m.png", 4, "the seed (0, -1, 0) lies outside"),
@@ -184,4 +237,4 @@ def test_an_existing_file_is_replaced_only_by_force(fail, succeed, tube, tmp_pat
     (tmp_path / "m.png").write_text("precious")
     fail(5, f"{NAME}: error: cannot write m.png: it exists; --force replaces it", "mip tube.mha -o m.png")
     succeed("mip tube.mha -o m.png --force")
-    assert pixels(tmp_path / "m.png").shape == (20, 20)
+    assert pixels(tmp_path / "m.png").shape == (26 * 20, 26 * 20)

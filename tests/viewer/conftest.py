@@ -8,7 +8,8 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,16 @@ class Screen:
                 text=True,
             )
 
+    @contextmanager
+    def running(self, *words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+        """As :meth:`start`; its window does not outlive the block, so that it takes no keys of others."""
+        program = self.start(*words, folder=folder)
+        try:
+            yield program
+        finally:
+            program.kill()
+            program.wait(SECONDS)
+
     def do(self, *words: str | int) -> None:
         """Move the mouse and press keys."""
         subprocess.run(["xdotool", *map(str, words)], env=self.environment, check=True, timeout=SECONDS)
@@ -93,6 +104,14 @@ class Screen:
                 return now
             before = now
         raise AssertionError("the screen does not come to rest")
+
+    def wait_for(self, wanted: Callable[[NDArray[np.uint8]], object]) -> None:
+        """Wait until the screen looks as wanted."""
+        for _ in range(int(SECONDS / 0.1)):
+            if wanted(self.picture()):
+                return
+            time.sleep(0.1)
+        raise AssertionError("the screen does not come to look as wanted")
 
     def wait_for_change(self, before: NDArray[np.uint8]) -> NDArray[np.uint8]:
         for _ in range(int(SECONDS / 0.1)):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitk_rs.errors import FileMissingError, RequestError, UsageError
-from mitk_rs.viewer.dialogue import METHOD_DIGITS, Branch, Dialogue, RefusalError, Step
+from mitk_rs.viewer.dialogue import METHOD_DIGITS, Branch, Dialogue, DoubtError, RefusalError, Step
 from mitk_rs.viewer.lines import replay, run_terminal
 
 EXTENT = (0, 19, 4, 10, 0, 9)
@@ -107,9 +107,9 @@ def test_colliding_fronts_want_exactly_two_seeds() -> None:
     session = dialogue()
     say(session, "0", "n", "n")
     session.add_seed((1, 5, 2))
-    with pytest.raises(RefusalError, match="exactly 2 seeds are needed, 1 were placed"):
+    with pytest.raises(RefusalError, match="exactly 2 seeds are needed, 1 is placed; place one more"):
         session.seeds_done()
-    assert session.seeds == []
+    assert session.seeds == [(1, 5, 2)]
 
 
 def test_pairs_are_sources_and_targets_in_turn() -> None:
@@ -125,7 +125,7 @@ def test_an_odd_seed_is_not_dropped_silently() -> None:
     session = dialogue()
     say(session, "1", "n", "n")
     session.add_seed((0, 5, 0))
-    with pytest.raises(RefusalError, match="pairs, 1 were placed"):
+    with pytest.raises(RefusalError, match="pairs, 1 is placed"):
         session.seeds_done()
 
 
@@ -205,8 +205,61 @@ def test_cancel_gives_nothing() -> None:
     assert session.merged is None
 
 
+def test_one_step_back_asks_again_and_offers_what_was_answered() -> None:
+    session = dialogue()
+    with pytest.raises(RefusalError, match="this is the first question"):
+        session.back()
+    say(session, "0", "10", "n")
+    session.add_seed((1, 5, 2))
+    session.back()
+    assert (session.step, session.branch.upper) == (Step.UPPER, None)
+    session.back()
+    assert (session.step, session.default) == (Step.LOWER, "10")
+    say(session, "12", "n")
+    assert session.seeds == [(1, 5, 2)]
+    session.add_seed((3, 6, 2))
+    session.seeds_done()
+    assert session.result == {Branch("collidingfronts", 12.0, None, None, ((1, 5, 2),), ((3, 6, 2),))}
+    session.back()
+    assert (session.step, session.seeds, session.result) == (Step.TWO_SEEDS, [(1, 5, 2), (3, 6, 2)], None)
+    session.seeds_done()
+    session.answer("y")
+    assert session.accepted == 1
+    session.back()
+    assert (session.step, session.accepted, session.merged) == (Step.ACCEPT, 0, None)
+    assert session.result is not None
+
+
+def test_the_way_back_from_a_failed_computation_keeps_the_seeds() -> None:
+    session = dialogue(fails=("seeds",))
+    session.answer("5")
+    session.add_seed((0, 4, 0))
+    session.seeds_done()
+    assert (session.step, session.message) == (Step.METHOD, "no way through")
+    session.back()
+    assert (session.step, session.seeds) == (Step.SEEDS, [(0, 4, 0)])
+
+
+def test_values_that_no_voxel_has_are_asked_for_twice() -> None:
+    session = dialogue()
+    session.value_range = (0.0, 2570.2)
+    session.answer("0")
+    assert session.prompt == "Lower threshold (a number, n for none, i to look at the image; values: 0 to 2570.2)"
+    with pytest.raises(DoubtError, match=r"99999 is outside of the values of the image, 0 to 2570.2; answer it once"):
+        session.answer("99999")
+    with pytest.raises(DoubtError, match="-3 is outside"):
+        session.answer("-3")
+    assert session.step is Step.LOWER
+    session.answer("-3")
+    assert (session.step, session.branch.lower) == (Step.UPPER, -3.0)
+    session.answer("2570.2")
+    assert session.step is Step.TWO_SEEDS
+
+
 @settings(max_examples=200)
-@given(st.lists(st.sampled_from([*"0123456", "n", "y", "i", "", "seed", "undo", "done", "-3.5", "x"]), max_size=40))
+@given(
+    st.lists(st.sampled_from([*"0123456", "n", "y", "i", "", "seed", "undo", "done", "back", "-3.5", "x"]), max_size=40)
+)
 def test_no_order_of_answers_breaks_it(moves: list[str]) -> None:
     session = dialogue(fails=("seeds",))
     for move in moves:
@@ -218,6 +271,8 @@ def test_no_order_of_answers_breaks_it(moves: list[str]) -> None:
                 session.undo_seed()
             elif move == "done":
                 session.seeds_done()
+            elif move == "back":
+                session.back()
             else:
                 session.answer(move)
         except RefusalError:
@@ -272,6 +327,20 @@ def test_a_terminal_asks_again_and_shows_what_is_wrong() -> None:
     run_terminal(session, no_picture, io.StringIO("x\n4\n50\ny\nn\n"), said.write)
     assert session.merged == {Branch("isosurface", isovalue=50.0)}
     assert "'x' is not a method" in said.getvalue()
+
+
+def test_a_terminal_goes_back_and_helps(tmp_path: Path) -> None:
+    session, said = dialogue(), io.StringIO()
+    session.value_range = (0.0, 100.0)
+    lines = "4\n500\n500\nback\nhelp\n50\ny\nn\n"
+    run_terminal(session, no_picture, io.StringIO(lines), said.write)
+    assert session.merged == {Branch("isosurface", isovalue=50.0)}
+    assert "back goes one question back" in said.getvalue()
+    assert said.getvalue().count("500 is outside of the values of the image, 0 to 100") == 1
+    session = dialogue()
+    session.value_range = (0.0, 100.0)
+    replay(session, no_picture, script(tmp_path, "4\n500\nback\n50\ny\nn\n"), lambda _: None)
+    assert session.merged == {Branch("isosurface", isovalue=50.0)}
 
 
 def test_the_end_of_input_cancels() -> None:

@@ -27,7 +27,15 @@ def bright(picture: Any) -> int:
 def test_the_window_shows_the_projection_and_obeys_its_keys(screen: Any, tmp_path: Path, saves: Path) -> None:
     scan(tmp_path / "scan.mha")
     empty = screen.picture()
-    program = screen.start("mip", "scan.mha", "--show", "--window", "1000", "--level", "500", folder=tmp_path)
+    words = ["mip", "scan.mha", "--show", "--window", "1000", "--level", "500"]
+    with screen.running(*words, folder=tmp_path) as program:
+        look_and_press(screen, empty, tmp_path, saves)
+        screen.key("q")
+        assert program.wait(60) == 0
+    assert (tmp_path / "err.txt").read_text() == "mitk-rs mip: wrote vmtk-screenshot-0.png\n"
+
+
+def look_and_press(screen: Any, empty: Any, tmp_path: Path, saves: Path) -> None:
     shown = screen.wait_for_change(empty)
     Pillow.fromarray(shown).save(saves / "mip_window.png")
     assert bright(shown) > 1000
@@ -35,6 +43,13 @@ def test_the_window_shows_the_projection_and_obeys_its_keys(screen: Any, tmp_pat
     screen.key("Down", "Down", "Down", "Down", "Down", "Down", "Down", "Down")
     darker = screen.wait_for_change(shown)
     assert bright(darker) < bright(shown) or darker.sum() < shown.sum()
+    screen.key("Home")
+    # While keys are pressed there is less detail; the finest picture comes afterwards.
+    screen.wait_for(lambda picture: np.array_equal(picture, shown))
+    screen.do("mousedown", 3, "mousemove", 700, 350, "mouseup", 3)
+    dragged = screen.wait_for_change(shown)
+    assert (dragged[:900, :1200] != shown[:900, :1200]).any(axis=-1).sum() > 5000
+    darker = dragged
     screen.do("mousedown", 1, "mousemove", 700, 520, "mouseup", 1)
     screen.wait_for_change(darker)
     screen.key("r")
@@ -45,9 +60,24 @@ def test_the_window_shows_the_projection_and_obeys_its_keys(screen: Any, tmp_pat
         screen.settled()
     with Pillow.open(tmp_path / "vmtk-screenshot-0.png") as shot:
         assert shot.size == (4800, 3600)
-    screen.key("q")
-    assert program.wait(60) == 0
-    assert (tmp_path / "err.txt").read_text() == ""
+        drawn = np.asarray(shot).astype(int)
+    # A picture put together from tiles has seams at their borders.
+    for places in (
+        drawn[[900, 1800, 2700]] - drawn[[902, 1802, 2702]],
+        drawn[:, [1200, 2400, 3600]] - drawn[:, [1202, 2402, 3602]],
+    ):
+        assert (np.abs(places).max(axis=-1) > 60).mean() < 0.01
+
+
+def test_quick_keys_are_drawn_together(screen: Any, tmp_path: Path) -> None:
+    """Sixty presses do not make sixty pictures that keep the window busy: q ends it soon."""
+    scan(tmp_path / "scan.mha")
+    empty = screen.picture()
+    with screen.running("mip", "scan.mha", "--show", folder=tmp_path) as program:
+        shown = screen.wait_for_change(empty)
+        screen.do("mousemove", 600, 450, "key", "--delay", 0, *["Down"] * 60, "q")
+        assert program.wait(20) == 0
+    assert bright(shown) > 1000
 
 
 def test_without_display_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:

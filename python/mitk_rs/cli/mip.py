@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError, Namespace
+from pathlib import Path
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import add_reading, check_inputs, check_outputs, read_input
@@ -36,9 +37,10 @@ clockwise.
 All directions are those of the world (LPS), whatever the direction of the image."""
 
 _KINDS = ("max", "min", "mean", "sum", "std", "argmax", "argmin", "depth")
+_PLACES = ("argmax", "argmin", "depth")
 _COLORMAPS = ("grey", "inverse", "hot", "bone", "ice", "depth")
 _VIEW_OPTIONS = ("azimuth", "elevation", "roll", "direction", "up", "perspective", "zoom", "sample_distance")
-_PICTURE_OPTIONS = ("window", "level", "percentiles", "overlay", "seeds")
+_PICTURE_OPTIONS = ("window", "level", "percentiles", "overlay", "seeds", "lower", "colormap", "letters", "ticks")
 
 
 def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
@@ -97,10 +99,16 @@ def _add_picture(parser: CommandParser) -> None:
     shares = Numbers(parse_float, 2)
     text = "window from percentiles of the projection (default: 0.5 99.8)"
     group.add_argument("--percentiles", type=shares, metavar="LOW HIGH", help=text)
-    colours = one_of(_COLORMAPS)
-    group.add_argument("--colormap", type=colours, default="grey", metavar="NAME", help=", ".join(_COLORMAPS))
+    text = f"{', '.join(_COLORMAPS)} (default: grey; depth for argmax, argmin and depth)"
+    group.add_argument("--colormap", type=one_of(_COLORMAPS), metavar="NAME", help=text)
     group.add_argument("--bits", type=one_of(["8", "16"]), default="8", metavar="8|16", help="bits of grey")
     group.add_argument("--size", type=Numbers(parse_int, 2), metavar="W H", help="pixels; the projection is fitted in")
+    text = "voxel indices along the edges of a projection along an axis, or of a contact sheet"
+    group.add_argument("--ticks", action="store_true", help=text)
+    text = "letters of the sides of the patient (L R A P S I) around the picture, and a scale bar"
+    group.add_argument("--letters", action="store_true", help=text)
+    text = "pictures of argmax and depth are black where the maximum is below V (default: Otsu's threshold)"
+    group.add_argument("--lower", type=number(), metavar="V", help=text)
     group.add_argument("--overlay", metavar="LEVELSET", help="level set whose outline is drawn over the picture")
     text = "voxels to mark, the first in another colour; or a file of points"
     group.add_argument("--seeds", type=Points(), action="append", metavar="I J K", help=text)
@@ -123,6 +131,7 @@ def run(args: Namespace) -> None:
             console.warning(f"{option} is given more than once: the last one counts")
     args.mode = _mode(args)
     _check_combination(args)
+    args.colormap = args.colormap or ("depth" if args.kind in _PLACES and args.mode != "montage" else "grey")
     inputs = [path for path in (args.input, args.overlay) if path]
     check_inputs(*inputs)
     if args.mode == "show":
@@ -178,15 +187,22 @@ def _check_combination(args: Namespace) -> None:
         raise UsageError(f"--kind depth does not go with --{args.mode}")
     if args.mode in ("montage", "spin") and args.bits == "16":
         raise UsageError(f"--bits 16 does not go with --{args.mode}")
-    if args.mode == "montage" and args.size:
-        raise UsageError("--size does not go with --montage")
+    if args.ticks and args.mode not in ("axis", "montage"):
+        raise UsageError(
+            f"--ticks are voxel indices: they do not go with {_given(args, (*_VIEW_OPTIONS, 'spin', 'show'))[0]}"
+        )
+    if args.letters and args.mode in ("spin", "show"):
+        raise UsageError(f"--letters does not go with --{args.mode}")
+    if args.lower is not None and (args.kind not in ("argmax", "depth") or args.mode == "montage"):
+        raise UsageError("--lower is for pictures of --kind argmax and depth")
+    if args.bits == "16" and (args.ticks or args.letters or args.kind in _PLACES):
+        raise UsageError("--bits 16 is for grey pictures without ticks, letters and colour bar")
     if args.mode in ("axis", "view") and not is_picture(args.output):
         _check_values(args)
 
 
 def _check_values(args: Namespace) -> None:
     given = _given(args, _PICTURE_OPTIONS + (("size",) if args.mode == "axis" else ()))
-    given += ["--colormap"] if args.colormap != "grey" else []
     given += ["--bits"] if args.bits != "8" else []
     if given and args.output.lower().endswith(VALUES):
         raise UsageError(f"{given[0]} is for pictures (.png, .tif): {args.output} gets the values of the projection")
@@ -199,4 +215,5 @@ def _show(args: Namespace, console: Console) -> None:
     from mitk_rs.viewer.mip_viewer import show
 
     window = (args.window or 0.0, args.level or 0.0)
-    show(read_input(args, args.input, console), window_level=window, time_step=args.time_step)
+    image = read_input(args, args.input, console)
+    show(image, window_level=window, time_step=args.time_step, title=Path(args.input).name, notify=console.note)

@@ -50,11 +50,32 @@ def make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[
             return _spin(args, outputs, image, console)
     if args.mode == "montage":
         return _montage(args, outputs[0], image)
+    _choose_mask(args, image, console)
     make = _view if args.mode == "view" else _axis
     with console.progress("projecting"):
         results = make(args, image)
     with atomic_outputs():
         return [_write(result, path) for result, path in zip(results, outputs, strict=True)]
+
+
+def _choose_mask(args: Namespace, image: Image, console: Console) -> None:
+    """Where the place of a maximum says something: above Otsu's threshold of the maxima, if nothing is given."""
+    if args.kind not in ("argmax", "depth") or args.lower is not None or not is_picture(args.output):
+        return
+    from mitk_rs.projection import project
+    from mitk_rs.thresholds import histogram
+
+    time_step = args.time_step or 0
+    axis: Any = "z" if args.axis in (None, "all") else args.axis
+    args.lower = histogram(project(image, axis=axis, time_step=time_step, threads=args.threads)).otsu[0]
+    console.note(f"black where the maximum is below {args.lower:.6g}, Otsu's threshold; --lower V chooses another")
+
+
+def _annotations(args: Namespace) -> dict[str, Any]:
+    from mitk_rs.projection.annotation import Annotations
+
+    places = args.kind in ("argmax", "argmin", "depth")
+    return {"lower": args.lower, "annotations": Annotations(args.letters, args.ticks, color_bar=places)}
 
 
 def _axis(args: Namespace, image: Image) -> list[Any]:
@@ -64,6 +85,7 @@ def _axis(args: Namespace, image: Image) -> list[Any]:
         from mitk_rs.projection import axis_picture
 
         drawn = {"slab": args.slab, "shades": _shades(args), "size": args.size, **_drawn_over(args, image)}
+        drawn |= _annotations(args)
         return [axis_picture(image, axis=axis, **common, **drawn) for axis in axes]
     from mitk_rs.projection import project, project_all
 
@@ -78,7 +100,7 @@ def _view(args: Namespace, image: Image) -> list[Any]:
     camera, depth = _camera(args), args.kind == "depth"
     if is_picture(args.output):
         shades = _shades(args)
-        drawn = _drawn_over(args, image)
+        drawn = _drawn_over(args, image) | _annotations(args)
         return [view_picture(image, camera, shades=shades, depth=depth, time_step=args.time_step, **drawn)]
     if args.output.lower().endswith(".npy"):
         from mitk_rs.projection.rays import Volume
@@ -122,7 +144,7 @@ def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -
 
     angles = [(args.azimuth or 0.0) + 360.0 * i / args.spin for i in range(args.spin)]
     volume = Volume(image, args.time_step)
-    cameras = turning([_camera(args, azimuth=angle) for angle in angles], volume)
+    cameras = turning([_camera(args, azimuth=angle) for angle in angles], volume, fit=args.size is None)
     window, level = args.window, args.level
     if window is None:
         window, level = turn_window(volume, cameras, args.percentiles)
@@ -154,6 +176,8 @@ def _montage(args: Namespace, path: str, image: Image) -> list[dict[str, Any]]:
         level=args.level,
         percentiles=tuple(args.percentiles) if args.percentiles else None,
         colormap=args.colormap,
+        size=args.size,
+        ticks=args.ticks,
         threads=args.threads,
         **_drawn_over(args, image),
     )

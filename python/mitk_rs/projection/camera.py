@@ -29,6 +29,8 @@ __all__ = [
     "Gaze",
     "View",
     "aim",
+    "angles_of",
+    "box_extent",
     "gaze",
     "letter",
     "rays_of",
@@ -143,6 +145,13 @@ def aim(azimuth: float, elevation: float, roll: float = 0.0) -> Gaze:
     return _rolled(forward, up, roll)
 
 
+def angles_of(forward: Array) -> tuple[float, float]:
+    """Azimuth and elevation in degrees, as of :func:`aim`, of a camera that looks along a unit world direction."""
+    azimuth = math.degrees(math.atan2(-forward @ _LEFT, -forward @ _FRONT))
+    elevation = math.degrees(math.asin(min(max(float(-forward @ _HEAD), -1.0), 1.0)))
+    return azimuth + 0.0, elevation + 0.0
+
+
 def gaze(direction: Sequence[float], up: Sequence[float] | None = None, roll: float = 0.0) -> Gaze:
     """The gaze along a world direction. ``up`` is what shall point up: the head by default, for a gaze along the body
     axis the front.
@@ -237,14 +246,20 @@ def rays_of(
     return camera, pixel
 
 
+def box_extent(scene: Scene, view: Gaze) -> tuple[float, float]:
+    """Width and height in mm of a volume as it is looked at with parallel rays."""
+    offsets = scene.corners() - scene.centre()
+    across, along = (2 * float(np.abs(offsets @ axis).max()) for axis in (view.right, view.down))
+    # Half a voxel around the outermost centres belongs to the volume, too.
+    return across + scene.spacing(), along + scene.spacing()
+
+
 def _fitting(scene: Scene, view: Gaze, size: tuple[int, int], view_angle: float | None) -> float:
     """mm per pixel with which everything is seen."""
     offsets = scene.corners() - scene.centre()
     if view_angle is None:
-        across, along = (2 * float(np.abs(offsets @ axis).max()) for axis in (view.right, view.down))
-        # Half a voxel around the outermost centres belongs to the volume, too.
-        margin = scene.spacing()
-        return max((across + margin) / size[0], (along + margin) / size[1])
+        across, along = box_extent(scene, view)
+        return max(across / size[0], along / size[1])
     radius = max(float(np.linalg.norm(offsets, axis=1).max()), scene.spacing())
     distance = radius / math.sin(math.radians(view_angle) / 2)
     return 2 * distance * math.tan(math.radians(view_angle) / 2) / min(size)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from mitk_rs._validation import check_kind, numbers, whole_number, wrong_type
+from mitk_rs._validation import check_kind, check_names, flag, numbers, whole_number, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.interop import as_image
+from mitk_rs.projection.annotation import (
+    SCALE_BAR_ROOM,
+    Annotations,
+    ColorBar,
+    annotated,
+    bordered,
+    room_around,
+    with_scale_bar,
+)
 from mitk_rs.projection.axis import AXES, Kind, VolumeAxis, axis_number, project, project_all
 from mitk_rs.projection.camera import Array, View, view_along
 from mitk_rs.projection.picture import (
@@ -23,6 +32,7 @@ from mitk_rs.projection.picture import (
     drawn,
     edge_drawn,
     fitted,
+    framed,
     outlined,
     resized,
     rings,
@@ -35,9 +45,16 @@ if TYPE_CHECKING:
 
 __all__ = ["axis_picture", "mid_slices", "montage", "preview", "view_picture"]
 
-_BORDER = 26
-_TEXT_COLOUR = (230, 230, 230)
-_BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+# Kinds whose values are places along the axis: they are explained by a colour bar and not mixed between pixels.
+_PLACES = {"argmax": "axis = {:.0f}", "argmin": "axis = {:.0f}", "depth": "{:.4g} mm"}
+
+
+class MontageOptions(TypedDict, total=False):
+    """Options of :func:`montage` that most calls leave out."""
+
+    size: Sequence[int] | int | None
+    ticks: bool
+    threads: int | None
 
 
 def montage(
@@ -52,12 +69,12 @@ def montage(
     colormap: str = "grey",
     overlay: Image | None = None,
     seeds: Iterable[Sequence[float]] = (),
-    threads: int | None = None,
+    **options: Unpack[MontageOptions],
 ) -> Pixels:
     """Contact sheet of the projections along z, y and x, all in the same scale.
 
-    Letters at the sides of each picture are the sides of the patient (L R A P S I); the bar below is as long as it
-    says.
+    The pictures are side by side, below each other or both, whatever leaves the least of the sheet empty. Letters at
+    the sides of each picture are the sides of the patient (L R A P S I); the bar below is as long as it says.
 
     Parameters
     ----------
@@ -66,7 +83,11 @@ def montage(
     kind, time_step, threads
         As for :func:`mitk_rs.project`.
     height
-        Pixels of the tallest picture.
+        Pixels of the tallest picture, where no ``size`` is given.
+    size
+        Width and height of the whole sheet in pixels.
+    ticks
+        Whether voxel indices stand along the left and lower edge of each picture.
     window, level, percentiles, colormap
         As for :func:`mitk_rs.render_mip`; the three pictures share them.
     overlay
@@ -93,9 +114,13 @@ def montage(
     >>> mitk.montage(scan, height=100).shape[2]
     3
     """
+    check_names("montage", options, MontageOptions)
     if not 16 <= whole_number(height, "height") <= MAX_SIZE // 8:
         raise RequestError(f"height is {height}: allowed are 16 to {MAX_SIZE // 8} pixels")
     image, overlay = as_image(image), as_image(overlay)
+    size, threads = options.get("size"), options.get("threads")
+    fixed = None if size is None else check_size(size)
+    around = Annotations(letters=True, ticks=flag(options.get("ticks", False), "ticks"))
     step = 0 if time_step is None else whole_number(time_step, "time_step")
     shades = Shades(window, level, percentiles, colormap)
     shades.check()
@@ -103,7 +128,11 @@ def montage(
     views = [view_along(image.get_direction(step), image.get_spacing(step), a) for a in range(3)]
     values = [only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
     shades = _shared(shades, values)
-    mm = max(_extent(v, view)[1] for v, view in zip(values, views, strict=True)) / height
+    extents = np.array([_extent(v, view) for v, view in zip(values, views, strict=True)])[::-1]
+    mm = float(extents[:, 1].max()) / height
+    if fixed is not None:
+        border = np.subtract(room_around(around), (0, SCALE_BAR_ROOM))
+        mm = _millimetres(extents, np.tile(border, (3, 1)), fixed)
     pictures = [_scaled(v, view, shades, mm) for v, view in zip(values, views, strict=True)]
     if overlay is not None:
         check_grid(image, overlay, step)
@@ -111,7 +140,8 @@ def montage(
         pictures = [outlined(p, v.apply(f)) for p, v, f in zip(pictures, views, inside, strict=True)]
     if len(marks):
         pictures = [with_seeds(p, marks, axis, values[axis].shape) for axis, p in enumerate(pictures)]
-    return _sheet([pictures[axis] for axis in (2, 1, 0)], mm)
+    panels = [bordered(pictures[axis], around, shape=values[axis].shape, axis=axis) for axis in (2, 1, 0)]
+    return _sheet(panels, mm, fixed)
 
 
 def _projections(image: Image, kind: Kind, time_step: int | None, threads: int | None) -> list[Array]:
@@ -137,43 +167,54 @@ def _scaled(values: Array, view: View, shades: Shades, mm: float) -> Picture:
     return drawn(values, view, shades, (width, height))
 
 
-def _sheet(pictures: list[Picture], mm: float) -> Pixels:
-    """The pictures side by side, each within a border for its letters."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    tallest = max(p.pixels.shape[0] for p in pictures)
-    widths = [p.pixels.shape[1] + 2 * _BORDER for p in pictures]
-    canvas = Image.new("RGB", (sum(widths), tallest + 2 * _BORDER + 18))
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(13)
-    left = 0
-    for picture, width in zip(pictures, widths, strict=True):
-        height = picture.pixels.shape[0]
-        top = _BORDER + (tallest - height) // 2
-        canvas.paste(Image.fromarray(picture.coloured()), (left + _BORDER, top))
-        middle, beside = left + width / 2, top + height / 2
-        places = {
-            "left": (left + _BORDER / 2, beside),
-            "right": (left + width - _BORDER / 2, beside),
-            "top": (middle, top - _BORDER / 2),
-            "bottom": (middle, top + height + _BORDER / 2),
-        }
-        for side, text in picture.view.letters.items():
-            draw.text(places[side], text, fill=_TEXT_COLOUR, font=font, anchor="mm")
-        left += width
-    _draw_bar(draw, font, mm, canvas.size)
-    return np.asarray(canvas).view(Pixels)
+# How three pictures can be laid out: rows of them, or columns.
+_LAYOUTS = [
+    (groups, down)
+    for groups in (((0, 1, 2),), ((0,), (1,), (2,)), ((0, 1), (2,)), ((0,), (1, 2)))
+    for down in (False, True)
+]
 
 
-def _draw_bar(draw: Any, font: Any, mm: float, size: tuple[int, int]) -> None:
-    """A bar of a round number of mm, at most a quarter of the sheet."""
-    fitting = [length for length in _BAR_LENGTHS if length / mm <= size[0] / 4]
-    length = fitting[-1] if fitting else 1
-    y, x = size[1] - 12, _BORDER
-    end = x + length / mm
-    draw.line([(x, y), (end, y)], fill=_TEXT_COLOUR, width=2)
-    for tick in (x, end):
-        draw.line([(tick, y - 4), (tick, y + 4)], fill=_TEXT_COLOUR, width=1)
-    draw.text((end + 8, y), f"{length} mm", fill=_TEXT_COLOUR, font=font, anchor="lm")
+def _laid_out(groups: tuple[tuple[int, ...], ...], boxes: Array, *, down: bool) -> tuple[Array, Array]:
+    """Width and height of pictures laid out in rows (or columns, if ``down``), and the corner of each (x, y)."""
+    along, across = (1, 0) if down else (0, 1)
+    corners, size = np.zeros((3, 2)), np.zeros(2)
+    for group in groups:
+        breadth, position = boxes[list(group), across].max(), 0.0
+        for number in group:
+            corners[number, along] = position
+            corners[number, across] = size[across] + (breadth - boxes[number, across]) / 2
+            position += boxes[number, along]
+        size[across] += breadth
+        size[along] = max(size[along], position)
+    return size, corners
+
+
+def _millimetres(extents: Array, borders: Array, size: tuple[int, int]) -> float:
+    """mm per pixel of the largest sheet that fits ``size``, whatever its layout."""
+    # Rounding makes each picture half a pixel larger at most.
+    room = np.subtract(size, (3, SCALE_BAR_ROOM + 3))
+    least = np.inf
+    for groups, down in _LAYOUTS:
+        (width, height), _ = _laid_out(groups, extents, down=down)
+        (left, top), _ = _laid_out(groups, borders, down=down)
+        if left < room[0] and top < room[1]:
+            least = min(least, max(width / (room[0] - left), height / (room[1] - top)))
+    if not np.isfinite(least):
+        raise RequestError(f"size is {size}: too small for the borders of three pictures")
+    return float(least)
+
+
+def _sheet(panels: list[Array], mm: float, size: tuple[int, int] | None) -> Pixels:
+    """The pictures of a sheet, in the layout that leaves the least of it empty, or that fits ``size``."""
+    boxes = np.array([panel.shape[1::-1] for panel in panels], np.float64)
+    layouts = [_laid_out(groups, boxes, down=down) for groups, down in _LAYOUTS]
+    fitting = [found for found in layouts if size is None or (found[0] <= np.array(size) - (0, SCALE_BAR_ROOM)).all()]
+    (width, height), corners = min(fitting or layouts, key=lambda found: float(np.prod(found[0])))
+    canvas = np.zeros((round(height), round(width), 3), np.uint8)
+    for panel, (left, top) in zip(panels, corners.astype(int).tolist(), strict=True):
+        canvas[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
+    return framed(with_scale_bar(canvas, mm), size)[0].view(Pixels)
 
 
 def view_picture(
@@ -185,8 +226,13 @@ def view_picture(
     time_step: int | None = None,
     overlay: Image | None = None,
     seeds: Iterable[Sequence[float]] = (),
+    lower: float | None = None,
+    annotations: Annotations | None = None,
 ) -> Picture:
     """The picture of a view, or of its depths.
+
+    Where the greatest value along a ray is below ``lower``, a picture of depths is black. Letters, scale bar and colour
+    bar come around the pixels of the camera (:class:`~mitk_rs.projection.annotation.Annotations`).
 
     Raises
     ------
@@ -203,15 +249,23 @@ def view_picture(
     volume = Volume(image, time_step)
     marks = check_seeds(seeds, image)
     values, depths = camera.cast(volume, depth=depth)
-    values = values if depths is None else depths
     missed = np.isnan(values)
-    pixels = shades.apply(values)
+    if depths is not None:
+        missed |= values < (-np.inf if lower is None else lower)
+        values = np.where(missed, np.nan, depths)
+    ends = shades.range(values)
+    pixels = shades.apply(values, ends)
     pixels[missed] = 0
     picture = Picture(pixels, camera.pixel(volume), camera.gaze(), (1.0, 1.0))
     if overlay is not None:
         check_grid(image, overlay, time_step or 0)
         picture = edge_drawn(picture, _silhouette(overlay, camera))
-    return rings(picture, camera.place(volume, marks)) if len(marks) else picture
+    picture = rings(picture, camera.place(volume, marks)) if len(marks) else picture
+    around = Annotations() if annotations is None else annotations
+    check_kind(around, Annotations, "annotations", "an Annotations")
+    if around.ticks:
+        raise RequestError("ticks are voxel indices: only pictures along an axis have them")
+    return annotated(picture, around, colors=ColorBar(shades.colormap, *ends, "{:.4g} mm" if depth else "{:.4g}"))
 
 
 def _silhouette(level_set: Image, camera: Camera) -> Array:
@@ -233,6 +287,8 @@ def axis_picture(
     size: Sequence[int] | int | None = None,
     overlay: Image | Sequence[Image] | None = None,
     seeds: Iterable[Sequence[float]] = (),
+    lower: float | None = None,
+    annotations: Annotations | None = None,
     threads: int | None = None,
 ) -> Picture:
     """The picture of a projection along an axis, turned for radiologists (see :mod:`mitk_rs.projection.camera`).
@@ -246,13 +302,18 @@ def axis_picture(
     shades
         Window, level, colour map, bits. The default is a robust range of the projection in grey.
     size
-        Width and height of the picture; it is scaled to fit, on black. By default one voxel is one pixel along the
-        axis with the finer spacing.
+        Width and height of the picture with all that is around it; the projection is scaled to fit, on black. By
+        default one voxel is one pixel along the axis with the finer spacing, or as many whole pixels as make the longer
+        side of the projection 512 or more.
     overlay
         Level set (``Image`` on the same grid, negative inside) whose outline is drawn over the picture in green; of a
         list the first is green and the others, which are drawn before it, are orange.
     seeds
         Voxel indices (x, y, z) to mark.
+    lower
+        For the kinds ``argmax`` and ``depth``: where the greatest value is below it, the picture is black.
+    annotations
+        Letters, ticks and colour bar around the picture; none by default.
 
     Raises
     ------
@@ -267,26 +328,44 @@ def axis_picture(
     >>> from mitk_rs.projection import axis_picture
     >>> scan = mitk.Image(np.zeros((10, 20, 30), np.int16), spacing=(1, 1, 2))
     >>> axis_picture(scan, axis="y").pixels.shape
-    (20, 30)
+    (360, 540)
     """
     shades = Shades() if shades is None else shades
     check_kind(shades, Shades, "shades", "a Shades")
     shades.check()
-    fixed = None if size is None else check_size(size)
+    around = Annotations() if annotations is None else annotations
+    check_kind(around, Annotations, "annotations", "an Annotations")
+    fixed = None if size is None else _within(check_size(size), around)
     number = axis_number(axis, names=AXES[:3])
     image = as_image(image)
     marks = check_seeds(seeds, image)
-    projected = project(image, axis=number, kind=kind, slab=slab, time_step=time_step, threads=threads)
-    values = only_numbers(scalar_values(projected), kind)
+    along: dict[str, Any] = {"axis": number, "slab": slab, "time_step": time_step, "threads": threads}
+    values = only_numbers(scalar_values(project(image, kind=kind, **along)), kind)
+    hidden = None
+    if lower is not None and kind in ("argmax", "depth"):
+        hidden = ~(scalar_values(project(image, kind="max", **along)) >= lower)
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
-    picture = drawn(values, view, shades, fixed)
+    picture = drawn(values, view, shades, fixed, hidden=hidden, nearest=kind in _PLACES)
     given = list(overlay) if isinstance(overlay, list | tuple) else [] if overlay is None else [overlay]
     overlays = [as_image(level_set) for level_set in given]
     for place, level_set in reversed(list(enumerate(overlays))):
         check_grid(image, level_set, time_step or 0)
         inside = scalar_values(project(level_set, axis=number, kind="min", slab=slab, threads=threads))
         picture = outlined(picture, view.apply(inside), OUTLINE_COLOURS[min(place, 1)])
-    return with_seeds(picture, marks, number, values.shape) if len(marks) else picture
+    picture = with_seeds(picture, marks, number, values.shape) if len(marks) else picture
+    colors = None
+    if around.color_bar:
+        ends = shades.range(values if hidden is None else values[~hidden])
+        colors = ColorBar(shades.colormap, *ends, _PLACES.get(kind, "{:.4g}").replace("axis", AXES[number]))
+    return annotated(picture, around, shape=values.shape, axis=number, colors=colors)
+
+
+def _within(size: tuple[int, int], around: Annotations) -> tuple[int, int]:
+    """What is left of a size for the projection itself."""
+    width, height = np.subtract(size, room_around(around)).tolist()
+    if min(width, height) < 16:
+        raise RequestError(f"size is {size}: with letters, ticks or a colour bar less than 16 pixels are left")
+    return width, height
 
 
 def scalar_values(projected: Any) -> Array:

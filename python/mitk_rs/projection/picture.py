@@ -149,6 +149,9 @@ def apply_colormap(grey: Bytes, name: str) -> Bytes:
     return grey if name == "grey" else COLORMAPS[name][grey]
 
 
+# A picture that is given no size has at least so many pixels along its longer side.
+_LEAST_SIDE = 512
+
 #: Largest width and height of a picture in pixels.
 MAX_SIZE = 16384
 
@@ -170,6 +173,12 @@ def check_size(size: Sequence[int] | int) -> tuple[int, int]:
     if not whole or not all(1 <= v.__index__() <= MAX_SIZE for v in values):
         raise RequestError(f"size is {size!r}: expected width and height in pixels, 1 to {MAX_SIZE} each")
     return values[0].__index__(), values[1].__index__()
+
+
+def bar_length(most: float) -> float:
+    """Length of a scale bar in mm: 1, 2 or 5 times a power of ten, as long as it may be."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(factor * power for factor in (1, 2, 5) if factor == 1 or factor * power <= most)
 
 
 @dataclass(frozen=True)
@@ -250,9 +259,15 @@ class Picture:
 
 
 def fitted(shape: tuple[int, ...], pixel: tuple[float, float], size: tuple[int, int] | None) -> tuple[int, int, float]:
-    """Width, height and mm per pixel of a picture with square pixels, the largest that fits ``size``."""
+    """Width, height and mm per pixel of a picture with square pixels, the largest that fits ``size``.
+
+    Without a size one voxel is one pixel along the axis with the finer spacing, or as many as a picture of at least 512
+    pixels along its longer side needs.
+    """
     extent = (shape[1] * pixel[0], shape[0] * pixel[1])
-    mm = min(pixel) if size is None else max(extent[0] / size[0], extent[1] / size[1])
+    # Of a small scan a voxel is several whole pixels.
+    whole = min(pixel) / max(1, math.ceil(_LEAST_SIDE * min(pixel) / max(extent)))
+    mm = whole if size is None else max(extent[0] / size[0], extent[1] / size[1])
     width, height = (max(1, math.floor(e / mm + 0.5)) for e in extent)
     if size is None and max(width, height) > MAX_SIZE:
         raise RequestError(
@@ -264,12 +279,17 @@ def fitted(shape: tuple[int, ...], pixel: tuple[float, float], size: tuple[int, 
 def resized(picture: Array, width: int, height: int, *, nearest: bool = False) -> Array:
     """A picture ``(y, x)`` of any real type with another number of pixels.
 
-    Linear between pixel centres, averaged where it shrinks; or the ``nearest`` pixel.
+    Linear between pixel centres, averaged where it shrinks; or the ``nearest`` pixel. NaN does not spread.
     """
     from PIL import Image
 
     if picture.shape[:2] == (height, width):
         return picture
+    missing = np.isnan(picture)
+    if missing.any() and not nearest:
+        weights = resized(~missing, width, height)
+        values = resized(np.where(missing, 0, picture), width, height) / np.maximum(weights, 1e-6)
+        return np.where(resized(missing, width, height, nearest=True) > 0.5, np.float32(np.nan), values)
     plane = Image.fromarray(np.ascontiguousarray(picture, np.float32))
     filter_ = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
     return np.asarray(plane.resize((width, height), filter_), np.float32)
@@ -285,12 +305,23 @@ def framed(pixels: Array, size: tuple[int, int] | None) -> tuple[Array, tuple[in
     return frame, (left, top)
 
 
-def drawn(values: Array, view: View, shades: Shades, size: tuple[int, int] | None) -> Picture:
-    """A projection turned, windowed and scaled to square pixels."""
+def drawn(
+    values: Array,
+    view: View,
+    shades: Shades,
+    size: tuple[int, int] | None,
+    *,
+    hidden: Array | None = None,
+    nearest: bool = False,
+) -> Picture:
+    """A projection turned, windowed and scaled to square pixels; black where it is ``hidden``, a mask of it."""
     turned = view.apply(values)
-    ends = shades.range(values)
+    ends = shades.range(values if hidden is None else values[~hidden])
     width, height, mm = fitted(turned.shape, view.pixel, size)
-    pixels, origin = framed(shades.apply(resized(turned, width, height), ends), size)
+    pixels = shades.apply(resized(turned, width, height, nearest=nearest), ends)
+    if hidden is not None:
+        pixels[resized(view.apply(hidden), width, height, nearest=True) > 0.5] = 0
+    pixels, origin = framed(pixels, size)
     return Picture(pixels, mm, view, (width / turned.shape[1], height / turned.shape[0]), origin)
 
 

@@ -27,7 +27,7 @@ from mitk_rs._validation import (
 )
 from mitk_rs.errors import RequestError
 from mitk_rs.interop import as_image
-from mitk_rs.projection.camera import Gaze, Scene, aim, gaze, rays_of
+from mitk_rs.projection.camera import Gaze, Scene, aim, box_extent, gaze, rays_of
 from mitk_rs.projection.picture import Pixels, Shades, check_size
 
 if TYPE_CHECKING:
@@ -229,7 +229,8 @@ def render_spin(
     azimuth
         Of the first one.
     options
-        All others of :func:`render_mip` but ``direction`` and ``depth``.
+        All others of :func:`render_mip` but ``direction`` and ``depth``. By default parallel pictures are as wide and
+        high as the turning volume needs, 512 pixels along the longer side.
 
     Raises
     ------
@@ -253,7 +254,8 @@ def render_spin(
     image = as_image(image)
     volume = Volume(image, options.get("time_step"), options.get("spacing"))
     if options.get("mm") is None:
-        options["mm"] = turning(cameras, volume)[0].mm
+        cameras = turning(cameras, volume, fit="size" not in options)
+        options["mm"], options["size"] = cameras[0].mm, cameras[0].size
     if options.get("window") is None and _checked_type(options.get("dtype", np.uint8)) != "float32":
         shown = options.pop("percentiles", None)
         cameras = [replace(camera, mm=options["mm"]) for camera in cameras]
@@ -269,8 +271,18 @@ def _with_bar(pictures: Iterator[Array], count: int) -> Iterator[Array]:
             yield picture
 
 
-def turning(cameras: Sequence[Camera], volume: Volume) -> list[Camera]:
-    """The cameras with one scale, with which each of them sees everything."""
+# Pixels along the longer side of a turntable that is given no size, and along the shorter one at least.
+_TURN_SIDES = (512, 32)
+
+
+def turning(cameras: Sequence[Camera], volume: Volume, *, fit: bool = False) -> list[Camera]:
+    """The cameras with one scale, with which each of them sees everything; with ``fit`` also of the size that needs."""
+    if fit and all(view_angle_of(camera.perspective) is None for camera in cameras):
+        extents = np.max([box_extent(volume.scene, camera.gaze()) for camera in cameras], axis=0)
+        width, height = (
+            np.maximum(np.ceil(_TURN_SIDES[0] * extents / extents.max()), _TURN_SIDES[1]).astype(int).tolist()
+        )
+        cameras = [replace(camera, size=(width, height)) for camera in cameras]
     mm = max(camera.pixel(volume) for camera in cameras)
     return [replace(camera, mm=mm) for camera in cameras]
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from mitk_rs._vtk import vtk
-from mitk_rs.viewer.planes import ImagePlanes
-from mitk_rs.viewer.window import ViewerWindow
+from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
+from mitk_rs.viewer.window import STANDARD_KEYS, ViewerWindow
 
 __all__ = ["choose_box"]
 
 
-def choose_box(window: ViewerWindow, image: Any, bounds: Sequence[float] | None = None) -> list[float] | None:
+def choose_box(
+    window: ViewerWindow, image: Any, bounds: Sequence[float] | None = None, *, axes: Any = None
+) -> list[float] | None:
     """Show an image and let the user place a box: ``i`` shows and hides it, ``q`` goes on.
 
     Parameters
@@ -23,22 +25,26 @@ def choose_box(window: ViewerWindow, image: Any, bounds: Sequence[float] | None 
         ``vtkImageData``.
     bounds
         Where the box is at first, x0 x1 y0 y1 z0 z1; shown at once if given, else around the whole image.
+    axes
+        As for :class:`~mitk_rs.viewer.planes.ImagePlanes`.
 
     Returns
     -------
     list of float or None
         The bounds of the box, ``None`` where it was not shown when the user went on.
     """
-    planes = ImagePlanes(window, image)
+    planes = ImagePlanes(window, image, axes=axes)
     widget = _box_widget(window, image, bounds)
     window.bind("i", "show or hide the box", lambda: _toggle(window, widget))
+    window.show_keys([("i", "show or hide the box"), ("q", "crop to it and go on"), *PLANE_KEYS, *STANDARD_KEYS])
     window.show_prompt("i shows or hides the box, q crops to it and goes on")
     window.on_key = lambda symbol, _: planes.key(symbol)
-    window.renderer.ResetCamera()
+    planes.look()
     window.run()
     chosen = _bounds_of(widget) if widget.GetEnabled() else None
     widget.Off()
     window.unbind("i")
+    window.show_keys(None)
     window.show_prompt("")
     planes.remove()
     return chosen

@@ -6,7 +6,8 @@ end with :meth:`Dialogue.seeds_done`. When everything a method needs is known, t
 accepted branches are merged. Front ends only show :attr:`Dialogue.prompt` and pass on what the user does.
 
 The flow, the digits of the methods and the words ``n`` (none), ``i`` (look at the image), ``q`` (go on), ``y`` and
-``n`` are those of VMTK's ``vmtkimageinitialization``.
+``n`` are those of VMTK's ``vmtkimageinitialization``. :meth:`Dialogue.back` goes one question back; what was answered
+since is offered again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from mitk_rs.errors import RequestError
 
-__all__ = ["METHOD_DIGITS", "Branch", "Dialogue", "Index", "RefusalError", "Step"]
+__all__ = ["METHOD_DIGITS", "Branch", "Dialogue", "DoubtError", "Index", "RefusalError", "Step", "outside", "yes"]
 
 Index = tuple[int, int, int]
 
@@ -63,6 +64,12 @@ _SEED_STEPS = frozenset({Step.SOURCES, Step.TARGETS, Step.TWO_SEEDS, Step.PAIRS,
 _NUMBER_STEPS = frozenset({Step.LOWER, Step.UPPER, Step.ISOVALUE})
 _METHOD_LIST = ", ".join(f"{digit} {name}" for digit, name in enumerate(METHOD_DIGITS))
 
+# What a step back brings back, and which answers it offers again.
+_STATE = ("step", "branch", "defaults", "result", "merged", "_remaining")
+_OFFERED = ("method", "lower", "upper", "isovalue")
+
+_TWO_MORE = ("place both", "place one more", "take some away")
+
 _PROMPTS = {
     Step.METHOD: f"Initialization method ({_METHOD_LIST})",
     Step.LOWER: "Lower threshold (a number, n for none, i to look at the image)",
@@ -82,6 +89,14 @@ _PROMPTS = {
 
 class RefusalError(ValueError):
     """An answer that does not fit the question; the question stays."""
+
+
+class DoubtError(RefusalError):
+    """An answer that is hardly meant; the same :attr:`answer` once more is taken."""
+
+    def __init__(self, reason: str, answer: str) -> None:
+        super().__init__(reason)
+        self.answer = answer
 
 
 @dataclass(frozen=True)
@@ -111,12 +126,16 @@ class Dialogue:
         Combines the accepted level sets so far with a new one.
     defaults
         What was given beforehand; it is offered as the answer of the first branch.
+    value_range
+        Least and greatest value of the image. It is shown beside questions for values, and values outside of it are
+        asked for twice.
     """
 
     extent: tuple[int, int, int, int, int, int]
     compute: Callable[[Branch], Any]
     merge: Callable[[Any, Any], Any]
     defaults: Branch = field(default_factory=Branch)
+    value_range: tuple[float, float] | None = None
     step: Step = field(default=Step.METHOD, init=False)
     branch: Branch = field(default_factory=Branch, init=False)
     seeds: list[Index] = field(default_factory=list, init=False)
@@ -126,6 +145,9 @@ class Dialogue:
     merged: Any = field(default=None, init=False)
     branches: list[Branch] = field(default_factory=list, init=False)
     _remaining: tuple[Step, ...] = field(default=(), init=False)
+    _history: list[dict[str, Any]] = field(default_factory=list, init=False)
+    _left: dict[Step, list[Index]] = field(default_factory=dict, init=False)
+    _doubted: tuple[Step, float] | None = field(default=None, init=False)
 
     # What a front end shows
 
@@ -133,6 +155,16 @@ class Dialogue:
     def finished(self) -> bool:
         """Whether nothing is asked any more."""
         return self.step in (Step.DONE, Step.CANCELLED)
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there was a question before this one."""
+        return bool(self._history) and self.step is not Step.CANCELLED
+
+    @property
+    def accepted(self) -> int:
+        """How many branches have been accepted."""
+        return len(self.branches)
 
     @property
     def wants_seeds(self) -> bool:
@@ -155,6 +187,9 @@ class Dialogue:
     def prompt(self) -> str:
         """The question, with its default."""
         text = _PROMPTS[self.step]
+        if self.step in _NUMBER_STEPS and self.value_range is not None:
+            low, high = self.value_range
+            text = f"{text[:-1]}; values: {low:g} to {high:g})"
         return f"{text} [{self.default}]" if self.default else text
 
     def interval_with(self, text: str) -> tuple[float, float] | None:
@@ -181,11 +216,17 @@ class Dialogue:
         """
         word = text.strip() or self.default
         self.message = ""
+        before = self._state()
         try:
             self._answer(word)
         except RefusalError as refusal:
             self.message = str(refusal)
             raise
+        if before["step"] is Step.ANOTHER:
+            # Results of earlier branches are large, and accepted.
+            self._history.clear()
+        if not self.looking:
+            self._history.append(before)
 
     def _answer(self, word: str) -> None:
         if self.wants_seeds or self.finished:
@@ -229,9 +270,33 @@ class Dialogue:
         if not self.wants_seeds:
             raise self._refused("no seeds are asked for now")
         self._check_seeds()
+        self._history.append(self._state())
         self._store_seeds()
         self.message = ""
         self._next()
+
+    def back(self) -> None:
+        """Ask the question before this one again; what was answered since is its default.
+
+        Raises
+        ------
+        RefusalError
+            This is the first question.
+        """
+        if not self.can_go_back:
+            raise self._refused("this is the first question")
+        if self.wants_seeds:
+            self._left[self.step] = self.seeds
+        answered = {name: value for name in _OFFERED if (value := getattr(self.branch, name)) is not None}
+        for name, value in self._history.pop().items():
+            setattr(self, name, value)
+        self.defaults = replace(self.defaults, **answered)
+        self.looking = False
+        self.message = "one step back"
+
+    def _state(self) -> dict[str, Any]:
+        kept = {name: getattr(self, name) for name in _STATE}
+        return {**kept, "seeds": list(self.seeds), "branches": list(self.branches)}
 
     def cancel(self) -> None:
         """End without a result."""
@@ -249,7 +314,9 @@ class Dialogue:
         if word in METHOD_DIGITS:
             word = str(METHOD_DIGITS.index(word))
         if not (word.isascii() and word.isdigit() and int(word) < len(METHOD_DIGITS)):
-            raise RefusalError(f"{word or 'nothing'!r} is not a method; {_METHOD_LIST}")
+            raise RefusalError(
+                f"{word or 'nothing'!r} is not a method: 0 to {len(METHOD_DIGITS) - 1} or a name is needed"
+            )
         self.branch = Branch(method=METHOD_DIGITS[int(word)])
         self._remaining = _STEPS[METHOD_DIGITS[int(word)]]
         self._next()
@@ -262,6 +329,10 @@ class Dialogue:
         value = self._number(word)
         if self.step is Step.UPPER:
             self._check_order(value)
+        doubt = outside(value, self.value_range)
+        if doubt and value is not None and self._doubted != (self.step, value):
+            self._doubted = (self.step, value)
+            raise DoubtError(doubt, word)
         if self.step is Step.LOWER:
             self.branch = replace(self.branch, lower=value)
         elif self.step is Step.UPPER:
@@ -295,7 +366,7 @@ class Dialogue:
             self._compute()
             return
         self.step, self._remaining = self._remaining[0], self._remaining[1:]
-        self.seeds = self._given_seeds()
+        self.seeds = self._left.pop(self.step, []) or self._given_seeds()
 
     def _given_seeds(self) -> list[Index]:
         sources, targets = list(self.defaults.sources), list(self.defaults.targets)
@@ -307,11 +378,11 @@ class Dialogue:
 
     def _check_seeds(self) -> None:
         count = len(self.seeds)
+        placed = f"{count} {'is' if count == 1 else 'are'} placed"
         if self.step is Step.TWO_SEEDS and count != 2:
-            self.seeds.clear()
-            raise self._refused(f"exactly 2 seeds are needed, {count} were placed; place them again")
+            raise self._refused(f"exactly 2 seeds are needed, {placed}; {_TWO_MORE[min(count, 2)]}")
         if self.step is Step.PAIRS and (count == 0 or count % 2):
-            raise self._refused(f"seeds are needed in pairs, {count} were placed")
+            raise self._refused(f"seeds are needed in pairs, {placed}")
         if self.step in (Step.SOURCES, Step.SEEDS) and count == 0:
             raise self._refused("at least one seed is needed")
 
@@ -345,11 +416,27 @@ class Dialogue:
         self.defaults = replace(self.branch, sources=(), targets=())
         self.branch = Branch()
         self.seeds = []
+        self._left.clear()
         self.result = None
         self.step = Step.METHOD
 
 
+def outside(value: float | None, value_range: tuple[float, float] | None) -> str:
+    """What to say of a value that no voxel has; empty for the others."""
+    if value is None or value_range is None or value_range[0] <= value <= value_range[1]:
+        return ""
+    low, high = value_range
+    return f"{value:g} is outside of the values of the image, {low:g} to {high:g}; answer it once more to take it"
+
+
 def yes(word: str) -> bool:
+    """Whether a word means yes.
+
+    Raises
+    ------
+    RefusalError
+        It means neither yes nor no.
+    """
     lower = word.lower()
     if lower in ("y", "yes", "1"):
         return True

@@ -1,19 +1,18 @@
 """The dialogue in a window: slices, seeds by Ctrl+click, questions answered by typing, the result over the slices.
 
-Keys. Text questions: what is typed is the answer, Return ends it, BackSpace takes a character away. Seeds: ``u``
-takes the last one away, ``q`` goes on. While looking at the image: ``q`` brings the question back. Always: arrows and
-page keys move the slices, F12 writes a screenshot, Escape cancels.
+Keys. Text questions: what is typed is the answer, Return ends it, BackSpace takes a character away, ``b`` goes one
+question back. Seeds: ``u`` takes the last one away, ``b`` goes one question back, ``q`` goes on. While looking at the
+image: ``q`` brings the question back. Always: the keys of the slices, F12 writes a screenshot, Escape cancels, after a
+question where results would be lost.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-from mitk_rs.viewer.dialogue import Dialogue, Index, RefusalError
-from mitk_rs.viewer.planes import ImagePlanes
+from mitk_rs.viewer.dialogue import Dialogue, DoubtError, Index, RefusalError
+from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers, SurfaceShape
 from mitk_rs.viewer.window import RETURN_KEYS, ViewerWindow, typed
 
@@ -21,7 +20,20 @@ __all__ = ["DialogueWindow"]
 
 _RESULT = ((0.9, 0.3, 0.2), 0.5)
 _MERGED = ((0.3, 0.8, 0.4), 0.5)
-_COLUMNS = 72
+# Far from the grey of the slices, from their tint and from results.
+_SEEDS = (0.1, 0.9, 1.0)
+_ALWAYS = (*PLANE_KEYS, ("F1", "hide or show the keys"), ("Escape", "cancel"))
+_WITHOUT_TEXT = (("r", "reset camera"), ("x, F12", "screenshot"), *_ALWAYS)
+_BACK = (("b Return", "one question back"),)
+_TEXT_KEYS = (("F12", "screenshot"), *_ALWAYS)
+_LOOK_KEYS = (("q", "back to the question"), *_WITHOUT_TEXT)
+_SEED_KEYS = (
+    ("Ctrl+click", "place a seed"),
+    ("u", "take the last seed away"),
+    ("b", "one question back"),
+    ("q", "go on"),
+    *_WITHOUT_TEXT,
+)
 
 
 class DialogueWindow:
@@ -39,6 +51,8 @@ class DialogueWindow:
         Makes a ``vtkPolyData`` of a level set.
     log
         Told every question and answer.
+    axes
+        As for :class:`~mitk_rs.viewer.planes.ImagePlanes`.
     """
 
     def __init__(
@@ -48,6 +62,8 @@ class DialogueWindow:
         dialogue: Dialogue,
         surface_of: Callable[[Any], Any],
         log: Callable[[str], object],
+        *,
+        axes: Any = None,
     ) -> None:
         self._window = window
         self._image = image
@@ -55,9 +71,10 @@ class DialogueWindow:
         self._surface_of = surface_of
         self._log = log
         self._typed = ""
+        self._leaving = False
         self._shown: tuple[Any, Any] = (None, None)
-        self._planes = ImagePlanes(window, image, on_control_click=self._clicked)
-        self._seeds = SeedMarkers(window, image.GetLength())
+        self._planes = ImagePlanes(window, image, axes=axes, on_control_click=self._clicked)
+        self._seeds = SeedMarkers(window, image.GetLength(), colour=_SEEDS)
         self._result = SurfaceShape(window, *_RESULT)
         self._merged = SurfaceShape(window, *_MERGED)
 
@@ -65,7 +82,8 @@ class DialogueWindow:
         """Show the window until the dialogue has ended."""
         self._window.on_key = self._key
         self._window.on_close = self._cancel
-        self._window.renderer.ResetCamera()
+        before, self._window.on_notice = self._window.on_notice, lambda text: self._log(f"{text}\n")
+        self._planes.look()
         self._refresh()
         self._log(f"{self._dialogue.prompt}: ")
         try:
@@ -73,21 +91,25 @@ class DialogueWindow:
             if not self._dialogue.finished:
                 self._dialogue.cancel()
         finally:
+            self._window.on_notice = before
             self._leave()
 
     def _leave(self) -> None:
         self._window.on_key = self._window.on_close = None
         self._window.show_prompt("")
+        self._window.show_keys(None)
         for part in (self._planes, self._seeds, self._result, self._merged):
             part.remove()
 
     # What the user does
 
     def _key(self, symbol: str, character: str) -> bool:
-        if symbol == "Escape":
-            self._cancel()
+        if self._leaving:
+            self._leave_key(symbol)
+        elif symbol == "Escape":
+            self._escape()
         elif symbol == "F12":
-            self._photograph()
+            self._window.photograph()
         elif self._planes.key(symbol):
             return True
         elif self._dialogue.wants_seeds:
@@ -98,12 +120,32 @@ class DialogueWindow:
             self._text_key(symbol, character)
         return True
 
+    def _escape(self) -> None:
+        """Cancel, but ask first where accepted branches or a result would be lost."""
+        if self._dialogue.accepted or self._dialogue.result is not None:
+            self._leaving = True
+            self._log(f"{self._leaving_prompt()}: ")
+            self._refresh()
+        else:
+            self._cancel()
+
+    def _leave_key(self, symbol: str) -> None:
+        if symbol in ("y", "n", "Escape"):
+            self._leaving = False
+            self._log(f"{'y' if symbol == 'y' else 'n'}\n")
+            if symbol == "y":
+                self._cancel()
+            else:
+                self._refresh()
+
+    def _leaving_prompt(self) -> str:
+        count = self._dialogue.accepted
+        lost = "this result" if not count else "the accepted branch" if count == 1 else f"the {count} accepted branches"
+        return f"Cancel and throw {lost} away? (y/n)"
+
     def _cancel(self) -> None:
         self._dialogue.cancel()
         self._window.stop()
-
-    def _photograph(self) -> None:
-        self._log(f"screenshot {self._window.screenshot()}\n")
 
     def _clicked(self, index: Index) -> None:
         if self._dialogue.wants_seeds:
@@ -112,9 +154,11 @@ class DialogueWindow:
     def _seed_key(self, symbol: str) -> bool:
         if symbol == "u":
             self._do(self._dialogue.undo_seed)
+        elif symbol == "b":
+            self._do(self._dialogue.back)
         elif symbol == "q":
             self._do(self._dialogue.seeds_done)
-        return symbol in ("u", "q")
+        return symbol in ("u", "b", "q")
 
     def _look_key(self, symbol: str) -> bool:
         if symbol == "q":
@@ -126,16 +170,23 @@ class DialogueWindow:
         if symbol in RETURN_KEYS:
             text, self._typed = self._typed, ""
             self._log(f"{text}\n")
-            self._do(lambda: self._dialogue.answer(text))
+            if text.strip() in ("b", "back"):
+                self._do(self._dialogue.back)
+            else:
+                self._do(lambda: self._dialogue.answer(text))
         else:
             self._typed = typed(self._typed, symbol, character)
-            self._refresh()
+            self._refresh(self._window.render_soon)
 
     def _do(self, action: Callable[[], None]) -> None:
         """Do something to the dialogue and show what came of it."""
         before = self._dialogue.step
-        with suppress(RefusalError):  # the reason is the dialogue's message
+        try:
             action()
+        except DoubtError as doubt:
+            self._typed = doubt.answer
+        except RefusalError:
+            pass  # the reason is the dialogue's message
         if self._dialogue.finished:
             self._window.stop()
             return
@@ -148,13 +199,14 @@ class DialogueWindow:
 
     # What the user sees
 
-    def _refresh(self) -> None:
+    def _refresh(self, draw: Callable[[], None] | None = None) -> None:
         dialogue = self._dialogue
         self._planes.tint(dialogue.interval_with(self._typed) or self._kept_interval())
         self._seeds.show([self._position(seed) for seed in dialogue.seeds] if dialogue.wants_seeds else [])
         self._show_surfaces()
         self._window.show_prompt(self._lines())
-        self._window.render()
+        self._window.show_keys(self._keys())
+        (draw or self._window.render)()
 
     def _kept_interval(self) -> tuple[float, float] | None:
         branch = self._dialogue.branch
@@ -175,13 +227,22 @@ class DialogueWindow:
 
     def _lines(self) -> str:
         dialogue = self._dialogue
-        if dialogue.wants_seeds:
-            question = f"{dialogue.prompt}\nCtrl+click adds one, u takes the last away, q goes on"
-        elif dialogue.looking:
-            question = "Looking at the image, q brings the question back"
-        else:
-            question = textwrap.fill(f"{dialogue.prompt}: {self._typed}_", _COLUMNS)
+        if self._leaving:
+            return self._leaving_prompt()
+        if dialogue.looking:
+            return "Looking at the image, q brings the question back"
+        typing = "" if dialogue.wants_seeds else f": {self._typed}_"
+        question = f"{dialogue.prompt}{typing}"
         return f"{dialogue.message}\n{question}" if dialogue.message else question
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        if self._leaving:
+            return (("y", "cancel"), ("n", "go on"))
+        if self._dialogue.wants_seeds:
+            return _SEED_KEYS
+        if self._dialogue.looking:
+            return _LOOK_KEYS
+        return (("Return", "answer"), *(_BACK if self._dialogue.can_go_back else ()), *_TEXT_KEYS)
 
     def _position(self, index: Index) -> list[float]:
         origin, spacing = self._image.GetOrigin(), self._image.GetSpacing()

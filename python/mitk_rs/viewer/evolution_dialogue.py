@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitk_rs.errors import RequestError
-from mitk_rs.viewer.dialogue import Branch, Dialogue, Index, RefusalError, yes
+from mitk_rs.viewer.dialogue import Branch, Dialogue, DoubtError, Index, RefusalError, outside, yes
 
 __all__ = ["EvolutionDialogue", "EvolutionStep", "Parameters"]
 
@@ -60,6 +60,10 @@ _PROMPTS = {
 }
 
 
+# What a step back brings back. Parameters stay as they were answered: they are the defaults of the questions.
+_STATE = ("_step", "_begin", "initial", "result", "merged", "branches")
+
+
 @dataclass(frozen=True)
 class Parameters:
     """What is asked for."""
@@ -93,6 +97,8 @@ class EvolutionDialogue:
         What the first branch starts from, instead of a dialogue.
     merged
         What the branches are merged with.
+    value_range
+        Least and greatest value of the image, as for :class:`~mitk_rs.viewer.dialogue.Dialogue`.
     """
 
     questions: tuple[EvolutionStep, ...]
@@ -102,12 +108,15 @@ class EvolutionDialogue:
     parameters: Parameters = field(default_factory=Parameters)
     initial: Any = None
     merged: Any = None
+    value_range: tuple[float, float] | None = None
     result: Any = field(default=None, init=False)
     looking: bool = field(default=False, init=False)
     branches: int = field(default=0, init=False)
     _step: EvolutionStep = field(default=_S.INITIALIZATION, init=False)
     _message: str = field(default="", init=False)
     _begin: Dialogue | None = field(default=None, init=False)
+    _history: list[dict[str, Any]] = field(default_factory=list, init=False)
+    _doubted: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._start_branch()
@@ -123,6 +132,17 @@ class EvolutionDialogue:
     def finished(self) -> bool:
         """Whether nothing is asked any more."""
         return self._step in (_S.DONE, _S.CANCELLED)
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there was a question before this one."""
+        begun = self._begin
+        return not self.finished and (bool(self._history) or (begun is not None and begun.can_go_back))
+
+    @property
+    def accepted(self) -> int:
+        """How many branches have been accepted."""
+        return self.branches + (0 if self._begin is None else self._begin.accepted)
 
     @property
     def wants_seeds(self) -> bool:
@@ -158,7 +178,10 @@ class EvolutionDialogue:
         if self._begin is not None:
             return self._begin.prompt
         text = _PROMPTS.get(self._step, "")
-        text += f" ({_ALLOWED[self._step]})" if self._step in _ALLOWED else ""
+        allowed = _ALLOWED.get(self._step, "")
+        if self._step in (_S.LOWER, _S.UPPER) and self.value_range is not None:
+            allowed += f"; values: {self.value_range[0]:g} to {self.value_range[1]:g}"
+        text += f" ({allowed})" if allowed else ""
         return f"{text} [{self.default}]" if self.default else text
 
     def interval_with(self, text: str) -> tuple[float, float] | None:
@@ -187,11 +210,14 @@ class EvolutionDialogue:
             self._begin.answer(text)
             return self._follow()
         self._message = ""
+        before = self._state()
         try:
             self._answer(text.strip() or self.default)
         except RefusalError as refusal:
             self._message = str(refusal)
             raise
+        if not self.looking:
+            self._history.append(before)
         return None
 
     def add_seed(self, index: Index) -> None:
@@ -206,6 +232,32 @@ class EvolutionDialogue:
         """End a seed question."""
         self._initialization().seeds_done()
         self._follow()
+
+    def back(self) -> None:
+        """Ask the question before this one again.
+
+        Raises
+        ------
+        RefusalError
+            This is the first question.
+        """
+        begun = self._begin
+        if begun is not None and (begun.can_go_back or not self._history):
+            begun.back()
+            self.looking, self.result = begun.looking, begun.result
+            return
+        if not self.can_go_back:
+            self._message = "this is the first question"
+            raise RefusalError(self._message)
+        for name, value in self._history.pop().items():
+            setattr(self, name, value)
+        if self._begin is not None and self._begin.can_go_back:
+            self._begin.back()
+            self.result = self._begin.result
+        self.looking, self._message = False, "one step back"
+
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _STATE}
 
     def cancel(self) -> None:
         """End without a result."""
@@ -228,6 +280,7 @@ class EvolutionDialogue:
         self.looking, self.result = begun.looking, begun.result
         if not begun.finished:
             return
+        self._history.append(self._state())
         self._begin, self.result = None, None
         self.initial = begun.merged
         if self.initial is None:
@@ -267,6 +320,10 @@ class EvolutionDialogue:
         value = _number(self._step, word)
         if self._step is _S.UPPER and self.parameters.lower is not None and value < self.parameters.lower:
             raise RefusalError(f"the upper threshold {value:g} is below the lower one {self.parameters.lower:g}")
+        doubt = outside(value, self.value_range) if self._step in (_S.LOWER, _S.UPPER) else ""
+        if doubt and self._doubted != (self._step, value):
+            self._doubted = (self._step, value)
+            raise DoubtError(doubt, word)
         self.looking = False
         self.parameters = replace(self.parameters, **{self._step.value: value})
         place = self.questions.index(self._step) + 1

@@ -2,22 +2,26 @@
 
 Every line answers the question at hand. While seeds are asked for, ``I J K`` places one, ``undo`` takes the last one
 away and ``done`` goes on. At any time ``show [FILE]`` writes a picture, ``default`` (or an empty line at a terminal)
-takes the offered answer, and ``cancel`` ends. A script file holds the same lines; ``#`` starts a comment.
+takes the offered answer, ``back`` asks the question before, ``help`` lists these words, and ``cancel`` ends. A script
+file holds the same lines; ``#`` starts a comment.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
 from mitk_rs.errors import FileError, FileMissingError, UsageError
-from mitk_rs.viewer.dialogue import Dialogue, Index, RefusalError
+from mitk_rs.viewer.dialogue import Dialogue, DoubtError, Index, RefusalError
 
 __all__ = ["LineFrontEnd", "read_script", "replay", "run_terminal"]
 
 Show = Callable[[Dialogue, Path], None]
+_HELP = "show [FILE] writes a picture, default takes the answer in brackets, back goes one question back, cancel ends"
+_SEED_HELP = "I J K places a seed at a voxel, undo takes the last one away, done goes on; " + _HELP
 
 
 class LineFrontEnd:
@@ -48,6 +52,10 @@ class LineFrontEnd:
         command = words[0].lower() if words else ""
         if command == "cancel":
             self._dialogue.cancel()
+        elif command in ("back", "b"):
+            self._dialogue.back()
+        elif command in ("help", "?"):
+            return _SEED_HELP if self._dialogue.wants_seeds else _HELP
         elif command == "show" or (command == "i" and not self._dialogue.wants_seeds):
             return self._picture(words[1:])
         elif self._dialogue.wants_seeds:
@@ -88,7 +96,7 @@ def run_terminal(dialogue: Dialogue, show: Show, lines: TextIO, write: Callable[
     """Lead a dialogue at a terminal until it ends; the end of input cancels it."""
     front = LineFrontEnd(dialogue, show)
     while not dialogue.finished:
-        hint = " (I J K, undo, done, show)" if dialogue.wants_seeds else ""
+        hint = " (I J K, undo, done, show, back, help)" if dialogue.wants_seeds else ""
         for seed in dialogue.seeds if dialogue.wants_seeds else ():
             write(f"  {seed[0]} {seed[1]} {seed[2]}\n")
         write(f"{dialogue.prompt}{hint}: ")
@@ -136,7 +144,10 @@ def replay(dialogue: Dialogue, show: Show, path: Path, write: Callable[[str], ob
             raise UsageError(f"{path}:{number}: the dialogue has ended before this line")
         write(f"{dialogue.prompt}: {line}\n")
         try:
-            front.take(line)
+            with suppress(DoubtError):
+                front.take(line)
+                continue
+            front.take(line)  # what a file says is meant
         except RefusalError as refusal:
             raise UsageError(f"{path}:{number}: {refusal}") from None
     if not dialogue.finished:

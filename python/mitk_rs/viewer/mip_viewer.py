@@ -6,10 +6,11 @@ The volume is cast on VTK's CPU mapper with maximum intensity blending. The grey
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from mitk_rs.viewer.window import ViewerWindow
 
 __all__ = ["MipVolume", "mip_volume", "show"]
-
-# Part of the window by which an arrow key changes window or level.
-_STEP = 0.05
 
 
 class MipVolume:
@@ -66,6 +64,14 @@ class MipVolume:
         function.AddPoint(low, at_low)
         function.AddPoint(high if high > low else low + 1e-6, at_high)
         return function
+
+    def robust_window(self) -> tuple[float, float]:
+        """Window and level that leave out the darkest and brightest pixels of the projection along z."""
+        from mitk_rs.projection.picture import robust_range
+        from mitk_rs.viewer.planes import scalar_array
+
+        low, high = robust_range(scalar_array(self.mapper.GetInput()).max(axis=0))
+        return (high - low, (low + high) / 2)
 
     def set_sampling(self, distance: float, *, automatic: bool) -> None:
         """Distance of samples in mm. ``automatic`` lets VTK coarsen it while the camera moves."""
@@ -183,19 +189,36 @@ def _with_array(data: Any, name: str) -> Any:
     return active
 
 
-def show(image: Any, *, window: ViewerWindow | None = None, display: bool = True, **options: Any) -> MipVolume | None:
+def show(
+    image: Any,
+    *,
+    window: ViewerWindow | None = None,
+    display: bool = True,
+    axes: Any = None,
+    title: str = "",
+    notify: Callable[[str], object] | None = None,
+    **options: Any,
+) -> MipVolume | None:
     """Show the maximum intensity projection of an image and wait for ``q``.
 
-    Keys: ``q`` goes on, ``r`` resets the camera, ``x`` writes a screenshot, the arrow keys change window and level.
+    Dragging with the left button turns, with the right one changes window and level, the wheel zooms; so do the keys
+    that are shown in the window. A window of 0 begins with a robust range of the projection along z.
 
     Parameters
     ----------
     image
-        As for :func:`mip_volume`.
+        As for :func:`mip_volume`. An :class:`mitk_rs.Image` is seen from the front at first, as by
+        :func:`mitk_rs.render_mip`, ``vtkImageData`` along -z as in VMTK.
     window
         A window that other viewers show things in, too; the volume stays in it. A window of its own by default.
     display
         ``False`` adds the volume to ``window`` and returns; without a window nothing at all is touched.
+    axes
+        Patient directions (LPS) of the axes of ``vtkImageData``, as the columns of a matrix; the world by default.
+    title
+        Name of the window of its own: what is shown.
+    notify
+        Called with the name of a screenshot, in a window of its own.
     options
         Those of :func:`mip_volume`.
 
@@ -219,32 +242,48 @@ def show(image: Any, *, window: ViewerWindow | None = None, display: bool = True
         require_display("the window")
     shown = mip_volume(image, **options)
     own = window is None
-    window = ViewerWindow(title="maximum intensity projection") if window is None else window
+    if window is None:
+        window = ViewerWindow()
+        window.set_title(title)
+        window.on_notice = notify or window.on_notice
     window.renderer.AddVolume(shown.volume)
-    window.renderer.ResetCamera()
+    window.set_patient_axes(np.eye(3) if axes is None else axes)
+    if hasattr(image, "GetDimensions"):
+        window.renderer.ResetCamera()
+    else:
+        window.look((0, 1, 0), (0, 0, 1))
     try:
         if display:
-            _bind_arrows(window, shown)
-            window.run()
+            _lead(window, shown, robust=options.get("window_level", (0.0, 0.0))[0] <= 0)
     finally:
-        for key in _ARROWS:
-            window.unbind(key)
         if own:
             window.close()
     return shown
 
 
-# What each arrow key does to window and level, in parts of the window.
-_ARROWS = {"Up": (0, 1), "Down": (0, -1), "Right": (1, 0), "Left": (-1, 0)}
+# For each, the keys and what they do.
+_KEYS = (
+    ("q", "quit and proceed"),
+    ("left button", "drag: turn"),
+    ("wheel", "zoom"),
+    ("middle button", "drag: move"),
+    ("right button", "drag: window and level"),
+    ("Up, Down", "brighter, darker"),
+    ("Right, Left", "less, more contrast"),
+    ("Home", "first window and level"),
+)
 
 
-def _bind_arrows(window: ViewerWindow, shown: MipVolume) -> None:
-    def change(wider: int, brighter: int) -> None:
-        step = _STEP * shown.window
-        shown.set_window(shown.window + wider * step, shown.level - brighter * step)
-        window.show_prompt(f"window {shown.window:.4g}  level {shown.level:.4g}")
-        window.render()
+def _lead(window: ViewerWindow, shown: MipVolume, *, robust: bool) -> None:
+    """Let mouse and keys change the picture until ``q``."""
+    from mitk_rs.viewer.window import STANDARD_KEYS
+    from mitk_rs.viewer.window_level import WindowLevel
 
-    for key, (wider, brighter) in _ARROWS.items():
-        text = "brighter (arrow keys change window and level)" if key == "Up" else ""
-        window.bind(key, text, functools.partial(change, wider, brighter))
+    first = shown.robust_window() if robust else (shown.window, shown.level)
+    grey = WindowLevel(window, first, shown.set_window, arrows=True)
+    window.show_keys([*_KEYS, *STANDARD_KEYS])
+    try:
+        window.run()
+    finally:
+        grey.remove()
+        window.show_keys(None)

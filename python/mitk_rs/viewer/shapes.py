@@ -11,11 +11,11 @@ from mitk_rs.viewer.window import ViewerWindow
 __all__ = ["SeedMarkers", "SurfaceShape"]
 
 _SEED_COLOUR = (1.0, 0.0, 0.0)
-_SEED_PART = 0.01
+_SEED_PART = 0.02
 
 
 class SeedMarkers:
-    """Spheres at seeds, 1 % of the image's diagonal in diameter; red unless ``colour`` says otherwise."""
+    """Spheres at seeds, 2 % of the image's diagonal in diameter; red unless ``colour`` says otherwise."""
 
     def __init__(self, window: ViewerWindow, diagonal: float, *, colour: Sequence[float] = _SEED_COLOUR) -> None:
         self._window = window
@@ -27,6 +27,8 @@ class SeedMarkers:
         glyphs.SetScaleModeToDataScalingOff()
         glyphs.SetScaleFactor(diagonal * _SEED_PART)
         self._actor = _actor(window, glyphs.GetOutputPort(), colour)
+        # The colour itself, whatever the light.
+        self._actor.GetProperty().LightingOff()
         self.show(())
 
     def show(self, positions: Sequence[Sequence[float]]) -> None:

@@ -9,25 +9,37 @@ camera, ``x`` writes a screenshot. VTK's own one-letter keys are off. Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from ctypes.util import find_library
 from pathlib import Path
+from time import monotonic
 from typing import Any
+
+import numpy as np
 
 from mitk_rs._interrupts import held_interrupts
 from mitk_rs._vtk import vtk
-from mitk_rs.errors import DisplayError
+from mitk_rs.errors import DisplayError, FileWriteError
 from mitk_rs.io.vtk import vtk_messages
 from mitk_rs.projection.picture import write_picture
+from mitk_rs.viewer.annotations import Annotations
 from mitk_rs.viewer.display import has_display, require_display
 
-__all__ = ["RETURN_KEYS", "ViewerWindow", "typed"]
+__all__ = ["RETURN_KEYS", "STANDARD_KEYS", "ViewerWindow", "typed"]
+
+_logger = logging.getLogger("mitk_rs.viewer")
 
 Callback = Callable[[], object]
+KeyUser = Callable[[str, str], bool]
 RETURN_KEYS = ("Return", "KP_Enter")
-_LEFT, _CENTRED = 0, 1
+# Keys of every window that are not taken as text.
+STANDARD_KEYS = (("r", "reset camera"), ("x", "screenshot"), ("F1", "hide or show the keys"))
 _FIRST = 10.0
-_TIMER_MILLISECONDS = 50
+_TIMER_MILLISECONDS = 25
+# Seconds after the last picture of a quick series until the picture is drawn as finely as it can be.
+_REST = 0.3
+_DPI = 72
 
 
 def typed(text: str, symbol: str, character: str) -> str:
@@ -58,6 +70,10 @@ class ViewerWindow:
     on_key
         Called with VTK's key symbol and the typed character of every key; returns whether it used the key.
         Keys that it did not use go to the bindings.
+    first_keys
+        Called before :attr:`on_key`, in the same way.
+    on_notice
+        Called with what is worth telling outside of the window, too, such as the name of a screenshot.
 
     Raises
     ------
@@ -87,28 +103,24 @@ class ViewerWindow:
         self.style: Any = vtk("vtkInteractionStyle").vtkInteractorStyleTrackballCamera()
         self.interactor.SetInteractorStyle(self.style)
         self.magnification = magnification
-        self.on_key: Callable[[str, str], bool] | None = None
+        self.on_key: KeyUser | None = None
+        self.first_keys: list[KeyUser] = []
         self.on_close: Callback | None = None
+        self.on_notice: Callable[[str], object] = _logger.info
         self._bindings: dict[str, tuple[str, Callback | None]] = {}
+        self._keys: Sequence[tuple[str, str]] | None = None
+        self._shows_keys = True
         self._failure: BaseException | None = None
-        self._help = self._text(_LEFT, 16, (0.9, 0.9, 0.9))
-        self._prompt = self._text(_CENTRED, 22, (1.0, 1.0, 0.6))
+        # Whether the event loop runs, the picture is out of date, and it was drawn in haste, and when.
+        self._running = self._stale = False
+        self._hasty: float | None = None
+        self._annotations = Annotations(self.renderer, self.window)
         self._observe()
         self._bind_standard_keys()
+        # Widgets draw when they are turned on; nothing is to be seen before all is in its place.
+        self.interactor.EnableRenderOff()
         # From now on the window takes keys, so none is lost that comes before the first picture.
         self.interactor.Initialize()
-
-    def _text(self, justification: int, font_size: int, colour: tuple[float, float, float]) -> Any:
-        actor = vtk("vtkRenderingCore").vtkTextActor()
-        style = actor.GetTextProperty()
-        style.SetFontSize(font_size)
-        style.SetColor(*colour)
-        style.SetJustification(justification)
-        style.SetVerticalJustificationToBottom()
-        actor.GetPositionCoordinate().SetCoordinateSystemToNormalizedViewport()
-        actor.SetPosition(*((0.01, 0.14) if justification == _LEFT else (0.5, 0.02)))
-        self.renderer.AddViewProp(actor)
-        return actor
 
     def _observe(self) -> None:
         # VTK's own keys (e, q, s, p, w, 3, ...) come as CharEvent to its style and widgets; nobody gets to see those.
@@ -122,7 +134,8 @@ class ViewerWindow:
     def _bind_standard_keys(self) -> None:
         self.bind("q", "quit and proceed", self.stop)
         self.bind("r", "reset camera", self.reset_camera)
-        self.bind("x", "screenshot", self.screenshot)
+        self.bind("x", "screenshot", self.photograph)
+        self.bind("F1", "hide or show the keys", self._toggle_keys)
 
     # Keys
 
@@ -136,9 +149,20 @@ class ViewerWindow:
         self._bindings.pop(key, None)
         self._show_help()
 
+    def show_keys(self, keys: Iterable[tuple[str, str]] | None) -> None:
+        """Name the keys that work now and what they do; ``None`` names those of :meth:`bind`."""
+        self._keys = None if keys is None else list(keys)
+        self._show_help()
+
     def _show_help(self) -> None:
-        lines = [f"{key}: {text}" for key, (text, _) in sorted(self._bindings.items()) if text]
-        self._help.SetInput("\n".join(lines))
+        bound = [(key, text) for key, (text, _) in sorted(self._bindings.items()) if text]
+        keys = bound if self._keys is None else self._keys
+        self._annotations.keys = "\n".join(f"{key}: {text}" for key, text in keys) if self._shows_keys else ""
+
+    def _toggle_keys(self) -> None:
+        self._shows_keys = not self._shows_keys
+        self._show_help()
+        self.render()
 
     def guarded(self, action: Callback) -> None:
         """Do something on behalf of an event: what it raises ends :meth:`run` and comes out there.
@@ -156,7 +180,9 @@ class ViewerWindow:
 
     def _take_key(self) -> None:
         symbol, character = self.interactor.GetKeySym() or "", self.interactor.GetKeyCode() or ""
-        if self.on_key is not None and self.on_key(symbol, character):
+        self._annotations.notice = ""
+        users = [*self.first_keys, *([] if self.on_key is None else [self.on_key])]
+        if symbol != "F1" and any(user(symbol, character) for user in users):
             return
         callback = self._bindings.get(symbol, ("", None))[1]
         if callback is not None:
@@ -169,18 +195,81 @@ class ViewerWindow:
 
     # Showing
 
+    def set_title(self, name: str) -> None:
+        """Name the window after what it shows."""
+        self.window.SetWindowName(f"{name} - mitk_rs" if name else "mitk_rs")
+
     def show_prompt(self, text: str) -> None:
         """Write lines at the bottom of the window."""
-        self._prompt.SetInput(text)
+        self._annotations.prompt = text
+
+    def show_status(self, text: str) -> None:
+        """Write lines at the upper right of the window."""
+        self._annotations.status = text
+
+    def show_annotations(self, shown: bool) -> None:  # noqa: FBT001
+        """Show or hide status, letters and scale bar."""
+        self._annotations.quiet = not shown
+
+    def set_patient_axes(self, axes: Any) -> None:
+        """Say which patient directions (LPS) the axes of the scene have, as the columns of a matrix.
+
+        Letters at the sides, angles and a scale bar are shown from then on; ``None`` takes them away.
+        """
+        self._annotations.axes = None if axes is None else np.asarray(axes, np.float64).reshape(3, 3)
+
+    def look(self, forward: Sequence[float], up: Sequence[float]) -> None:
+        """Show everything, seen along a direction of the scene."""
+        camera = self.renderer.GetActiveCamera()
+        camera.SetPosition(*(-np.asarray(forward, np.float64)))
+        camera.SetFocalPoint(0, 0, 0)
+        camera.SetViewUp(*up)
+        self.renderer.ResetCamera()
 
     def render(self) -> None:
         """Draw."""
+        self._stale = False
         self.window.Render()
+
+    def render_soon(self) -> None:
+        """Draw when no event waits, once for all calls until then, and with less detail while they go on."""
+        if self._running:
+            self._stale = True
+        else:
+            self.render()
+
+    def _tick(self, *_: object) -> None:
+        self.guarded(self._draw_what_waits)
+
+    def _draw_what_waits(self) -> None:
+        # VTK's mappers take fewer samples where a high rate of pictures is wished for.
+        if self._stale:
+            self.window.SetDesiredUpdateRate(self.interactor.GetDesiredUpdateRate())
+            self.render()
+            self._hasty = monotonic()
+        elif self._hasty is not None and monotonic() - self._hasty > _REST:
+            self._hasty = None
+            self.window.SetDesiredUpdateRate(self.interactor.GetStillUpdateRate())
+            self.render()
 
     def reset_camera(self) -> None:
         """Show everything, from where the camera is."""
         self.renderer.ResetCamera()
         self.render()
+
+    def notify(self, text: str) -> None:
+        """Show a message until the next key, and tell it outside of the window."""
+        self._annotations.notice = text
+        self.render_soon()
+        self.on_notice(text)
+
+    def photograph(self) -> None:
+        """Write a screenshot to the current folder and say its name."""
+        try:
+            said = f"wrote {self.screenshot()}"
+        except FileWriteError as error:
+            said = str(error)
+        self.notify(said)
 
     def screenshot(self, path: Path | None = None) -> Path:
         """Write a PNG of the window and return its name, ``vmtk-screenshot-N.png`` in the current folder by default.
@@ -192,16 +281,26 @@ class ViewerWindow:
         """
         target = path if path is not None else _free_name()
         write_picture(self._pixels(), target, suffix=".png")
-        self.render()
         return target
 
     def _pixels(self) -> Any:
-        """What the window shows as an array ``(y, x, 3)``, magnified."""
-        grab = vtk("vtkRenderingCore").vtkWindowToImageFilter()
-        grab.SetInput(self.window)
-        grab.SetScale(self.magnification)
-        grab.ReadFrontBufferOff()
-        grab.Update()
+        """What the window shows as an array ``(y, x, 3)``, magnified: drawn anew in that size, letters too."""
+        size, buffers = self.window.GetSize(), self.window.GetUseOffScreenBuffers()
+        self.window.SetUseOffScreenBuffers(1)
+        self.window.SetSize(*(self.magnification * length for length in size))
+        self.window.SetDPI(self.magnification * _DPI)
+        try:
+            self.window.Render()
+            grab = vtk("vtkRenderingCore").vtkWindowToImageFilter()
+            grab.SetInput(self.window)
+            grab.ReadFrontBufferOff()
+            grab.ShouldRerenderOff()
+            grab.Update()
+        finally:
+            self.window.SetDPI(_DPI)
+            self.window.SetUseOffScreenBuffers(buffers)
+            self.window.SetSize(*size)
+            self.render_soon()
         shown = grab.GetOutput()
         width, height, _ = shown.GetDimensions()
         colours = vtk("util.numpy_support").vtk_to_numpy(shown.GetPointData().GetScalars())
@@ -223,11 +322,15 @@ class ViewerWindow:
         # VTK's loop keeps the interpreter to itself: where nothing happens in the window, Python sees no signal. A
         # timer lets it. An exception must not be raised there, because VTK would end the process.
         timer = self.interactor.CreateRepeatingTimer(_TIMER_MILLISECONDS)
-        tick = self.interactor.AddObserver("TimerEvent", lambda *_: None)
+        tick = self.interactor.AddObserver("TimerEvent", self._tick)
+        self._running = True
+        self.interactor.EnableRenderOn()
         try:
             with held_interrupts(self.stop):
                 self.interactor.Start()
         finally:
+            self._running = False
+            self.interactor.EnableRenderOff()
             self.interactor.RemoveObserver(tick)
             self.interactor.DestroyTimer(timer)
         failure, self._failure = self._failure, None

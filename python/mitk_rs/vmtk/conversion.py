@@ -49,6 +49,7 @@ __all__ = [
     "give_back",
     "inside",
     "is_vtk_format",
+    "patient_axes",
     "placement",
     "read_image",
     "resolved_geometry",
@@ -137,6 +138,12 @@ def direction_of(image: Any) -> Matrix:
     """The direction matrix that VTK keeps with an image."""
     matrix = image.GetDirectionMatrix()
     return np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+
+
+def patient_axes(dataset: Any) -> Matrix:
+    """Patient directions (LPS) of the axes of memory, as the columns of a matrix."""
+    frame = frame_of(dataset)
+    return np.eye(3) if frame is None else frame.direction
 
 
 def first_point(image: Any) -> Matrix:

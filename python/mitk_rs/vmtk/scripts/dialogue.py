@@ -22,7 +22,7 @@ from mitk_rs.viewer.display import has_display
 from mitk_rs.viewer.evolution_dialogue import EvolutionDialogue, EvolutionStep, Parameters
 from mitk_rs.viewer.lines import replay, run_terminal
 from mitk_rs.vmtk import make_script
-from mitk_rs.vmtk.conversion import as_image, as_working, give_back, triples
+from mitk_rs.vmtk.conversion import as_image, as_working, direction_of, give_back, patient_axes, triples
 
 if TYPE_CHECKING:
     from mitk_rs.vmtk.scripts.evolution import vmtkLevelSetSegmentation
@@ -115,7 +115,7 @@ def _dialogue(script: vmtkImageInitialization, image: Any) -> Dialogue:
         script.PrintLog(f"{branch.method} initialization")
         return script.compute(image, str(branch.method))
 
-    return Dialogue(image.GetExtent(), compute, script.merge, _defaults(script))
+    return Dialogue(image.GetExtent(), compute, script.merge, _defaults(script), image.GetScalarRange())
 
 
 def _defaults(script: vmtkImageInitialization) -> Branch:
@@ -184,6 +184,7 @@ def converse_about_evolution(script: vmtkLevelSetSegmentation, image: Any) -> No
         _given_parameters(script),
         first,
         None if script.LevelSets is None else as_working(script.LevelSets),
+        image.GetScalarRange(),
     )
     lead(script, image, dialogue)
     if not dialogue.branches:
@@ -243,11 +244,14 @@ def _picture_of(image: Any) -> Any:
 
 def _window(script: Any, image: Any, dialogue: Any) -> None:
     from mitk_rs.viewer.dialogue_window import DialogueWindow
+    from mitk_rs.vmtk.scripts.viewers import entitle
 
     own = _ensure_renderer(script)
-    shown = _upright(image)
+    window = script.vmtkRenderer.Window
+    entitle(window, script)
+    shown, axes = _upright(image), patient_axes(image) @ direction_of(image)
     try:
-        DialogueWindow(script.vmtkRenderer.Window, shown, dialogue, _surface_in, lambda text: _say(script, text)).run()
+        DialogueWindow(window, shown, dialogue, _surface_in, lambda text: _say(script, text), axes=axes).run()
     finally:
         if own:
             _release_renderer(script)

@@ -10,7 +10,7 @@ import numpy as np
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import as_image, as_working, give_back
+from mitk_rs.vmtk.conversion import as_image, as_working, give_back, patient_axes
 from mitk_rs.vmtk.script import pypeScript
 from mitk_rs.vmtk.scripts.viewers import ViewingScript
 
@@ -101,7 +101,7 @@ class vmtkImageVOISelector(ViewingScript):
         window = self.open_window()
         bounds = list(self.BoxBounds) if any(self.BoxBounds) else None
         while True:
-            chosen = choose_box(window, image, bounds)
+            chosen = choose_box(window, image, bounds, axes=patient_axes(image))
             if chosen is None:
                 break
             self.BoxBounds, self.BoxActive, bounds = chosen, 1, None

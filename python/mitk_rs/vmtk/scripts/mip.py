@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mitk_rs.errors import DisplayError, FileWriteError, RequestError
 from mitk_rs.io.atomic import check_writable
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import as_image
+from mitk_rs.vmtk.conversion import as_image, patient_axes
 from mitk_rs.vmtk.scripts.viewers import ViewingScript
 
 __all__ = ["check_picture_name", "vmtkImageMIPViewer", "write_mip"]
@@ -130,6 +130,7 @@ class vmtkImageMIPViewer(ViewingScript):
             image,
             window=window,
             display=bool(self.Display),
+            axes=patient_axes(image),
             sample_distance=self.SampleDistance,
             auto_sample_distance=bool(self.AutoSampleDistance),
             window_level=self.WindowLevel,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.viewer.display import has_display, require_display
-from mitk_rs.viewer.planes import ImagePlanes
+from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers
-from mitk_rs.viewer.window import RETURN_KEYS, ViewerWindow, typed
+from mitk_rs.viewer.window import RETURN_KEYS, STANDARD_KEYS, ViewerWindow, typed
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import as_working, attach, frame_of, select_array
+from mitk_rs.vmtk.conversion import as_working, attach, frame_of, patient_axes, select_array
 from mitk_rs.vmtk.script import pypeScript
 
 __all__ = [
     "MAPS",
     "ViewingScript",
+    "entitle",
     "lookup_table",
     "vmtkImageSeeder",
     "vmtkImageViewer",
@@ -25,6 +27,12 @@ __all__ = [
     "vmtkRendererInputStream",
     "vmtkSurfaceViewer",
 ]
+
+
+def entitle(window: ViewerWindow, script: pypeScript) -> None:
+    """Name a window after the file that a script shows, and let the script tell the names of screenshots."""
+    window.set_title(Path(script.input_file_name()).name or script.ScriptName)
+    window.on_notice = script.PrintNote
 
 
 class ViewingScript(pypeScript):
@@ -52,7 +60,9 @@ class ViewingScript(pypeScript):
             self.vmtkRenderer = vmtkRenderer()
             self.OwnRenderer = 1
         self.vmtkRenderer.RegisterScript(self)
-        return self.vmtkRenderer.Window
+        window = self.vmtkRenderer.Window
+        entitle(window, self)
+        return window
 
     def release_window(self) -> None:
         """Close the window if it is the script's own, so that the script can be executed again."""
@@ -276,20 +286,28 @@ class vmtkImageViewer(ViewingScript):
         """Show the slices and, with ``Display``, wait for ``q``."""
         image = self.working_image(self.ArrayName)
         window = self.open_window()
-        planes = ImagePlanes(window, image, interpolate=bool(self.TextureInterpolation), margins=bool(self.Margins))
+        planes = ImagePlanes(
+            window,
+            image,
+            axes=patient_axes(image),
+            interpolate=bool(self.TextureInterpolation),
+            margins=bool(self.Margins),
+        )
         displayed = (self.DisplayPlaneWidgetX, self.DisplayPlaneWidgetY, self.DisplayPlaneWidgetZ)
         for widget, shown in zip(planes.widgets, displayed, strict=True):
             widget.SetUseContinuousCursor(self.ContinuousCursor)
-            widget.SetDisplayText(self.vmtkRenderer.Annotations)
             if not shown:
                 widget.Off()
         if self.WindowLevel[0]:
-            planes.set_window_level(*self.WindowLevel)
+            planes.grey.start_with(*self.WindowLevel)
+        window.show_annotations(bool(self.vmtkRenderer.Annotations))
         self.PlaneWidgetX, self.PlaneWidgetY, self.PlaneWidgetZ = planes.widgets
         window.on_key = lambda symbol, _: planes.key(symbol)
         if self.Display:
-            window.renderer.ResetCamera()
+            planes.look()
+            window.show_keys([("q", "quit and proceed"), *PLANE_KEYS, *STANDARD_KEYS])
             window.run()
+            window.show_keys(None)
             planes.remove()
         self.release_window()
 
@@ -302,6 +320,7 @@ class vmtkImageViewer(ViewingScript):
 
 
 Index = tuple[int, int, int]
+_SEED_KEYS = (("Ctrl+click", "place a seed"), ("u", "take the last seed away"), ("q", "quit and proceed"))
 
 
 class vmtkImageSeeder(ViewingScript):
@@ -350,14 +369,19 @@ class vmtkImageSeeder(ViewingScript):
             del self.SeedIndices[-1:]
             refresh()
 
-        planes = ImagePlanes(window, image, on_control_click=add, interpolate=bool(self.TextureInterpolation))
+        axes = patient_axes(image)
+        planes = ImagePlanes(
+            window, image, axes=axes, on_control_click=add, interpolate=bool(self.TextureInterpolation)
+        )
         window.on_key = lambda symbol, _: planes.key(symbol)
         window.bind("u", "take the last seed away", undo)
+        window.show_keys([*_SEED_KEYS, *PLANE_KEYS, *STANDARD_KEYS])
         window.show_prompt("Ctrl+click adds a seed, u takes the last away, q goes on")
-        window.renderer.ResetCamera()
+        planes.look()
         if self.Display:
             window.run()
         window.show_prompt("")
+        window.show_keys(None)
         window.unbind("u")
         planes.remove()
         if not self.KeepSeeds:
@@ -419,6 +443,7 @@ class vmtkSurfaceViewer(ViewingScript):
                 window.renderer.RemoveViewProp(old)
         self.Actor = self._make_actor()
         window.renderer.AddActor(self.Actor)
+        window.set_patient_axes(patient_axes(self.Surface))
         if self.Legend:
             self.ScalarBarActor = self._make_legend()
             window.renderer.AddViewProp(self.ScalarBarActor)
