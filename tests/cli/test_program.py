@@ -55,7 +55,7 @@ def test_help_of_init_names_every_option_and_what_differs_from_vmtk(succeed):
     text = succeed("init --help")
     for option in ("--method", "-method", "-sourcepoints", "-olevelsetsfile", "--compat", "--force", "--json"):
         assert re.search(rf"(^|[ ,]){option}\b", text, re.MULTILINE), option
-    for promise in ("1.7014117e38", "two holes", "within 100 of the first", "--compat vmtk gives VMTK's bytes"):
+    for promise in ("1.7014117e38", "two holes", "VMTK stops 100 after the first", "--compat vmtk gives VMTK's bytes"):
         assert promise in text
 
 

@@ -14,7 +14,7 @@ import pytest
 import mitk_rs as mitk
 
 PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "batch.md").read_text()
-SNAKEFILE = re.search(r"^```\n(CASES = .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+SNAKEFILE = re.search(r"^```text\n(CASES = .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 

@@ -12,7 +12,7 @@ from mitk_rs.cli.main import COMMANDS, build_parsers
 from mitk_rs.vmtk.tables import METHODS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
-LINES = re.findall(r"^mitk-rs (.+)$", PAGE, re.MULTILINE)
+LINES = re.findall(r"^(?:\$ )?mitk-rs (.+)$", PAGE, re.MULTILINE)
 # Its options have a page of their own.
 ELSEWHERE = {"mip"}
 

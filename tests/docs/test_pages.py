@@ -80,6 +80,12 @@ def test_code_of_a_page_runs(page, workplace):
     run_page.run_page(page)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_block_says_whether_it_is_run(page):
+    languages = {block["language"] for block in FENCE.finditer(page.read_text(encoding="utf-8"))}
+    assert languages <= {"python", "console", "sh", "text", "{toctree}"}
+
+
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_of_a_page_lead_somewhere(page):
     targets = [page.parent / link["target"] for link in LINK.finditer(page.read_text(encoding="utf-8"))]
@@ -89,7 +95,7 @@ def test_links_of_a_page_lead_somewhere(page):
 def places_of_the_map():
     """The files and folders that the map in the architecture page names."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    house = re.search(r"^```\n(rust/src/.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    house = re.search(r"^```text\n(rust/src/.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
     base = ROOT
     for line in house.splitlines():
         indent = len(line) - len(line.lstrip())

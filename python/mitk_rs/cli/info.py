@@ -40,7 +40,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     """Add the command to the program's."""
     parser = subparsers.add_parser("info", help="print what an image is", description=_DESCRIPTION)
     parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    parser.add_argument("--statistics", action="store_true", help="read the voxels, too: least, greatest, mean value")
+    statistics = "also read the voxels and print minimum, maximum and mean"
+    parser.add_argument("--statistics", action="store_true", help=statistics)
     parser.add_argument("--histogram", action="store_true", help="percentiles, bars, and thresholds by Otsu's method")
     parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of the histogram")
     add_common(parser, output=False)

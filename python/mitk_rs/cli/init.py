@@ -62,7 +62,7 @@ _EPILOG = """Methods:
 
 Results are free of VMTK's defects: voxels that no front reached hold the largest value that a front left (VMTK:
 1.7014117e38), the seeds of colliding fronts are inside (VMTK: two holes) and their outside is +1 (VMTK: 1e-5), fast
-marching comes to every target (VMTK: to those within 100 of the first), needs a target or --stop-time (VMTK: stops
+marching reaches every target (VMTK stops 100 after the first), needs a target or --stop-time (VMTK: stops
 at 100), and a target that cannot be reached is an error. --compat vmtk gives VMTK's bytes."""
 
 # The native command never prompts unless asked, whatever VMTK's default.
@@ -107,8 +107,8 @@ def _add_member(parser: CommandParser, member: Member) -> None:
 
 
 def _add_native(parser: CommandParser) -> None:
-    """Options that VMTK has not."""
-    group = parser.add_argument_group("options that VMTK has not")
+    """Options that VMTK does not have."""
+    group = parser.add_argument_group("options that VMTK does not have")
     group.add_argument("--compat", type=one_of(["vmtk"]), metavar="vmtk", help="give VMTK's bytes, defects included")
     group.add_argument(
         "--combine",
