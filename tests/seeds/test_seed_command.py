@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import mitk_rs as mitk
 from mitk_rs.cli.main import main
 from mitk_rs.seeds import Seed
+from mitk_rs.vmtk import vmtkscripts
 
 
 @pytest.fixture
@@ -96,3 +98,49 @@ def test_mistakes_are_one_line(folder, capsys, line, status, text):
     assert (done[0], done[1], done[2].count("\n")) == (status, "", 1)
     assert text in done[2]
     assert sorted(file.name for file in folder.iterdir()) == before
+
+
+def oblique(tmp_path):
+    """A left-handed oblique tube, and its ends as 3D Slicer writes them."""
+    turned = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, -1.0]])
+    voxels = mitk.datasets.tube().as_numpy(writeable=False)
+    tube = mitk.Image(voxels.copy(), spacing=(0.5, 0.5, 1.25), origin=(-3, 20, 7), direction=turned)
+    tube.save(tmp_path / "oblique.mha")
+    seeds = mitk.Seeds([Seed((10, 10, 2), "inlet"), Seed((10, 10, 17), "outlet")])
+    mitk.write_seeds(seeds, tmp_path / "oblique.mrk.json", image=tube)
+
+
+@pytest.mark.parametrize("name", ["tube.mha", "oblique.mha"])
+def test_vmtk_scripts_take_files_of_points(folder, capsys, name):
+    oblique(folder)
+    points = "ends.mrk.json" if name == "tube.mha" else "oblique.mrk.json"
+
+    def level_set(sources, targets, image=name):
+        script = vmtkscripts.vmtkImageInitialization()
+        script.Image = mitk.Image(image)
+        script.Interactive, script.LowerThreshold, script.LogOn = 0, 50, 0
+        script.SourcePoints, script.TargetPoints = sources, targets
+        script.Execute()
+        return script.InitialLevelSets.as_numpy(writeable=False).tobytes()
+
+    expected = level_set([10, 10, 2], [10, 10, 17])
+    assert level_set(f"{points}:inlet", [10, 10, 17]) == expected
+    assert level_set([f"{points}:inlet"], mitk.read_seeds(points).select("outlet")) == expected
+    line = f"vmtkimageinitialization -ifile {name} -interactive 0 -lowerthreshold 50 -sourcepoints"
+    assert run(capsys, f"{line} {points}:inlet -targetpoints {points}:outlet -olevelsetsfile a.mha")[0] == 0
+    assert run(capsys, f"{line} 10 10 2 -targetpoints 10 10 17 -olevelsetsfile b.mha")[0] == 0
+    assert (folder / "a.mha").read_bytes() == (folder / "b.mha").read_bytes()
+
+
+def test_vmtk_names_say_what_is_wrong_with_a_file_of_points(folder, capsys):
+    line = (
+        "vmtkimageinitialization -ifile tube.mha -interactive 0 -lowerthreshold 50 -olevelsetsfile a.mha -sourcepoints"
+    )
+    status, _, err = run(capsys, f"{line} none.csv -targetpoints 10 10 17")
+    assert (status, "cannot read none.csv" in err) == (3, True)
+    status, _, err = run(capsys, f"{line} ends.mrk.json:middle -targetpoints 10 10 17")
+    assert (status, "no seed has this label; the labels are inlet, outlet" in err) == (4, True)
+    (folder / "far.csv").write_text("i,j,k,label\n10,10,99,far\n")
+    status, _, err = run(capsys, f"{line} far.csv -targetpoints 10 10 17")
+    assert (status, "source 'far' of far.csv (10, 10, 99) lies outside the image" in err) == (4, True)
+    assert not (folder / "a.mha").exists()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mitk_rs.errors import FileMissingError, RequestError, UsageError
 from mitk_rs.viewer.dialogue import METHOD_DIGITS, Branch, Dialogue, DoubtError, RefusalError, Step
+from mitk_rs.viewer.evolution_dialogue import EvolutionDialogue, EvolutionStep
 from mitk_rs.viewer.lines import replay, run_terminal
 
 EXTENT = (0, 19, 4, 10, 0, 9)
@@ -347,3 +348,55 @@ def test_the_end_of_input_cancels() -> None:
     session = dialogue()
     run_terminal(session, no_picture, io.StringIO("0\n"), lambda _: None)
     assert session.step is Step.CANCELLED
+
+
+# Evolution
+
+
+def evolution(**options: Any) -> EvolutionDialogue:
+    questions = (EvolutionStep.LOWER, EvolutionStep.UPPER, EvolutionStep.ITERATIONS)
+    return EvolutionDialogue(
+        questions,
+        lambda start, used: {*start, used.iterations},
+        lambda one, other: one | other,
+        dialogue,
+        value_range=(0.0, 100.0),
+        **options,
+    )
+
+
+def test_an_evolution_goes_back_into_the_dialogue_about_its_start() -> None:
+    session = evolution()
+    with pytest.raises(RefusalError, match="this is the first question"):
+        session.back()
+    for answer in ("4", "50", "y", "n"):
+        session.answer(answer)
+    assert session.prompt == "Lower threshold of the speed (a number, i to look at the image; values: 0 to 100)"
+    session.back()
+    assert session.step is Step.ANOTHER
+    session.back()
+    session.back()
+    assert (session.step, session.default) == (Step.ISOVALUE, "50")
+    for answer in ("40", "y", "n"):
+        session.answer(answer)
+    assert session.initial == {Branch("isosurface", isovalue=40.0)}
+
+
+def test_an_evolution_goes_back_through_its_parameters() -> None:
+    session = evolution(initial=frozenset({"start"}))
+    with pytest.raises(DoubtError, match="500 is outside of the values of the image, 0 to 100"):
+        session.answer("500")
+    session.answer("10")
+    session.answer("20")
+    session.answer("7")
+    assert (session.step, session.result) == (EvolutionStep.ACCEPT, {"start", 7})
+    session.back()
+    assert (session.step, session.default, session.result) == (EvolutionStep.ITERATIONS, "7", frozenset({"start"}))
+    session.back()
+    session.back()
+    assert (session.step, session.default) == (EvolutionStep.LOWER, "10")
+    for answer in ("", "", "9", "y"):
+        session.answer(answer)
+    assert (session.accepted, session.merged) == (1, {"start", 9})
+    session.back()
+    assert (session.accepted, session.merged, session.step) == (0, None, EvolutionStep.ACCEPT)

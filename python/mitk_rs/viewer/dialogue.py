@@ -222,7 +222,7 @@ class Dialogue:
         except RefusalError as refusal:
             self.message = str(refusal)
             raise
-        if before["step"] is Step.ANOTHER:
+        if before["step"] is Step.ANOTHER and not self.finished:
             # Results of earlier branches are large, and accepted.
             self._history.clear()
         if not self.looking:

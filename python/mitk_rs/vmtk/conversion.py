@@ -57,6 +57,7 @@ __all__ = [
     "to_indices",
     "to_vmtk_frame",
     "triples",
+    "voxels_of",
     "write_image",
 ]
 
@@ -317,6 +318,32 @@ def inside(image: Any, flat: Sequence[int]) -> list[Index]:
             raise RequestError(f"point ({point[0]},{point[1]},{point[2]}) is outside of the image; allowed: {ranges}")
         found.append((point[0] - extent[0], point[1] - extent[2], point[2] - extent[4]))
     return found
+
+
+def voxels_of(image: Any, points: Any, role: str) -> list[int]:
+    """Extent indices, flat, of indices, files of points, :class:`~mitk_rs.seeds.Seeds`, or a list of these.
+
+    Raises
+    ------
+    FileError
+        A file of points cannot be read.
+    RequestError
+        A point of a file is outside of the image.
+    """
+    from mitk_rs.seeds import Seeds, read_seeds
+
+    given = [points] if isinstance(points, str | os.PathLike | Seeds) else list(points)
+    flat: list[int] = []
+    for point in given:
+        if not isinstance(point, str | os.PathLike | Seeds):
+            flat.append(point)
+            continue
+        seeds = point if isinstance(point, Seeds) else read_seeds(point)
+        ours = as_image(image, placement(image, "physical", itk_format=True))
+        first = image.GetExtent()[::2]
+        for voxel in seeds.indices(ours, role=role):
+            flat += [int(index + start) for index, start in zip(voxel, first, strict=True)]
+    return flat
 
 
 def to_indices(image: Any, flat: Sequence[float]) -> list[int]:

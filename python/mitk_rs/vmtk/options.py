@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitk_rs.errors import UsageError
+from mitk_rs.seeds import is_seed_file
 
 __all__ = [
     "BUILTIN_TYPES",
@@ -274,6 +275,8 @@ class pypeMember:
             Wrong count, a word of the wrong type, or a value out of range; the message names option and word.
         """
         values = list(words[0]) if len(words) == 1 and isinstance(words[0], list | tuple) else list(words)
+        if self._takes_points() and values and all(isinstance(word, str) and is_seed_file(word) for word in values):
+            return values
         self._check_length(values)
         if self.MemberLength == 0:
             return 1
@@ -281,6 +284,10 @@ class pypeMember:
         for value in converted:
             self._check_range(value)
         return converted[0] if self.MemberLength == 1 else converted
+
+    def _takes_points(self) -> bool:
+        """Whether the values are voxel indices in threes, in place of which files of points are taken."""
+        return self.MemberType == "int" and self.Multiple == 3
 
     def _check_length(self, values: list[Any]) -> None:
         if len(values) % self.Multiple:

@@ -21,10 +21,11 @@ from mitk_rs.vmtk.conversion import (
     give_back,
     inside,
     to_indices,
+    voxels_of,
 )
 from mitk_rs.vmtk.script import pypeScript
 
-__all__ = ["add_physical", "shifted", "speed_shift", "vmtkImageInitialization"]
+__all__ = ["shifted", "speed_shift", "take_points", "vmtkImageInitialization"]
 
 _TITLES = {
     "collidingfronts": "Colliding fronts",
@@ -46,7 +47,8 @@ class vmtkImageInitialization(pypeScript):
     Method
         ``isosurface``, ``threshold``, ``collidingfronts``, ``fastmarching``, ``seeds``, ``multiplecollidingfronts``.
     SourcePoints, TargetPoints
-        Flat lists of voxel indices i, j, k, counted as in the extent of the image.
+        Flat lists of voxel indices i, j, k, counted as in the extent of the image; or a file of points (``FILE`` or
+        ``FILE:LABEL``, see :func:`mitk_rs.read_seeds`), :class:`mitk_rs.seeds.Seeds`, or a list of these.
     LowerThreshold, UpperThreshold, IsoSurfaceValue
         In the values of the image, after negation.
     InitialLevelSets
@@ -73,8 +75,8 @@ class vmtkImageInitialization(pypeScript):
 
     Image: Any
     Method: str
-    SourcePoints: list[int]
-    TargetPoints: list[int]
+    SourcePoints: Any
+    TargetPoints: Any
     LowerThreshold: float | None
     UpperThreshold: float | None
     IsoSurfaceValue: float
@@ -119,9 +121,9 @@ class vmtkImageInitialization(pypeScript):
         """
         if self.Image is None:
             self.PrintError("Error: no Image.")
-        self._check_triples()
         image = as_working(self.Image)
-        add_physical(self, image)
+        take_points(self, image)
+        self._check_triples()
         if not self._converse(image):
             self._initialize(self.Method)
         self._finish()
@@ -284,9 +286,10 @@ def _is_threshold(text: str) -> bool:
 _FRONTS = ("collidingfronts", "fastmarching", "multiplecollidingfronts")
 
 
-def add_physical(script: vmtkImageInitialization, image: Any) -> None:
-    """Append the points given in millimetres to the voxel points of a script."""
-    for name in ("SourcePoints", "TargetPoints"):
+def take_points(script: vmtkImageInitialization, image: Any) -> None:
+    """Replace files of points by voxels, and append the points given in millimetres to the voxel points of a script."""
+    for name, role in (("SourcePoints", "source"), ("TargetPoints", "target")):
+        setattr(script, name, voxels_of(image, getattr(script, name), role))
         flat = list(getattr(script, f"{name}Physical"))
         if flat:
             setattr(script, name, [*getattr(script, name), *to_indices(image, flat)])
