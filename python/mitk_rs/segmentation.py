@@ -17,7 +17,7 @@ import numpy as np
 
 from mitk_rs._progress import shows_progress
 from mitk_rs._sources import Source, image_of, mask_of
-from mitk_rs._validation import RunOptions, check_names, one_of, positive
+from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive
 from mitk_rs.errors import RequestError
 from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
@@ -132,7 +132,7 @@ class VesselSegmentation(ShownResult):
     def _shown(self) -> Image | None:
         return inside_of(self.level_set, self.report.evolution.bounding_box)
 
-    def picture(self, scan: Image, *, time_step: int | None = None, size: int = 400) -> Pixels:
+    def picture(self, scan: Image, *, time_step: int | None = None, size: int = 400, letters: bool = False) -> Pixels:
         """Outlines before (orange) and after evolution (green): a projection of the scan, and three slices.
 
         Parameters
@@ -143,6 +143,8 @@ class VesselSegmentation(ShownResult):
             Which frame of it.
         size
             Width and height of each of the four pictures, in pixels.
+        letters
+            Whether letters of the sides of the patient and a scale bar are around each of them.
 
         Returns
         -------
@@ -151,6 +153,7 @@ class VesselSegmentation(ShownResult):
             slices across x, y and z that hold most of it.
         """
         from mitk_rs.projection import Pixels, axis_picture
+        from mitk_rs.projection.annotation import Annotations
 
         inside = np.asarray(self.level_set.as_numpy(writeable=False)) < 0
         shares = [inside.sum(axis=tuple(a for a in range(3) if a != 2 - axis)) for axis in range(3)]
@@ -161,6 +164,7 @@ class VesselSegmentation(ShownResult):
             "overlay": [self.level_set, self.initial],
             "size": (size, size),
             "time_step": time_step,
+            "annotations": Annotations(letters=flag(letters, "letters")),
         }
         pictures = [axis_picture(scan, axis=axis, slab=slab, **drawn).coloured() for axis, slab in views]
         return np.hstack(pictures).view(Pixels)

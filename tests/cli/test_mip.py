@@ -115,6 +115,8 @@ def test_a_turntable_is_as_large_as_the_turning_volume(succeed, tmp_path):
     seen = np.max(frames, axis=0) > 0
     filled = np.argwhere(seen)
     assert (filled.max(axis=0) - filled.min(axis=0) > 0.75 * np.array(seen.shape)).all()
+    succeed("mip long.mha --spin 2 --letters --window 100 --level 0 -o letters.png")
+    assert pixels(tmp_path / "letters_000.png").shape == (52 + 2 * 26 + 18, 512 + 2 * 26, 3)
     rendered = next(mitk.render_spin(mitk.Image(tmp_path / "long.mha"), frames=8, window=100, level=0))
     np.testing.assert_array_equal(rendered, frames[0])
 
@@ -140,6 +142,8 @@ def test_depth_is_readable(succeed, run, tmp_path):
     assert np.argmax((bar == far).all(axis=-1)) < np.argmax((bar == near).all(axis=-1))
     succeed("mip two.mha --kind depth --azimuth 20 --letters -o view.png")
     assert pixels(tmp_path / "view.png").shape == (512 + 2 * 26 + 18, 512 + 2 * 26 + 96, 3)
+    succeed("mip two.mha --azimuth 20 --letters --size 300 200 -o sized.png")
+    assert pixels(tmp_path / "sized.png").shape == (200, 300, 3)
 
 
 def test_a_volume_between_nan_keeps_its_contrast(succeed, tmp_path):
@@ -193,7 +197,7 @@ def test_a_montage_is_one_picture(succeed, tube, tmp_path):
             "size is (40, 200): with letters, ticks or a colour bar less",
         ),
         ("mip tube.mha --azimuth 3 --ticks -o m.png", 2, "--ticks are voxel indices: they do not go with --azimuth"),
-        ("mip tube.mha --spin 3 --letters -o m.png", 2, "--letters does not go with --spin"),
+        ("mip tube.mha --show --letters", 2, "--letters does not go with --show: the window has letters anyway"),
         ("mip tube.mha --lower 3 -o m.png", 2, "--lower is for pictures of --kind argmax and depth"),
         ("mip tube.mha --ticks -o m.npy", 2, "--ticks is for pictures (.png, .tif): m.npy gets"),
         ("mip tube.mha --letters --bits 16 -o m.png", 2, "--bits 16 is for grey pictures without ticks, letters"),

@@ -82,6 +82,11 @@ def test_the_report_is_plain_and_json(found: Any) -> None:
 
 def test_a_picture_shows_both_outlines(tree: Any, found: Any) -> None:
     picture = found.picture(tree.image, size=200)
+    lettered = found.picture(tree.image, size=200, letters=True)
+    assert lettered.shape == picture.shape
+    # Around each part there is room for letters.
+    assert not lettered[:5].any()
+    assert (lettered[:26] == 230).all(axis=-1).any()
     assert picture.shape == (200, 800, 3)
     for colour in ((64, 255, 128), (255, 150, 60)):
         assert (picture == colour).all(axis=-1).sum() > 50

@@ -69,17 +69,6 @@ def look_and_press(screen: Any, empty: Any, tmp_path: Path, saves: Path) -> None
         assert (np.abs(places).max(axis=-1) > 60).mean() < 0.01
 
 
-def test_quick_keys_are_drawn_together(screen: Any, tmp_path: Path) -> None:
-    """Sixty presses do not make sixty pictures that keep the window busy: q ends it soon."""
-    scan(tmp_path / "scan.mha")
-    empty = screen.picture()
-    with screen.running("mip", "scan.mha", "--show", folder=tmp_path) as program:
-        shown = screen.wait_for_change(empty)
-        screen.do("mousemove", 600, 450, "key", "--delay", 0, *["Down"] * 60, "q")
-        assert program.wait(20) == 0
-    assert bright(shown) > 1000
-
-
 def test_without_display_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     image = mitk.Image(np.zeros((4, 5, 6), np.uint8))

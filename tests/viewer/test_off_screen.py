@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 
 import mitk_rs as mitk
 from mitk_rs.viewer import window as viewer_window
+from mitk_rs.viewer.planes import ImagePlanes
 from mitk_rs.viewer.window import ViewerWindow
 from mitk_rs.vmtk import vmtkscripts
 
@@ -150,3 +151,102 @@ def test_without_a_display_a_script_keeps_its_input(renderer: vmtkscripts.vmtkRe
     assert script.InputStream is before
     with pytest.raises(mitk.DisplayError, match="needs a display"):
         renderer.EnterTextInputMode()
+
+
+def test_quick_changes_are_drawn_together_and_finely_once_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = ViewerWindow(size=(300, 200))
+    rates: list[float] = []
+    window.window.AddObserver("EndEvent", lambda *_: rates.append(window.window.GetDesiredUpdateRate()))
+    window.render_soon()
+    assert len(rates) == 1
+    # As while the event loop runs: the timer draws.
+    monkeypatch.setattr(window, "_running", True)
+    for _ in range(60):
+        window.render_soon()
+    assert len(rates) == 1
+    window._tick()
+    window._tick()
+    assert len(rates) == 2
+    assert rates[-1] > 1
+    monkeypatch.setattr(viewer_window, "_REST", 0.0)
+    window._tick()
+    window._tick()
+    assert len(rates) == 3
+    assert rates[-1] < 1e-3
+    window.close()
+
+
+@pytest.mark.parametrize("size", [(600, 450), (1600, 1200), (320, 240)])
+def test_texts_fit_the_window(size: tuple[int, int], tmp_path: Path) -> None:
+    """Wrapped to its width, without a word lost, and readable on a white picture."""
+    window = ViewerWindow(size=size, background=(1.0, 1.0, 1.0), magnification=1)
+    question = " ".join(f"word{number}" for number in range(40))
+    window.show_prompt(question)
+    window.show_keys([])
+    with PillowImage.open(window.screenshot(tmp_path / "shot.png")) as shot:
+        pixels = np.asarray(shot).astype(int)
+    assert shot.size == size
+    text = (pixels[..., 0] > 150) & (pixels[..., 2] < pixels[..., 0] - 40)
+    columns = np.flatnonzero(text.any(axis=0))
+    assert 3 < columns.min() < columns.max() < size[0] - 3
+    lines = window._annotations._prompt.GetInput().split("\n")
+    assert len(lines) > 1
+    assert " ".join(" ".join(lines).split()) == question
+    # Behind the letters it is dark.
+    assert pixels[text.any(axis=1)][:, size[0] // 2 - 20 : size[0] // 2 + 20].min(axis=-1).mean() < 150
+    window.close()
+
+
+@pytest.mark.parametrize("direction", [np.eye(3), np.diag([-1.0, -1, 1]), np.eye(3)[[1, 2, 0]], np.diag([1.0, 1, -1])])
+def test_letters_name_the_sides_of_the_patient(direction: np.ndarray, renderer: vmtkscripts.vmtkRenderer) -> None:
+    """The slices open as radiologists look at them, whatever the axes of the image."""
+    image = ball()
+    image.direction = direction
+    viewer = vmtkscripts.vmtkImageViewer()
+    viewer.Image, viewer.Display, viewer.LogOn, viewer.vmtkRenderer = image, 0, 0, renderer
+    viewer.Execute()
+    planes = viewer.PlaneWidgetX, viewer.PlaneWidgetY, viewer.PlaneWidgetZ
+    assert [plane.GetSliceIndex() for plane in planes] == [5, 5, 5]
+    notes = renderer.Window._annotations
+    shown = ImagePlanes(renderer.Window, viewer.working_image(), axes=direction)
+    shown.look()
+    renderer.Window.render()
+    letters = {side: actor.GetInput() for side, actor in notes._letters.items()}
+    assert letters == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+    assert "azimuth 0" in notes._status.GetInput()
+    camera = renderer.Renderer.GetActiveCamera()
+    camera.Azimuth(180)
+    renderer.Window.render()
+    assert notes._letters["left"].GetInput() == "L"
+    # The bar is as long as its text says.
+    ends = notes._ends.GetPoints()
+    pixels = ends.GetPoint(1)[0] - ends.GetPoint(0)[0]
+    assert notes._length.GetInput() == f"{pixels * notes._millimetres():g} mm"
+    shown.remove()
+
+
+def test_the_first_window_leaves_out_what_is_rare(renderer: vmtkscripts.vmtkRenderer) -> None:
+    voxels = np.random.default_rng(3).normal(100, 10, (30, 30, 30)).astype(np.float32)
+    voxels[0, 0, :3] = 30000
+    planes = ImagePlanes(renderer.Window, mitk.Image(voxels).to_vtk())
+    assert 40 < planes.grey.window < 80
+    assert 90 < planes.grey.level < 110
+    planes.grey.set(400, 200)
+    planes.grey._key("Home", "")
+    assert 40 < planes.grey.window < 80
+    planes.remove()
+
+
+def test_a_screenshot_that_cannot_be_written_is_told(
+    renderer: vmtkscripts.vmtkRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    renderer.Window.on_notice = told.append
+    renderer.Window.magnification = 1
+    monkeypatch.chdir(tmp_path)
+    renderer.Window.photograph()
+    assert told == ["wrote vmtk-screenshot-0.png"]
+    monkeypatch.setattr(viewer_window, "_free_name", lambda: Path("none/shot.png"))
+    renderer.Window.photograph()
+    assert told[1].startswith("cannot write none/shot.png")
+    assert renderer.Window._annotations.notice == told[1]

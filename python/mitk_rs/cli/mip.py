@@ -191,8 +191,8 @@ def _check_combination(args: Namespace) -> None:
         raise UsageError(
             f"--ticks are voxel indices: they do not go with {_given(args, (*_VIEW_OPTIONS, 'spin', 'show'))[0]}"
         )
-    if args.letters and args.mode in ("spin", "show"):
-        raise UsageError(f"--letters does not go with --{args.mode}")
+    if args.letters and args.mode == "show":
+        raise UsageError("--letters does not go with --show: the window has letters anyway")
     if args.lower is not None and (args.kind not in ("argmax", "depth") or args.mode == "montage"):
         raise UsageError("--lower is for pictures of --kind argmax and depth")
     if args.bits == "16" and (args.ticks or args.letters or args.kind in _PLACES):

@@ -24,6 +24,11 @@ def is_picture(path: str) -> bool:
     return path.lower().endswith(PICTURES)
 
 
+def is_picture_or_animation(path: str) -> bool:
+    """Whether the ending names a format of pictures or of animations."""
+    return path.lower().endswith(PICTURES + ANIMATIONS)
+
+
 def output_names(args: Namespace) -> list[str]:
     """The files that will be written."""
     if args.mode == "axis" and args.axis == "all":
@@ -115,6 +120,10 @@ def _camera(args: Namespace, **changes: Any) -> Any:
 
     names = ("azimuth", "elevation", "roll", "direction", "up", "size", "perspective", "zoom", "sample_distance")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if args.size and is_picture_or_animation(args.output):
+        from mitk_rs.projection.drawing import size_within
+
+        given["size"] = size_within(args.size, _annotations(args)["annotations"])
     return Camera(**{**given, **changes}, options={"threads": args.threads})
 
 
@@ -148,7 +157,8 @@ def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -
     window, level = args.window, args.level
     if window is None:
         window, level = turn_window(volume, cameras, args.percentiles)
-    shades, drawn = _shades(args, window=window, level=level, percentiles=None), _drawn_over(args, image)
+    shades = _shades(args, window=window, level=level, percentiles=None)
+    drawn = _drawn_over(args, image) | _annotations(args)
     pictures = []
     with console.progress("turning") as progress:
         for i, camera in enumerate(cameras):

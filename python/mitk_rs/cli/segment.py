@@ -46,6 +46,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument(
         "--picture", metavar="PICTURE", help=f"outlines before and after evolution to draw: {' '.join(PICTURES)}"
     )
+    text = "letters of the sides of the patient and scale bars around the parts of PICTURE"
+    parser.add_argument("--letters", action="store_true", help=text)
     _add_vessel(parser)
     parser.add_argument(
         "--iterations", type=integer(minimum=1), default=300, metavar="N", help="the most iterations (default: 300)"
@@ -139,7 +141,7 @@ def _write(args: Namespace, scan: Image, found: VesselSegmentation) -> None:
     surface = found.surface(smooth=not args.rough, closed=not args.open) if args.surface else None
     with atomic_outputs():
         if args.picture:
-            write_picture(found.picture(scan, time_step=args.time_step), args.picture)
+            write_picture(found.picture(scan, time_step=args.time_step, letters=args.letters), args.picture)
         write_outputs(args, found, surface)
 
 

@@ -335,7 +335,7 @@ def axis_picture(
     shades.check()
     around = Annotations() if annotations is None else annotations
     check_kind(around, Annotations, "annotations", "an Annotations")
-    fixed = None if size is None else _within(check_size(size), around)
+    fixed = None if size is None else size_within(size, around)
     number = axis_number(axis, names=AXES[:3])
     image = as_image(image)
     marks = check_seeds(seeds, image)
@@ -360,11 +360,18 @@ def axis_picture(
     return annotated(picture, around, shape=values.shape, axis=number, colors=colors)
 
 
-def _within(size: tuple[int, int], around: Annotations) -> tuple[int, int]:
-    """What is left of a size for the projection itself."""
-    width, height = np.subtract(size, room_around(around)).tolist()
-    if min(width, height) < 16:
-        raise RequestError(f"size is {size}: with letters, ticks or a colour bar less than 16 pixels are left")
+def size_within(size: Sequence[int] | int, around: Annotations) -> tuple[int, int]:
+    """What is left of the size of a picture for what is shown in it.
+
+    Raises
+    ------
+    RequestError
+        Less than 16 pixels are left.
+    """
+    checked = check_size(size)
+    width, height = np.subtract(checked, room_around(around)).tolist()
+    if around != Annotations() and min(width, height) < 16:
+        raise RequestError(f"size is {checked}: with letters, ticks or a colour bar less than 16 pixels are left")
     return width, height
 
 

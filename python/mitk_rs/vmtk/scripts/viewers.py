@@ -78,6 +78,10 @@ class ViewingScript(pypeScript):
         return select_array(as_working(self.Image), array)
 
 
+# While text is typed.
+_TEXT_KEYS = (("Return", "answer"), ("Escape", "other keys, and back to typing"), ("F1", "hide or show the keys"))
+
+
 class vmtkRenderer(pypeScript):
     """A window that scripts share (VMTK's ``vmtkRenderer``).
 
@@ -187,6 +191,7 @@ class vmtkRenderer(pypeScript):
         self.CurrentTextInput, self.TextInputMode = "", 1
         # The keys of whoever shows something in the window come back with the answer.
         self._other_keys, self.Window.on_key = self.Window.on_key, self._type
+        self.Window.show_keys(_TEXT_KEYS)
         self.UpdateTextInput()
         self.Render(interactive)
 
@@ -194,6 +199,7 @@ class vmtkRenderer(pypeScript):
         """End the typing and hand the answer over."""
         assert self.Window is not None
         self.TextInputMode, self.Window.on_key = 0, self._other_keys
+        self.Window.show_keys(None)
         self.Window.show_prompt("")
         self.Window.render()
         callback, self.ExitTextInputCallback = self.ExitTextInputCallback, None
@@ -214,6 +220,9 @@ class vmtkRenderer(pypeScript):
         """Escape stops the typing, so that keys have their usual meaning, and starts it again."""
         if symbol == "Escape":
             self.TextInputMode = 1 - self.TextInputMode
+            assert self.Window is not None
+            self.Window.show_keys(_TEXT_KEYS if self.TextInputMode else None)
+            self.Window.render()
         elif not self.TextInputMode:
             return self._other_keys is not None and self._other_keys(symbol, character)
         elif symbol in RETURN_KEYS:
