@@ -41,6 +41,7 @@ from mitk_rs.errors import GeometryError as GeometryError
 from mitk_rs.errors import InternalError as InternalError
 from mitk_rs.errors import MemoryIsLockedError as MemoryIsLockedError
 from mitk_rs.errors import MemoryLimitError as MemoryLimitError
+from mitk_rs.errors import PackageMissingError as PackageMissingError
 from mitk_rs.errors import PropertyNotOwnedError as PropertyNotOwnedError
 from mitk_rs.errors import RequestError as RequestError
 from mitk_rs.errors import TimeoutError as TimeoutError

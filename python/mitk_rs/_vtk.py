@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from mitk_rs._interrupts import held_interrupts
+from mitk_rs._packages import package
 
 __all__ = ["vtk"]
 
@@ -15,6 +15,11 @@ def vtk(module: str) -> Any:
 
     An exception in the middle of such an import, which is where Ctrl-C raises one, ends the process or leaves VTK
     half loaded; so Ctrl-C waits until the module is there.
+
+    Raises
+    ------
+    PackageMissingError
+        VTK is not installed.
     """
     with held_interrupts():
-        return importlib.import_module(f"vtkmodules.{module}")
+        return package(f"vtkmodules.{module}", "VTK", "surfaces, windows and files of VTK's formats")

@@ -21,6 +21,7 @@ __all__ = [
     "InternalError",
     "MemoryIsLockedError",
     "MemoryLimitError",
+    "PackageMissingError",
     "PropertyNotOwnedError",
     "RequestError",
     "TimeStepError",
@@ -43,6 +44,10 @@ class RequestError(Exception, ValueError):
 
 class UsageError(Exception, ValueError):
     """A command or pype line that cannot be understood: unknown option, wrong count, type or reference."""
+
+
+class PackageMissingError(Exception, ModuleNotFoundError):
+    """The call needs a package that is not installed, such as VTK for a surface."""
 
 
 class DisplayError(Exception):

@@ -120,8 +120,9 @@ def _otsu(values: NDArray[Any], thresholds: int) -> tuple[float, ...]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return ()
-    import SimpleITK as sitk
+    from mitk_rs.io.itk import library
 
+    sitk = library()
     # Scaled: ITK compares bins with a tolerance that large numbers would not meet.
     scaled = ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)
     otsu = sitk.OtsuMultipleThresholdsImageFilter()

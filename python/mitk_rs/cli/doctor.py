@@ -18,8 +18,8 @@ from mitk_rs.errors import Exception as MitkError
 
 __all__ = ["add_parser", "run"]
 
-_REQUIRED = ("numpy", "SimpleITK", "vtk", "Pillow", "nibabel", "pydicom", "tifffile", "isal", "rich", "shtab")
-_OPTIONAL = ("itk", "pyvista", "xarray", "torch", "dask", "scikit-fmm")
+_REQUIRED = ("numpy", "SimpleITK", "Pillow", "nibabel", "pydicom", "tifffile", "isal", "rich", "shtab")
+_OPTIONAL = ("vtk", "itk", "pyvista", "xarray", "torch", "dask", "scikit-fmm")
 
 _DESCRIPTION = """Check the installation: versions, processor, threads, files, and a small computation.
 
@@ -100,15 +100,18 @@ def _check_image_files() -> str:
 
     image = Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), spacing=(0.5, 1.0, 2.0), origin=(1.0, 2.0, 3.0))
     with tempfile.TemporaryDirectory() as folder:
-        for suffix in (".mha", ".nrrd", ".nii.gz", ".vti"):
+        suffixes = [".mha", ".nrrd", ".nii.gz", *([".vti"] if _version("vtk") else [])]
+        for suffix in suffixes:
             path = Path(folder, f"image{suffix}")
             write_image(image, path)
             if not np.array_equal(read_image(path).array, image.array):
                 raise MitkError(f"{suffix} came back changed")
-    return ".mha, .nrrd, .nii.gz and .vti keep their voxels"
+    return f"{', '.join(suffixes)} keep their voxels"
 
 
 def _check_surface() -> str:
+    if _version("vtk") is None:
+        return "VTK is not installed: no surfaces, no windows, no files of VTK's formats"
     import numpy as np
 
     from mitk_rs.image import Image

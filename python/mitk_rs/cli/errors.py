@@ -34,6 +34,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (KeyboardInterrupt, ExitCode.INTERRUPTED),
     (errors.Cancelled, ExitCode.INTERRUPTED),
     (errors.UsageError, ExitCode.USAGE),
+    (errors.PackageMissingError, ExitCode.USAGE),
     (errors.FileWriteError, ExitCode.OUTPUT),
     (errors.FileError, ExitCode.INPUT),
     (errors.RequestError, ExitCode.REQUEST),

@@ -15,6 +15,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from mitk_rs import _platform
+
 __all__ = ["at_the_end", "end_on_signals", "ignore_signals"]
 
 # SIGHUP does not exist on Windows.
@@ -25,7 +27,7 @@ _last_actions: list[Callable[[], object]] = []
 def end_on_signals() -> None:
     """Let signals end the process from now on. Those that the process was started to ignore stay ignored."""
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+    _platform.unblock(writing)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:

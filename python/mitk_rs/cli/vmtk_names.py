@@ -7,13 +7,13 @@ VMTK prints it, notes, warnings and errors to standard error.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mitk_rs import _platform
 from mitk_rs.cli.console import write_json
 from mitk_rs.cli.errors import ExitCode, about, report
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, UsageError
@@ -193,7 +193,7 @@ def _install(words: Sequence[str]) -> int:
     folder = Path(names[0])
     if not folder.is_dir():
         raise FileWriteError(f"{folder} is not a folder")
-    paths = {name: folder / (f"{name}.cmd" if os.name == "nt" else name) for name in _LAUNCHERS}
+    paths = {name: folder / (f"{name}.cmd" if _platform.WINDOWS else name) for name in _LAUNCHERS}
     if "--force" not in words:
         _refuse_foreign(list(paths.values()))
     for name, path in paths.items():
@@ -212,7 +212,7 @@ def _refuse_foreign(paths: list[Path]) -> None:
 def _write_launcher(command: str, path: Path) -> None:
     from mitk_rs.io.atomic import atomic_output
 
-    if os.name == "nt":
+    if _platform.WINDOWS:
         text = f'@rem {_MARK}\n@"{sys.executable}" -m mitk_rs.cli.main {command} %*\n'
     else:
         quoted = sys.executable.replace("'", "'\\''")

@@ -240,7 +240,7 @@ def _pool(queue: deque[Case], plan: Plan, workers: int, suspects: list[Case]) ->
     """Work on a queue until it is empty or a process dies; then `suspects` are the cases that were at work."""
     running: dict[Any, Case] = {}
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=begin_worker, initargs=(os.getpid(), plan.threads)
+        workers, mp_context=get_context("spawn"), initializer=begin_worker, initargs=(plan.threads,)
     )
     try:
         while queue or running:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mitk_rs import _platform
 from mitk_rs.cohort.cases import Case
 from mitk_rs.errors import Exception as MitkError
 from mitk_rs.errors import RequestError
@@ -262,7 +263,7 @@ def _write(
             write_picture(sheet, str(targets["picture"]))
 
 
-def begin_worker(parent: int, threads: int) -> None:
+def begin_worker(threads: int) -> None:
     """Prepare a worker process of this machine: the parent alone handles Ctrl-C, and its end is the worker's."""
     import signal
     import threading
@@ -271,11 +272,10 @@ def begin_worker(parent: int, threads: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_num_threads(threads)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch, daemon=True).start()
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _watch() -> None:
+    _platform.wait_for_end_of_parent()
     sys.stderr.flush()
     os._exit(1)

@@ -8,7 +8,7 @@ from mitk_rs.errors import GeometryError
 from mitk_rs.image import Image
 from mitk_rs.io.formats import lies_in_plane
 from mitk_rs.io.images import image_of, record_of
-from mitk_rs.io.itk import describe, record_to_sitk, sitk_to_record
+from mitk_rs.io.itk import describe, library, record_to_sitk, sitk_to_record
 
 __all__ = ["from_image", "oriented", "to_image"]
 
@@ -39,6 +39,5 @@ def oriented(image: Image, code: str) -> Image:
     code
         Three letters such as ``LPS``: x to the left, y to the back, z to the head.
     """
-    import SimpleITK as sitk
-
+    sitk = library()
     return to_image(sitk.DICOMOrient(from_image(image), code))

@@ -34,13 +34,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from mitk_rs import _platform
 from mitk_rs._interrupts import held_interrupts
 from mitk_rs.errors import FileError, FileWriteError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -262,7 +258,7 @@ class _Group:
         if target.exists():
             new.chmod(stat.S_IMODE(target.stat().st_mode))
         _check_room(new)
-        _sync(new)
+        _platform.sync_file(new)
         self._moves.append((new, target))
 
     def commit(self) -> None:
@@ -271,7 +267,7 @@ class _Group:
         with _naming, held_interrupts():
             self._rename(old)
         for parent in {target.parent for _, target in self._moves}:
-            _sync_names(parent)
+            _platform.sync_folder(parent)
 
     def _keep_old(self) -> dict[Path, Path]:
         """Give the old files second names, and write the journal."""
@@ -293,11 +289,11 @@ class _Group:
         folder = self._journal.parent
         part = folder / "journal.part"
         part.write_text(json.dumps([[os.path.relpath(path, folder) for path in move] for move in self._moves]))
-        _sync(part)
+        _platform.sync_file(part)
         for place in {new.parent for new, _ in self._moves} | {hidden for hidden, _ in self._hidden.values()}:
-            _sync_names(place)
+            _platform.sync_folder(place)
         part.replace(self._journal)
-        _sync_names(folder)
+        _platform.sync_folder(folder)
 
     def _rename(self, old: dict[Path, Path]) -> None:
         done: list[Path] = []
@@ -378,7 +374,7 @@ def _settle(leftover: Path) -> None:
     """Finish or remove one hidden folder, if it is ours and nobody works in it."""
     found = leftover.lstat()
     age = time.time() - found.st_mtime
-    ours = stat.S_ISDIR(found.st_mode) and (os.name == "nt" or found.st_uid == os.geteuid())
+    ours = stat.S_ISDIR(found.st_mode) and _platform.owns(found)
     if not ours or age < _LEFTOVER_SECONDS or leftover in _in_progress:
         return
     try:
@@ -406,25 +402,8 @@ def _finish_renames(journal: Path) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """Take the lock of a hidden folder for as long as the returned descriptor is open; ``None`` without locks.
-
-    Raises
-    ------
-    BlockingIOError
-        A living process has it.
-    """
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-    except BlockingIOError:
-        os.close(handle)
-        raise
-    except OSError:  # a file system without locks
-        pass
-    os.close(handle)
-    return None
+    """Take the lock of a hidden folder; see :func:`mitk_rs._platform.lock_file`."""
+    return _platform.lock_file(folder / "lock")
 
 
 # --- targets and errors ------------------------------------------------------------------------------------------
@@ -505,22 +484,3 @@ def _check_room(file: Path) -> None:
         opened.write(bytes(4096))
         opened.flush()
         opened.truncate(size)
-
-
-def _sync(file: Path) -> None:
-    """Bring the content of a file to the disk."""
-    handle = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_names(folder: Path) -> None:
-    """Bring the names in a folder to the disk. The files are there already: if this fails, no write has failed."""
-    if os.name == "nt":  # where folders cannot be opened
-        return
-    try:
-        _sync(folder)
-    except OSError as error:
-        _log.warning("the names in %s may be lost in a power cut: %s", folder, _reason(error))

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs import errors
+from mitk_rs import _platform, errors
 from mitk_rs.errors import FileError, InternalError, RequestError
 from mitk_rs.geometry import SlicedGeometry3D
 from mitk_rs.io.checks import printable, shown, unreadable
@@ -39,17 +39,11 @@ from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions, frames_of
 from mitk_rs.io.voxel_data import bytes_of, zeros_of
 from mitk_rs.time_geometry import ArbitraryTimeGeometry, ProportionalTimeGeometry, TimeGeometry
 
-try:
-    import resource
-except ImportError:  # not a POSIX system
-    _POSIX = False
-else:
-    _POSIX = True
-
 __all__ = ["Limits", "is_worker", "limits_of", "read_header", "read_records"]
 
 _log = logging.getLogger(__name__)
 
+_NOT_HERE = "reading in a process of its own, which files of unknown formats need, is possible on Linux and macOS only"
 _IDLE_SECONDS = 60.0
 _LONGEST_MESSAGE = 1 << 30
 _SWITCH, _MEMORY, _SECONDS = "MITK_RS_ISOLATE", "MITK_RS_ISOLATE_MEMORY", "MITK_RS_ISOLATE_SECONDS"
@@ -94,7 +88,7 @@ class Limits:
     @property
     def bytes(self) -> int:
         """``memory``, or its default."""
-        return self.memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        return self.memory or _platform.memory_bytes() // 2
 
 
 def limits_of(isolate: bool | Limits | None) -> Limits | None:  # noqa: FBT001 (the value of an option)
@@ -114,8 +108,8 @@ def limits_of(isolate: bool | Limits | None) -> Limits | None:  # noqa: FBT001 (
         return None
     if isolate is False:
         return None
-    if not _POSIX:
-        raise RequestError("reading in a process of its own is only possible on Linux and macOS")
+    if _platform.process_limits() is None:
+        raise RequestError(_NOT_HERE)
     try:
         memory, seconds = os.environ.get(_MEMORY), os.environ.get(_SECONDS)
         return Limits(int(memory) if memory else None, float(seconds) if seconds else Limits.seconds)
@@ -156,6 +150,8 @@ class _Worker:
     """A reader process and the socket to it; ``waited`` for another file after it had answered."""
 
     def __init__(self) -> None:
+        if _platform.process_limits() is None:
+            raise RequestError(_NOT_HERE)
         ours, theirs = socket.socketpair()
         self.socket = ours
         self.waited = False
@@ -442,6 +438,7 @@ def serve(handle: int) -> None:
     """Answer requests until the other side has gone, or does not ask for a while."""
     global _serving
     _serving = True
+    resource = _platform.process_limits()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with socket.socket(fileno=handle) as connection:
         while True:
@@ -500,8 +497,9 @@ def _load_library(request: Mapping[str, Any]) -> None:
 
 def _limit(request: Mapping[str, Any]) -> None:
     """Set the limits for one file, from what the process uses now."""
+    resource = _platform.process_limits()
     with contextlib.suppress(OSError, ValueError), open("/proc/self/statm") as file:  # noqa: PTH123
-        used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        used = int(file.read().split()[0]) * _platform.page_bytes()
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         wanted = used + request["memory"]
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._packages import package
 from mitk_rs.errors import FileWriteError, MemoryLimitError
 from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, headers, metadata, voxel_data
@@ -49,9 +50,7 @@ _TYPES = {
 @cache
 def library() -> Any:
     """Return the module SimpleITK."""
-    import SimpleITK
-
-    return SimpleITK
+    return package("SimpleITK", "SimpleITK", "files of ITK's formats, resampling and automatic thresholds")
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
@@ -426,9 +425,8 @@ def _has_little_room(folder: Path, image: Any) -> bool:
     """Whether the file system may be full before all is written."""
     if not hasattr(os, "memfd_create"):
         return False
-    room = os.statvfs(folder)
     needed = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent()
-    return bool(room.f_bavail * room.f_frsize < needed + (1 << 20))
+    return bool(shutil.disk_usage(folder).free < needed + (1 << 20))
 
 
 def _write_through_memory(writer: Any, image: Any, temporary: Path) -> None:

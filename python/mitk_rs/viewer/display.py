@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import socket
-import sys
 from pathlib import Path
 
+from mitk_rs import _platform
 from mitk_rs.errors import DisplayError
 
 __all__ = ["has_display", "require_display"]
@@ -18,7 +18,7 @@ _SECONDS = 2.0
 
 def has_display() -> bool:
     """Whether a window system answers: on macOS and Windows always, elsewhere the X server of ``DISPLAY``."""
-    if sys.platform in ("darwin", "win32"):
+    if _platform.MACOS or _platform.WINDOWS:
         return True
     name = _X_NAME.fullmatch(os.environ.get("DISPLAY", ""))
     return name is not None and _answers(name["host"], int(name["number"]))
@@ -35,7 +35,7 @@ def _answers(host: str, number: int) -> bool:
 
 
 def _connects_abstract(number: int) -> bool:
-    return sys.platform == "linux" and _connects(socket.AF_UNIX, f"\0/tmp/.X11-unix/X{number}")
+    return _platform.LINUX and _connects(socket.AF_UNIX, f"\0/tmp/.X11-unix/X{number}")
 
 
 def _connects(family: socket.AddressFamily, address: str) -> bool:
