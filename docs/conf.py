@@ -69,6 +69,8 @@ html_static_path = ["static"]
 html_css_files = ["mitk_rs.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_favicon = "static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],

@@ -32,7 +32,7 @@ print(f"lower threshold {found.report.auto_lower.value:.0f} HU")
 
 voxels = mitk.read_seeds(markups).indices(tree.image)
 figure, panel = plt.subplots(figsize=(9, 3.6), layout="constrained")
-panel.imshow(mitk.montage(tree.image, height=300, overlay=found.level_set, seeds=voxels, window=900, level=300))
+panel.imshow(mitk.montage(tree.image, size=(900, 340), overlay=found.level_set, seeds=voxels, window=900, level=300))
 panel.axis("off")
 plt.show()
 folder.cleanup()

@@ -12,10 +12,8 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 
 import mitk_rs as mitk
 
-tree = mitk.datasets.vessel_tree(size=(64, 64, 56), spacing=(2.0, 2.0, 2.2), generations=3)
-found = mitk.segment_vessel(
-    tree.image, [tree.source], tree.targets, tree.lower_threshold, method="fastmarching", feature_sigma=0.0
-)
+tree = mitk.datasets.vessel_tree(size=(96, 96, 80), spacing=(1.0, 1.0, 1.2), generations=2)
+found = mitk.segment_vessel(tree.image, [tree.source], tree.targets, tree.lower_threshold, method="fastmarching")
 surfaces = {"steps of voxels": found.initial, "after evolution, smoothed": found.level_set}
 
 figure = plt.figure(figsize=(10, 5), layout="constrained")

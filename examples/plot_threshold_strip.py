@@ -17,8 +17,7 @@ tree = mitk.datasets.vessel_tree(size=(96, 96, 80), spacing=(1.3, 1.3, 1.6), gen
 # The true values are 350 HU in the vessel and 45 HU around it, with 20 HU of noise. Half way is about 200 HU.
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
 for panel, (name, lower) in zip(axes, {"too low": 80, "right": 200, "too high": 320}.items(), strict=True):
-    found = mitk.initialize_level_set(tree.image, method="threshold", lower_threshold=lower)
-    # Of all bright voxels only the piece around the source is of interest.
+    # Of all bright voxels only those that a front from the source reaches are of interest.
     speed = (tree.image.as_numpy() >= lower).astype("float32")
     reached = mitk.fast_marching(speed, seeds=[tree.source]).arrival_time < 1e30
     picture = axis_picture(tree.image, axis="y", overlay=tree.image.like(1.0 - 2.0 * reached), size=400)

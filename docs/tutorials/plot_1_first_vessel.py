@@ -10,7 +10,7 @@ lesson is two lines:
 .. code-block:: console
 
    $ mitk-rs sample scan.mha --seeds seeds.mrk.json
-   $ mitk-rs segment scan.mha -o vessel.mha --mask mask.nii.gz --surface vessel.stl --picture vessel.png --lower 200 \
+   $ mitk-rs segment scan.mha --mask mask.nii.gz --surface vessel.stl --picture vessel.png --lower 200 \
        --source seeds.mrk.json:source --target seeds.mrk.json:target
 """
 
@@ -43,7 +43,7 @@ print("spacing (x, y, z):", scan.spacing, "mm")
 # The contact sheet shows the brightest voxel on each line of sight, from three sides. Letters are the sides of the
 # patient.
 figure, panel = plt.subplots(figsize=(11, 4.2), layout="constrained")
-panel.imshow(mitk.montage(scan, height=360, window=1100, level=350))
+panel.imshow(mitk.montage(scan, size=(1100, 410), window=1100, level=350))
 panel.axis("off")
 plt.show()
 
