@@ -201,10 +201,13 @@ def public_names(name: str) -> Iterator[tuple[str, str]]:
     import mitk_rs
 
     module: Any = importlib.import_module(f"mitk_rs.{name}")
-    for shown in getattr(module, "__all__", ()):
-        home = mitk_rs._HOMES.get(shown, "")
-        here = home == f"mitk_rs.{name}" or home.startswith(f"mitk_rs.{name}.")
-        yield shown, f"mitk_rs.{shown}" if here else f"mitk_rs.{name}.{shown}"
+    of_package = {
+        shown
+        for shown, home in mitk_rs._HOMES.items()
+        if home != "mitk_rs" and f"{home}.".startswith(f"mitk_rs.{name}.")
+    }
+    for shown in sorted({*of_package, *getattr(module, "__all__", ())}):
+        yield shown, f"mitk_rs.{shown}" if shown in of_package else f"mitk_rs.{name}.{shown}"
 
 
 def documented(full: str) -> list[str]:

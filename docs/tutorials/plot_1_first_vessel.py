@@ -10,7 +10,7 @@ lesson is two lines:
 .. code-block:: console
 
    $ mitk-rs sample scan.mha --seeds seeds.mrk.json
-   $ mitk-rs segment scan.mha --mask mask.nii.gz --surface vessel.stl --picture vessel.png --lower 200 \
+   $ mitk-rs segment scan.mha --mask mask.nii.gz --surface vessel.stl --picture vessel.png --lower 200 \\
        --source seeds.mrk.json:source --target seeds.mrk.json:target
 """
 
