@@ -71,6 +71,10 @@ impl Forest {
 /// Finds the runs of a row.
 fn runs(row: &[f32], forest: &mut Forest, found: &mut Vec<Run>) -> Result<()> {
     found.clear();
+    // Most rows have none; vectors see that sooner than the search below, which ends at the first.
+    if row.iter().fold(0, |any, v| any | u32::from(*v < 0.0)) == 0 {
+        return Ok(());
+    }
     let mut x = 0;
     while let Some(skip) = row[x..].iter().position(|&value| value < 0.0) {
         let first = x + skip;

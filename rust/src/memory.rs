@@ -1,7 +1,7 @@
 //! Memory that may be refused, and memory that several threads fill.
 //!
 //! Whatever grows with an image is allocated here, so that a refused allocation is [`Error::OutOfMemory`] with the number
-//! of bytes instead of the end of the process: vectors, zeroed arrays of atomics, pools of equal items, maps of huge pages.
+//! of bytes instead of the end of the process: vectors, zeroed arrays of numbers, pools of equal items, maps of huge pages.
 //! Only what has a small, fixed size is allocated the ordinary way. [`DisjointWriter`] is the one way in which threads
 //! write parts of one result.
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use ndarray::ArrayViewMut3;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -114,26 +114,29 @@ impl HugeMap {
     }
 }
 
-/// Types of which all bytes zero are a value, which threads may share, and which need no drop.
+/// Numbers of which all bytes zero are a value, which threads may share and hand over, and which need no drop.
 ///
 /// # Safety
-/// All three must be true.
-pub unsafe trait ZeroIsValid: Sync {}
+/// All of it must be true.
+pub unsafe trait ZeroIsValid: Send + Sync {}
 // SAFETY: an atomic integer.
 unsafe impl ZeroIsValid for AtomicU8 {}
 // SAFETY: an atomic integer.
 unsafe impl ZeroIsValid for AtomicU32 {}
 // SAFETY: an atomic integer.
 unsafe impl ZeroIsValid for AtomicUsize {}
+// SAFETY: a number whose zero has no bit set.
+unsafe impl ZeroIsValid for f32 {}
 
-/// A zero-filled array of atomics; pages that nobody writes cost nothing.
+/// A zero-filled array of numbers; pages that nobody writes cost nothing.
 #[derive(Debug)]
 pub struct Zeroed<A> {
     base: NonNull<A>,
     len: usize,
+    _memory: Option<Slab>,
 }
 
-// SAFETY: it owns its elements, like a boxed slice of atomics.
+// SAFETY: it owns its elements, like a boxed slice of them.
 unsafe impl<A: ZeroIsValid> Send for Zeroed<A> {}
 // SAFETY: as above.
 unsafe impl<A: ZeroIsValid> Sync for Zeroed<A> {}
@@ -146,9 +149,30 @@ impl<A: ZeroIsValid> Zeroed<A> {
     pub fn new(len: usize) -> Result<Self> {
         let len = len.max(1);
         let layout = Layout::array::<A>(len).map_err(|_| out_of_memory::<A>(len))?;
-        // SAFETY: the layout is not empty.
-        let base = NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<A>());
-        Ok(Self { base: base.ok_or_else(|| out_of_memory::<A>(len))?, len })
+        let memory = Slab::small(layout)?;
+        Ok(Self { base: memory.start().cast(), len, _memory: Some(memory) })
+    }
+
+    /// The same in huge pages where it fills one: for memory that is used throughout, which with ordinary pages takes longer
+    /// to get and to give back than to fill.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn dense(len: usize) -> Result<Self> {
+        match len.checked_mul(size_of::<A>()) {
+            Some(bytes) if bytes >= HUGE_PAGE => {
+                let memory = Slab::Huge(HugeMap::new(bytes)?);
+                Ok(Self { base: memory.start().cast(), len, _memory: Some(memory) })
+            }
+            _ => Self::new(len),
+        }
+    }
+}
+
+impl<A> Default for Zeroed<A> {
+    /// No elements.
+    fn default() -> Self {
+        Self { base: NonNull::dangling(), len: 0, _memory: None }
     }
 }
 
@@ -156,17 +180,17 @@ impl<A> Deref for Zeroed<A> {
     type Target = [A];
     #[inline(always)]
     fn deref(&self) -> &[A] {
-        // SAFETY: `len` elements were allocated, zeroed, and zero is a value (`ZeroIsValid` in `new`).
+        // SAFETY: `len` elements were allocated, zeroed, and zero is a value (`ZeroIsValid` in `new` and `dense`); of none,
+        // any aligned address is right.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.len) }
     }
 }
 
-impl<A> Drop for Zeroed<A> {
-    fn drop(&mut self) {
-        if let Ok(layout) = Layout::array::<A>(self.len) {
-            // SAFETY: allocated in `new` with this layout; the elements need no drop.
-            unsafe { dealloc(self.base.as_ptr().cast(), layout) };
-        }
+impl<A> DerefMut for Zeroed<A> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [A] {
+        // SAFETY: as above, and the borrow of the owner is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), self.len) }
     }
 }
 
@@ -221,13 +245,30 @@ struct PoolState<V> {
     free: Vec<*mut V>,
 }
 
-/// Memory of several items.
+/// Zeroed memory of several items.
 #[derive(Debug)]
 enum Slab {
     /// Small, from the allocator.
-    Small(*mut u8, Layout),
-    /// One huge page: with ordinary ones a march spends half its time on address translation.
-    Huge(#[expect(dead_code, reason = "held to be unmapped when dropped")] HugeMap),
+    Small(NonNull<u8>, Layout),
+    /// Huge pages: with ordinary ones a march spends half its time on address translation.
+    Huge(HugeMap),
+}
+
+impl Slab {
+    /// From the allocator; the layout must not be empty.
+    fn small(layout: Layout) -> Result<Self> {
+        assert!(layout.size() > 0, "memory of no bytes");
+        // SAFETY: the layout is not empty, as just asserted.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) });
+        Ok(Self::Small(start.ok_or(Error::OutOfMemory { bytes: layout.size() as u128 })?, layout))
+    }
+
+    fn start(&self) -> NonNull<u8> {
+        match self {
+            Self::Small(start, _) => *start,
+            Self::Huge(map) => map.start(),
+        }
+    }
 }
 
 // SAFETY: the pointers are only used under the mutex, or by the worker that was given the item (`PoolItem`).
@@ -296,20 +337,9 @@ impl<V> PoolState<V> {
         try_reserve(&mut self.free, items)?;
         let huge = n == page && layout.size() <= HUGE_PAGE;
         budget.take(if huge { HUGE_PAGE as u64 } else { layout.size() as u64 })?;
-        let base = if huge {
-            let map = HugeMap::new(HUGE_PAGE)?;
-            let start = map.start().as_ptr();
-            self.slabs.push(Slab::Huge(map));
-            start
-        } else {
-            // SAFETY: the layout is not empty.
-            let start = unsafe { alloc_zeroed(layout) };
-            if start.is_null() {
-                return Err(Error::OutOfMemory { bytes: layout.size() as u128 });
-            }
-            self.slabs.push(Slab::Small(start, layout));
-            start
-        };
+        let slab = if huge { Slab::Huge(HugeMap::new(HUGE_PAGE)?) } else { Slab::small(layout)? };
+        let base = slab.start().as_ptr();
+        self.slabs.push(slab);
         // SAFETY: `i < n` items were allocated.
         self.free.extend((0..n).rev().map(|i| unsafe { base.cast::<V>().add(i) }));
         Ok(())
@@ -318,10 +348,10 @@ impl<V> PoolState<V> {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        if let Slab::Small(base, layout) = self {
-            // SAFETY: allocated in `grow` with this layout; items need no drop (`PoolItem`). Who was given an item must not
-            // use it after the pool.
-            unsafe { dealloc(*base, *layout) };
+        if let Self::Small(start, layout) = self {
+            // SAFETY: allocated in `small` with this layout; items need no drop (`PoolItem`, `ZeroIsValid`). Who was given an
+            // item of a pool must not use it after the pool.
+            unsafe { dealloc(start.as_ptr(), *layout) };
         }
     }
 }
@@ -496,7 +526,21 @@ mod tests {
         // A GiB of addresses, more than a test could fill in its time.
         let zeros = Zeroed::<AtomicU32>::new(1 << 28).unwrap();
         assert_eq!(zeros[(1 << 28) - 1].load(Ordering::Relaxed), 0);
-        assert!(matches!(Zeroed::<AtomicU32>::new(usize::MAX), Err(Error::OutOfMemory { .. })));
+        for refused in [Zeroed::<AtomicU32>::new(usize::MAX), Zeroed::dense(usize::MAX), Zeroed::dense(1 << 61)] {
+            assert!(matches!(refused, Err(Error::OutOfMemory { .. })));
+        }
+    }
+
+    #[test]
+    fn dense_zeros_are_written_and_handed_over() {
+        for len in [0, 5, HUGE_PAGE / 4 - 1, HUGE_PAGE / 4, HUGE_PAGE] {
+            let mut values = Zeroed::<f32>::dense(len).unwrap();
+            assert!(values.len() == len.max(1) && values.iter().all(|v| *v == 0.0));
+            let end = values.len() - 1;
+            values[end] = 2.5;
+            let sum = std::thread::spawn(move || values.iter().sum::<f32>()).join().unwrap();
+            assert_eq!(sum, 2.5);
+        }
     }
 
     struct Kilobyte(#[expect(dead_code, reason = "room")] [u64; 128]);

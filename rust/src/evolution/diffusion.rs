@@ -9,7 +9,7 @@
 
 use super::lattice::Lattice;
 use crate::error::Result;
-use crate::memory::try_filled;
+use crate::memory::{Zeroed, try_filled};
 use crate::task::TaskControl;
 use rayon::prelude::*;
 
@@ -35,10 +35,10 @@ impl Diffusion {
     }
 
     /// The smoothed scan.
-    pub(super) fn apply(&self, lattice: &Lattice, scan: &[f32], control: &TaskControl) -> Result<Vec<f32>> {
-        let mut values = try_filled(scan.len(), 0.0)?;
+    pub(super) fn apply(&self, lattice: &Lattice, scan: &[f32], control: &TaskControl) -> Result<Zeroed<f32>> {
+        let mut values = Zeroed::dense(scan.len())?;
         values.copy_from_slice(scan);
-        let mut next = try_filled(scan.len(), 0.0)?;
+        let mut next = Zeroed::dense(scan.len())?;
         let (conductance, time_step) = (f64::from(self.conductance as f32), f64::from(self.time_step as f32));
         for _ in 0..self.iterations {
             let mean = mean_square_gradient(lattice, &values, control)?;
@@ -58,12 +58,12 @@ impl Diffusion {
 }
 
 /// Sum of second derivatives by central differences.
-pub(super) fn laplacian(lattice: &Lattice, values: &[f32], control: &TaskControl) -> Result<Vec<f32>> {
+pub(super) fn laplacian(lattice: &Lattice, values: &[f32], control: &TaskControl) -> Result<Zeroed<f32>> {
     let squares = lattice.spacing.map(|h| (1.0 / h) * (1.0 / h));
     let sides = squares.map(|square| f64::from(square as f32));
     let centre = f64::from(-squares.iter().map(|square| 2.0 * square).sum::<f64>() as f32);
     let volume = Volume { lattice, values };
-    let mut out = try_filled(values.len(), 0.0)?;
+    let mut out = Zeroed::dense(values.len())?;
     volume.map(&mut out, control, |at| {
         let value = |by: [i64; 3]| f64::from(volume.at(at, by));
         let lower = sides[2] * value([0, 0, -1]) + sides[1] * value([0, -1, 0]) + sides[0] * value([-1, 0, 0]);

@@ -7,7 +7,7 @@ use super::{Evolution, Kind};
 use crate::error::Result;
 use crate::features::gaussian::Gaussian;
 use crate::grid::{Size3, Spacing3};
-use crate::memory::try_filled;
+use crate::memory::Zeroed;
 use crate::task::TaskControl;
 use rayon::prelude::*;
 
@@ -15,9 +15,9 @@ use rayon::prelude::*;
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     /// The speed F; empty where no term uses it.
-    pub(super) speed: Vec<f32>,
+    pub(super) speed: Zeroed<f32>,
     /// The advection field V, (x, y, z) of each voxel; minus the central differences of F where it is empty.
-    pub(super) advection: Vec<f32>,
+    pub(super) advection: Zeroed<f32>,
 }
 
 impl Fields {
@@ -30,7 +30,7 @@ impl Fields {
         job: &Evolution,
         terms: &Terms,
         lattice: &Lattice,
-        image: Vec<f32>,
+        image: Zeroed<f32>,
         control: &TaskControl,
     ) -> Result<Self> {
         let mut speed = image;
@@ -38,7 +38,7 @@ impl Fields {
             Kind::Geodesic | Kind::Curves => {
                 let advection = match terms.advection != 0.0 && job.advection_sigma > 0.0 {
                     true => smoothed_advection(job, lattice, &speed, control)?,
-                    false => Vec::new(),
+                    false => Zeroed::default(),
                 };
                 return Ok(Self { speed, advection });
             }
@@ -48,12 +48,12 @@ impl Fields {
                 threshold_speed(&mut speed, lower, upper);
                 if let (Some(edges), Some(edge)) = (edges, edge) {
                     let weight = edges.weight as f32;
-                    speed.par_iter_mut().zip(&edge).for_each(|(speed, edge)| *speed += weight * edge);
+                    speed.par_iter_mut().zip(&*edge).for_each(|(speed, edge)| *speed += weight * edge);
                 }
             }
             Kind::Laplacian => speed = laplacian(lattice, &speed, control)?,
         }
-        Ok(Self { speed, advection: Vec::new() })
+        Ok(Self { speed, advection: Zeroed::default() })
     }
 }
 
@@ -64,16 +64,21 @@ fn threshold_speed(values: &mut [f32], lower: f32, upper: f32) {
 }
 
 /// The Laplacian of the smoothed scan.
-fn edge_image(edges: &Diffusion, lattice: &Lattice, scan: &[f32], control: &TaskControl) -> Result<Vec<f32>> {
+fn edge_image(edges: &Diffusion, lattice: &Lattice, scan: &[f32], control: &TaskControl) -> Result<Zeroed<f32>> {
     laplacian(lattice, &edges.apply(lattice, scan, control)?, control)
 }
 
 /// Minus the gradient of the feature, smoothed with a Gaussian.
-fn smoothed_advection(job: &Evolution, lattice: &Lattice, feature: &[f32], control: &TaskControl) -> Result<Vec<f32>> {
+fn smoothed_advection(
+    job: &Evolution,
+    lattice: &Lattice,
+    feature: &[f32],
+    control: &TaskControl,
+) -> Result<Zeroed<f32>> {
     let (size, spacing) = (Size3::new(lattice.size.array())?, Spacing3::new(lattice.spacing)?);
     let filters = Gaussian::new(f64::from(job.advection_sigma as f32), size, spacing, job.instructions)?;
-    let mut advection = try_filled(3 * feature.len(), 0.0)?;
-    let mut slope = try_filled(feature.len(), 0.0)?;
+    let mut advection = Zeroed::dense(3 * feature.len())?;
+    let mut slope = Zeroed::dense(feature.len())?;
     let slice = size.x() * size.y();
     for axis in 0..3 {
         filters.derive(axis, feature, &mut slope, control)?;

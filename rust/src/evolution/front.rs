@@ -135,7 +135,7 @@ impl<'a> Front<'a> {
 
     /// The face neighbours inside the volume, in the order -z -y -x +x +y +z.
     #[inline]
-    fn neighbours(&self, at: Offset) -> ([Offset; 6], usize) {
+    pub(super) fn neighbours(&self, at: Offset) -> ([Offset; 6], usize) {
         let [x, y, z] = self.lattice.strides.map(|step| step as Offset);
         if self.open_frame.is_empty() {
             return ([at - z, at - y, at - x, at + x, at + y, at + z], 6);

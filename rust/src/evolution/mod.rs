@@ -89,9 +89,8 @@ pub use front::Iteration;
 
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
-use crate::features::read_finite_slices;
 use crate::grid::{Size3, Spacing3};
-use crate::memory::try_push;
+use crate::memory::{Zeroed, try_push};
 use crate::task::TaskControl;
 use crate::team::Team;
 use crate::voxels::Voxels;
@@ -199,49 +198,42 @@ pub struct Initial<'a> {
     pub mask: bool,
 }
 
-/// Reads level sets with their surfaces at `isosurface` into `phi`, with the surface of their union at 0.
-///
-/// # Errors
-/// [`Error::BadVoxel`] for a voxel that is not finite, [`Error::Mismatch`], [`Error::Cancelled`].
-pub fn read_initial(initial: &[Initial<'_>], isosurface: f32, phi: &mut [f32], control: &TaskControl) -> Result<()> {
-    for (number, part) in initial.iter().enumerate() {
-        let level = |v: f32| match part.mask {
-            true if v != 0.0 => -1.0,
-            true => 1.0,
-            false => v - isosurface,
-        };
-        read_finite_slices(&part.voxels, phi, control, |to, value| {
-            let value = level(value);
-            *to = if number > 0 && *to < value { *to } else { value };
-        })?;
-    }
-    Ok(())
+/// The union of level sets, with its surface at 0: what an evolution starts from.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The level sets, at least one, all of the size of the volume.
+    pub parts: &'a [Initial<'a>],
+    /// Where the surface is in those that are not masks.
+    pub isosurface: f32,
 }
 
-/// Evolves `phi`, a level set with its surface at 0, by `image`: the feature image of [`Kind::Geodesic`] and
-/// [`Kind::Curves`], else the scan. The result is a band: within 3.5 times the smallest spacing around the surface it
-/// grows by that spacing a voxel, elsewhere it is 4 times that spacing or its negative.
+/// Evolves `start` into `phi` by `image`: the feature image of [`Kind::Geodesic`] and [`Kind::Curves`], else the scan. The
+/// result is a band: within 3.5 times the smallest spacing around the surface it grows by that spacing a voxel, elsewhere
+/// it is 4 times that spacing or its negative.
 ///
 /// Must be called on a worker of a pool that nobody else uses (a [`crate::task::PoolLease`]).
 ///
 /// # Errors
-/// [`Error::BadArgument`] for a level set without a surface and for a sigma that does not fit the volume,
-/// [`Error::Mismatch`], [`Error::TooLarge`], [`Error::OutOfMemory`], [`Error::Cancelled`].
+/// [`Error::BadVoxel`] for a voxel of `start` that is not finite, [`Error::BadArgument`] for one without a surface and for a
+/// sigma that does not fit the volume, [`Error::Mismatch`], [`Error::TooLarge`], [`Error::OutOfMemory`],
+/// [`Error::Cancelled`].
 pub fn evolve(
+    start: &Start<'_>,
     phi: &mut [f32],
-    image: Vec<f32>,
+    image: Zeroed<f32>,
     size: Size3,
     spacing: Spacing3,
     job: &Evolution,
     control: &TaskControl,
 ) -> Result<Report> {
-    for length in [phi.len(), image.len()] {
+    let lengths = start.parts.iter().map(|part| part.voxels.size().voxels());
+    for length in lengths.chain([phi.len(), image.len()]) {
         Error::check_lengths("number of voxels", length, size.voxels())?;
     }
     let lattice = Lattice::new(size, spacing)?;
     let terms = job.terms();
     let fields = Fields::new(job, &terms, &lattice, image, control)?;
-    let mut front = start::start(lattice, phi, job.instructions, control)?;
+    let mut front = start::start(lattice, start, phi, job.instructions, control)?;
     Team::run(|leader| iterate(&mut front, &mut Crew::new(leader, control)?, &fields, terms, job, control))
 }
 

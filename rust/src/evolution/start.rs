@@ -1,71 +1,238 @@
 //! The band around the zero level of an arbitrary level set.
+//!
+//! A level set is mostly far from its surface, so it is read twice. First the signs of each row are found. Only rows beside
+//! a surface, and their neighbours, are then kept in phi; all others get the value far from the surface at once.
 
 use super::front::{ACTIVE, FAR, Front, LAYERS};
 use super::lattice::{Lattice, Offset};
+use super::{Initial, Start};
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
+use crate::features::{each_slice, read_finite_row};
 use crate::memory::{try_extend, try_filled, try_push};
+use crate::simd::{Kernel, run};
 use crate::task::TaskControl;
+use fearless_simd::Simd;
 use rayon::prelude::*;
 
 /// Signs of numbers, as bits.
-const NEGATIVE: u8 = 1;
-const ZERO: u8 = 2;
-const POSITIVE: u8 = 4;
+const NEGATIVE: u32 = 1;
+const ZERO: u32 = 2;
+const POSITIVE: u32 = 4;
 
 #[inline(always)]
-fn sign(value: f32) -> u8 {
-    match (value < 0.0, value > 0.0) {
-        (true, _) => NEGATIVE,
-        (_, true) => POSITIVE,
-        _ => ZERO,
-    }
+fn sign(value: f32) -> u32 {
+    let (negative, positive) = (u32::from(value < 0.0), u32::from(value > 0.0));
+    negative * NEGATIVE + (1 - negative - positive) * ZERO + positive * POSITIVE
 }
 
-/// Builds the band in `phi`, which holds a level set with the surface at 0. Afterwards only the values of layers 1 to 6
-/// are missing, which phase D computes.
+/// Builds the band around the surface of `given` in `phi`. Afterwards only the values of layers 1 to 6 are missing, which
+/// phase D computes.
 ///
 /// # Errors
-/// [`Error::BadArgument`] without a surface, [`Error::OutOfMemory`], [`Error::Cancelled`].
+/// [`Error::BadVoxel`], [`Error::BadArgument`] without a surface, [`Error::OutOfMemory`], [`Error::Cancelled`].
 pub(super) fn start<'a>(
     lattice: Lattice,
+    given: &Start<'_>,
     phi: &'a mut [f32],
     instructions: Instructions,
     control: &TaskControl,
 ) -> Result<Front<'a>> {
-    let active = find_active(&lattice, phi, control)?;
+    let rows = Rows::new(&lattice, given, control)?;
+    rows.read(given, phi, control)?;
+    let active = rows.find_active(phi, instructions, control)?;
     let values = first_values(&lattice, phi, &active)?;
     let mut front = Front::new(lattice, phi, instructions)?;
     front.active = active;
     add_layers(&mut front)?;
     control.check()?;
-    fill(front.phi, lattice.size.x() * lattice.size.y(), lattice.far());
+    rows.fill(front.phi);
     front.active.iter().zip(&values).for_each(|(at, value)| front.phi[*at as usize] = *value);
     Ok(front)
 }
 
-/// The voxels on the surface, in the order of memory: of two neighbours with different signs the one nearer to zero, of
-/// two equally near ones the first in memory.
-fn find_active(lattice: &Lattice, phi: &[f32], control: &TaskControl) -> Result<Vec<Offset>> {
-    let [nx, ny, nz] = lattice.size.array();
-    let mut signs: Vec<u8> = try_filled(ny * nz, 0)?;
-    signs.par_chunks_mut(ny).zip(phi.par_chunks(nx * ny)).for_each(|(signs, slice)| {
-        for (signs, row) in signs.iter_mut().zip(slice.chunks_exact(nx)) {
-            *signs = row.iter().fold(0, |all, v| all | sign(*v));
+impl Start<'_> {
+    /// Reads a row; `spare` is as long.
+    pub(super) fn read_row(&self, y: usize, z: usize, row: &mut [f32], spare: &mut [f32]) -> Result<()> {
+        let Some((first, others)) = self.parts.split_first() else { return Ok(()) };
+        self.read_part(first, y, z, row)?;
+        for part in others {
+            self.read_part(part, y, z, spare)?;
+            row.iter_mut().zip(&*spare).for_each(|(to, other)| *to = if *to < *other { *to } else { *other });
         }
-    });
-    check_surface(signs.iter().fold(0, |all, signs| all | signs))?;
-    let slices: Vec<Result<Vec<Offset>>> =
-        (0..nz).into_par_iter().map(|z| find_in_slice(lattice, phi, &signs, z, control)).collect();
-    let mut active = Vec::new();
-    for slice in slices {
-        try_extend(&mut active, &slice?)?;
+        Ok(())
     }
-    Ok(active)
+
+    fn read_part(&self, part: &Initial<'_>, y: usize, z: usize, row: &mut [f32]) -> Result<()> {
+        read_finite_row(&part.voxels, y, z, row)?;
+        match part.mask {
+            true => row.iter_mut().for_each(|v| *v = if *v != 0.0 { -1.0 } else { 1.0 }),
+            false => row.iter_mut().for_each(|v| *v -= self.isosurface),
+        }
+        Ok(())
+    }
+}
+
+/// What is known of the rows of a level set.
+struct Rows<'a> {
+    lattice: &'a Lattice,
+    /// The signs in each row.
+    signs: Vec<u32>,
+    /// Whether a row and its neighbours have different signs; only then it can have active voxels.
+    mixed: Vec<bool>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(lattice: &'a Lattice, given: &Start<'_>, control: &TaskControl) -> Result<Self> {
+        let [nx, ny, nz] = lattice.size.array();
+        let mut signs = try_filled(ny * nz, 0)?;
+        each_slice(&mut signs, ny, control, |z, signs| {
+            let (mut row, mut spare) = (try_filled(nx, 0.0)?, try_filled(nx, 0.0)?);
+            signs.iter_mut().enumerate().try_for_each(|(y, signs)| {
+                given.read_row(y, z, &mut row, &mut spare)?;
+                *signs = row.iter().fold(0, |all, v| all | sign(*v));
+                Ok(())
+            })
+        })?;
+        check_surface(signs.iter().fold(0, |all, signs| all | signs))?;
+        let mut rows = Self { lattice, signs, mixed: Vec::new() };
+        let mut mixed = try_filled(ny * nz, false)?;
+        mixed.par_iter_mut().enumerate().with_min_len(4096).for_each(|(row, mixed)| {
+            *mixed = rows.around(row).iter().fold(0, |all, row| all | rows.signs[*row]).count_ones() > 1;
+        });
+        rows.mixed = mixed;
+        Ok(rows)
+    }
+
+    /// A row and its neighbours before and behind along y and z; outside the volume is the row itself.
+    fn around(&self, row: usize) -> [usize; 5] {
+        let [_, ny, nz] = self.lattice.size.array();
+        let (y, z) = (row % ny, row / ny);
+        let at = |y: usize, z: usize| z * ny + y;
+        [
+            row,
+            at(y.saturating_sub(1), z),
+            at((y + 1).min(ny - 1), z),
+            at(y, z.saturating_sub(1)),
+            at(y, (z + 1).min(nz - 1)),
+        ]
+    }
+
+    /// Whether the values of a row are looked at: those of rows with active voxels and of their neighbours.
+    fn is_needed(&self, row: usize) -> bool {
+        self.around(row).iter().any(|row| self.mixed[*row])
+    }
+
+    /// Reads the rows that are needed into `phi`, and puts the far value into all others.
+    fn read(&self, given: &Start<'_>, phi: &mut [f32], control: &TaskControl) -> Result<()> {
+        let [nx, ny, _] = self.lattice.size.array();
+        let far = self.lattice.far();
+        each_slice(phi, nx * ny, control, |z, slice| {
+            let mut spare = try_filled(nx, 0.0)?;
+            slice.chunks_exact_mut(nx).enumerate().try_for_each(|(y, values)| {
+                let row = z * ny + y;
+                match self.is_needed(row) {
+                    true => given.read_row(y, z, values, &mut spare)?,
+                    false => values.fill(if self.signs[row] == POSITIVE { far } else { -far }),
+                }
+                Ok(())
+            })
+        })
+    }
+
+    /// Puts the far value into the rows that were read.
+    fn fill(&self, phi: &mut [f32]) {
+        let far = self.lattice.far();
+        phi.par_chunks_exact_mut(self.lattice.size.x()).enumerate().with_min_len(256).for_each(|(row, values)| {
+            if self.is_needed(row) {
+                values.iter_mut().for_each(|v| *v = if *v > 0.0 { far } else { -far });
+            }
+        });
+    }
+
+    /// The voxels on the surface, in the order of memory: of two neighbours with different signs the one nearer to zero, of
+    /// two equally near ones the first in memory.
+    fn find_active(&self, phi: &[f32], instructions: Instructions, control: &TaskControl) -> Result<Vec<Offset>> {
+        let [_, ny, nz] = self.lattice.size.array();
+        let find = |z: usize| {
+            control.check()?;
+            let (mut found, mut crossings) = (Vec::new(), try_filled(self.lattice.size.x(), 0)?);
+            for row in (z * ny..(z + 1) * ny).filter(|row| self.mixed[*row]) {
+                self.find_in_row(phi, row, instructions, &mut crossings, &mut found)?;
+            }
+            Ok(found)
+        };
+        let slices: Vec<Result<Vec<Offset>>> = (0..nz).into_par_iter().map(find).collect();
+        let mut active = Vec::new();
+        for slice in slices {
+            try_extend(&mut active, &slice?)?;
+        }
+        Ok(active)
+    }
+
+    fn find_in_row(
+        &self,
+        phi: &[f32],
+        row: usize,
+        instructions: Instructions,
+        crossings: &mut [u32],
+        found: &mut Vec<Offset>,
+    ) -> Result<()> {
+        const BLOCK: usize = 16;
+        let nx = self.lattice.size.x();
+        let rows = self.around(row).map(|row| &phi[row * nx..][..nx]);
+        run(instructions, Crossings { rows, out: crossings });
+        let blocks = crossings.chunks(BLOCK).enumerate();
+        for (block, _) in blocks.filter(|(_, some)| some.iter().fold(0, |all, crosses| all | crosses) != 0) {
+            for x in (block * BLOCK..nx.min((block + 1) * BLOCK)).filter(|x| is_active(&rows, *x)) {
+                try_push(found, (row * nx + x) as Offset)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a voxel has a neighbour of another sign; a row of them.
+struct Crossings<'a> {
+    /// The row, and its neighbours.
+    rows: [&'a [f32]; 5],
+    /// 1 where it has, else 0.
+    out: &'a mut [u32],
+}
+
+impl Kernel for Crossings<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let n = self.out.len();
+        let [own, a, b, c, d] = self.rows.map(|row| &row[..n]);
+        for x in 0..n {
+            let here = sign(own[x]);
+            self.out[x] = u32::from((here | sign(a[x]) | sign(b[x]) | sign(c[x]) | sign(d[x])) != here);
+        }
+        for x in 1..n {
+            self.out[x] |= u32::from(crosses(own[x], own[x - 1]));
+        }
+        for x in 1..n {
+            self.out[x - 1] |= u32::from(crosses(own[x], own[x - 1]));
+        }
+    }
+}
+
+/// Whether the surface goes through voxel `x` of a row, given with its neighbours.
+fn is_active(rows: &[&[f32]; 5], x: usize) -> bool {
+    let [own, below, above, before, behind] = *rows;
+    let value = own[x];
+    // Outside the volume is the voxel itself, which never differs from itself.
+    let lower = [before[x], below[x], own[x.saturating_sub(1)]];
+    let upper = [own[(x + 1).min(own.len() - 1)], above[x], behind[x]];
+    lower.iter().any(|v| crosses(value, *v) && value.abs() < v.abs())
+        || upper.iter().any(|v| crosses(value, *v) && value.abs() <= v.abs())
 }
 
 /// Refuses a level set of which nothing is inside, or nothing outside.
-fn check_surface(signs: u8) -> Result<()> {
+fn check_surface(signs: u32) -> Result<()> {
     let got = match (signs & NEGATIVE != 0, signs & POSITIVE != 0) {
         (true, true) => return Ok(()),
         (false, _) => "nowhere below the isosurface",
@@ -74,38 +241,6 @@ fn check_surface(signs: u8) -> Result<()> {
     let allowed =
         "it must have values below it (inside) and above it (outside); masks must be bool or unsigned integers";
     Err(Error::BadArgument { name: "initial", got: got.into(), allowed })
-}
-
-fn find_in_slice(lattice: &Lattice, phi: &[f32], signs: &[u8], z: usize, control: &TaskControl) -> Result<Vec<Offset>> {
-    control.check()?;
-    let [nx, ny, nz] = lattice.size.array();
-    let mut found = Vec::new();
-    for y in 0..ny {
-        let rows = [
-            (y, z),
-            (y.saturating_sub(1), z),
-            ((y + 1).min(ny - 1), z),
-            (y, z.saturating_sub(1)),
-            (y, (z + 1).min(nz - 1)),
-        ];
-        let all = rows.iter().fold(0, |all, &(y, z)| all | signs[z * ny + y]);
-        if all.count_ones() == 1 {
-            continue;
-        }
-        let [own, below, above, before, behind] = rows.map(|(y, z)| &phi[(z * ny + y) * nx..][..nx]);
-        for x in 0..nx {
-            let value = own[x];
-            // Outside the volume is the voxel itself, which never differs from itself.
-            let lower = [before[x], below[x], own[x.saturating_sub(1)]];
-            let upper = [own[(x + 1).min(nx - 1)], above[x], behind[x]];
-            if lower.iter().any(|v| crosses(value, *v) && value.abs() < v.abs())
-                || upper.iter().any(|v| crosses(value, *v) && value.abs() <= v.abs())
-            {
-                try_push(&mut found, ((z * ny + y) * nx + x) as Offset)?;
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[inline(always)]
@@ -163,7 +298,8 @@ fn add_layers(front: &mut Front<'_>) -> Result<()> {
     for layer in 3..=LAYERS {
         let mut grown = Vec::new();
         for &at in &found[layer - 3] {
-            for n in front.lattice.neighbours(at).filter(|&n| front.status(n) == FAR && front.may_join(n)) {
+            let (neighbours, count) = front.neighbours(at);
+            for &n in neighbours[..count].iter().filter(|&&n| front.status(n) == FAR && front.may_join(n)) {
                 front.set_status(n, ACTIVE + layer as u8);
                 try_push(&mut grown, n)?;
             }
@@ -174,11 +310,4 @@ fn add_layers(front: &mut Front<'_>) -> Result<()> {
         front.extend_layer(number + 1, voxels)?;
     }
     Ok(())
-}
-
-/// Replaces every value by that of the far side it is on.
-fn fill(phi: &mut [f32], slice: usize, far: f32) {
-    phi.par_chunks_mut(slice).for_each(|slice| {
-        slice.iter_mut().for_each(|v| *v = if *v > 0.0 { far } else { -far });
-    });
 }

@@ -61,9 +61,17 @@ impl Problem {
     }
 
     fn run(&self, job: &Evolution, threads: usize) -> Result<(Vec<f32>, Report)> {
-        let mut phi = self.phi.clone();
-        let (image, spacing) = (self.image.clone(), Spacing3::new(self.spacing)?);
-        let report = run_on(threads, || evolve(&mut phi, image, self.size, spacing, job, &TaskControl::default()))?;
+        self.run_under(job, threads, &TaskControl::default())
+    }
+
+    fn run_under(&self, job: &Evolution, threads: usize, control: &TaskControl) -> Result<(Vec<f32>, Report)> {
+        let mut phi = vec![f32::NAN; self.phi.len()];
+        let parts = [Initial { voxels: Voxels::from_slice(&self.phi, self.size)?, mask: false }];
+        let start = Start { parts: &parts, isosurface: 0.0 };
+        let image = Voxels::from_slice(&self.image, self.size)?;
+        let image = features::read_finite(&image, &TaskControl::default())?;
+        let spacing = Spacing3::new(self.spacing)?;
+        let report = run_on(threads, || evolve(&start, &mut phi, image, self.size, spacing, job, control))?;
         Ok((phi, report))
     }
 }
@@ -224,12 +232,12 @@ fn initial_level_sets_are_united_and_masks_become_level_sets() {
         Initial { voxels: Voxels::from_slice(&level_set, size).unwrap(), mask: false },
         Initial { voxels: Voxels::from_slice(&mask, size).unwrap(), mask: true },
     ];
-    let mut phi = vec![0.0; 3];
-    read_initial(&parts, 1.0, &mut phi, &TaskControl::default()).unwrap();
-    assert_eq!(phi, [-0.5, 0.5, -1.0]);
+    let (mut row, mut spare) = ([0.0; 3], [0.0; 3]);
+    Start { parts: &parts, isosurface: 1.0 }.read_row(0, 0, &mut row, &mut spare).unwrap();
+    assert_eq!(row, [-0.5, 0.5, -1.0]);
     let bad = [0.0, f32::NAN, 1.0];
     let parts = [Initial { voxels: Voxels::from_slice(&bad, size).unwrap(), mask: false }];
-    let found = read_initial(&parts, 0.0, &mut phi, &TaskControl::default());
+    let found = Start { parts: &parts, isosurface: 0.0 }.read_row(0, 0, &mut row, &mut spare);
     assert!(matches!(found, Err(Error::BadVoxel { index: [1, 0, 0], .. })));
 }
 
@@ -238,10 +246,7 @@ fn a_cancelled_evolution_stops() {
     let problem = Problem::plain(20, 5.0);
     let control = TaskControl::default();
     control.cancel();
-    let mut phi = problem.phi.clone();
-    let found =
-        run_on(2, || evolve(&mut phi, problem.image.clone(), problem.size, Spacing3::UNIT, &geodesic(5), &control));
-    assert_eq!(found, Err(Error::Cancelled));
+    assert_eq!(problem.run_under(&geodesic(5), 2, &control), Err(Error::Cancelled));
 }
 
 #[test]

@@ -28,7 +28,7 @@ mod stencils;
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
-use crate::memory::try_filled;
+use crate::memory::Zeroed;
 use crate::pixel::Pixel;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
@@ -111,41 +111,41 @@ pub fn compute(
 ///
 /// # Errors
 /// [`Error::BadVoxel`] with the first one that is not, [`Error::OutOfMemory`], [`Error::Cancelled`].
-pub fn read_finite(image: &Voxels<'_>, control: &TaskControl) -> Result<Vec<f32>> {
-    let mut volume = try_filled(image.size().voxels(), 0.0)?;
-    read_finite_slices(image, &mut volume, control, |to, value| *to = value)?;
+pub fn read_finite(image: &Voxels<'_>, control: &TaskControl) -> Result<Zeroed<f32>> {
+    let [nx, ny, _] = image.size().array();
+    let mut volume = Zeroed::dense(image.size().voxels())?;
+    each_slice(&mut volume, nx * ny, control, |z, slice| {
+        slice.chunks_exact_mut(nx).enumerate().try_for_each(|(y, row)| read_finite_row(image, y, z, row))
+    })?;
     Ok(volume)
 }
 
-/// Puts every voxel in single precision into its place with `put`.
+/// Works on all slices of `length` values, on several at once. Fails as the first slice in memory that fails.
 ///
 /// # Errors
-/// [`Error::BadVoxel`] with the first one that is not finite, [`Error::Mismatch`], [`Error::Cancelled`].
-pub(crate) fn read_finite_slices(
-    image: &Voxels<'_>,
-    volume: &mut [f32],
+/// What `work` returns, [`Error::Cancelled`].
+pub(crate) fn each_slice<T: Send>(
+    values: &mut [T],
+    length: usize,
     control: &TaskControl,
-    put: impl Fn(&mut f32, f32) + Sync,
+    work: impl Fn(usize, &mut [T]) -> Result<()> + Sync,
 ) -> Result<()> {
-    let size = image.size();
-    Error::check_lengths("number of voxels", volume.len(), size.voxels())?;
-    let read = |(z, slice): (usize, &mut [f32])| {
-        control.check()?;
-        let mut row = try_filled(size.x(), 0.0)?;
-        for (y, to) in slice.chunks_mut(size.x()).enumerate() {
-            read_finite_row(image, y, z, &mut row)?;
-            to.iter_mut().zip(&row).for_each(|(to, value)| put(to, *value));
-        }
-        Ok(())
-    };
-    let slices = volume.par_chunks_mut(size.x() * size.y()).enumerate();
-    let fault = slices.map(|slice| read(slice).err()).find_first(Option::is_some).flatten();
-    fault.map_or(Ok(()), Err)
+    let slices = values.par_chunks_mut(length).enumerate();
+    let faults = slices.map(|(z, slice)| control.check().and_then(|()| work(z, slice)).err());
+    faults.find_first(Option::is_some).flatten().map_or(Ok(()), Err)
 }
 
-fn read_finite_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut [f32]) -> Result<()> {
+/// Reads a row in single precision.
+///
+/// # Errors
+/// [`Error::BadVoxel`] with the first voxel that is not finite.
+pub(crate) fn read_finite_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut [f32]) -> Result<()> {
+    /// All bits set in the exponent: infinite, or not a number.
+    const EXPONENT: u32 = 0x7f80_0000;
     crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
-    if row.iter().fold(true, |all, v| all & v.is_finite()) {
+    // In 32 bits, so that vectors of the row's own width do it.
+    let bad = row.iter().fold(0, |bad, v| bad | u32::from(v.to_bits() & EXPONENT == EXPONENT));
+    if bad == 0 {
         return Ok(());
     }
     let x = row.iter().position(|v| !v.is_finite()).unwrap_or(0);

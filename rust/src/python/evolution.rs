@@ -5,7 +5,7 @@ use super::call::{CallOptions, EnterCore};
 use super::error::request_error;
 use super::march::instructions_named;
 use crate::cpu::Instructions;
-use crate::evolution::{self, Diffusion, Evolution, Initial};
+use crate::evolution::{self, Diffusion, Evolution, Initial, Start};
 use crate::features::{self, Kind, Map};
 use crate::grid::Spacing3;
 use crate::levelset::{self, Combine};
@@ -190,8 +190,8 @@ fn evolve_level_set<'py>(
     let merge = merge.iter().map(InputArray::voxels).collect::<PyResult<Vec<_>>>()?;
     let report = py.enter_core(&call, move |task| {
         let values = features::read_finite(&image, task.control)?;
-        evolution::read_initial(&initial, options.isosurface, out, task.control)?;
-        let report = evolution::evolve(out, values, image.size(), spacing, &job, task.control)?;
+        let start = Start { parts: &initial, isosurface: options.isosurface };
+        let report = evolution::evolve(&start, out, values, image.size(), spacing, &job, task.control)?;
         merge.iter().try_for_each(|other| levelset::combine(out, other, Combine::Minimum, task.control))?;
         Ok(report)
     })?;
