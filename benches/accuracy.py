@@ -1,15 +1,17 @@
 """How near segmented vessels come to the truth: generated vessels, before and after evolution, with noise.
 
-``python benches/accuracy.py --help``. Writes ``benches/RESULTS-accuracy.md`` and ``docs/images/evolution.png``. The
-vessels are tubes of known radius around known centre lines, in soft tissue, with what makes segmentation hard:
-branches, a stenosis, an aneurysm, bone that touches the wall. Voxels at a wall hold the mean of what they contain.
+``python benches/accuracy.py --help``. Writes ``benches/results/accuracy.md`` and pictures of outlines and surfaces,
+``docs/images/evolution.png`` and ``evolution_surfaces.png``. The vessels are tubes of known radius around known centre
+lines, in soft tissue, with what makes segmentation hard: branches, a stenosis, an aneurysm, bone that touches the wall.
+Voxels at a wall hold the mean of what they contain.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +156,8 @@ def surface_of(level_set: Floats, spacing: Sequence[float]) -> Any:
     return mitk.extract_surface(mitk.Image(np.ascontiguousarray(level_set), spacing=tuple(spacing)))
 
 
-def distance_between(found: Any, truth: Any) -> float:
-    """Mean distance of the points of each surface from the other one."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
+def distances(found: Any, truth: Any) -> Any:
+    """A filter whose outputs are both surfaces, with the distance of each point from the other surface."""
     from vtkmodules.vtkFiltersGeneral import vtkDistancePolyDataFilter
 
     measure = vtkDistancePolyDataFilter()
@@ -164,6 +165,14 @@ def distance_between(found: Any, truth: Any) -> float:
     measure.SetInputData(1, truth)
     measure.SignedDistanceOff()
     measure.Update()
+    return measure
+
+
+def distance_between(found: Any, truth: Any) -> float:
+    """Mean distance of the points of each surface from the other one."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    measure = distances(found, truth)
     sides = (measure.GetOutput(), measure.GetSecondDistanceOutput())
     return float(np.mean([vtk_to_numpy(side.GetPointData().GetArray("Distance")).mean() for side in sides]))
 
@@ -180,12 +189,12 @@ def segmented(vessel: Vessel, noise: float, **options: Any) -> Any:
     return mitk.segment_vessel(vessel.scan(noise), [vessel.source], vessel.targets, LOWER, **options)
 
 
-def results(vessel: Vessel, noise: float, name: str) -> tuple[list[str], NDArray[np.uint8]]:
-    """A row of the table, and a picture of the outlines before and after."""
+def results(vessel: Vessel, noise: float, name: str) -> tuple[list[str], Any]:
+    """A row of the table, and the segmentation."""
     found = segmented(vessel, noise)
     before, after = compare(vessel, found.initial), compare(vessel, found.level_set)
     figures = [f"{before[0]:.3f}", f"{after[0]:.3f}", f"{before[1]:.2f} mm", f"{after[1]:.2f} mm"]
-    return [name, f"{noise:g} HU", *figures], found.picture(vessel.scan(noise), size=240)
+    return [name, f"{noise:g} HU", *figures], found
 
 
 def sweep(vessels: dict[str, Vessel], noise: float) -> str:
@@ -210,25 +219,95 @@ def main() -> None:
         for noise in (20.0, 60.0):
             print(sweep(vessels, noise), flush=True)
         return
-    rows, pictures = [], []
+    rows, shown = [], {}
     for name, vessel in vessels.items():
         for noise in NOISE:
-            row, picture = results(vessel, noise, name)
+            row, found = results(vessel, noise, name)
             print(*row, flush=True)
             rows.append(row)
             if noise == SHOWN:
-                pictures.append(picture)
-    write(rows, pictures)
-
-
-def write(rows: list[list[str]], pictures: list[NDArray[np.uint8]]) -> None:
-    """Write table and picture."""
-    from mitk_rs.projection import write_picture
-
-    root = Path(__file__).parents[1]
+                shown[name] = (vessel, found)
     text = f"# Accuracy of segmentation\n\n{NOTE}\n{table.markdown(HEADER, rows)}"
-    (root / "benches" / "RESULTS-accuracy.md").write_text(text, encoding="utf-8")
-    write_picture(np.vstack(pictures), root / "docs" / "images" / "evolution.png")
+    (table.FOLDER / "accuracy.md").write_text(text, encoding="utf-8")
+    write(outlines(shown), "evolution.png")
+    write(surfaces(shown), "evolution_surfaces.png")
+
+
+# Pictures
+
+Shown = dict[str, tuple[Vessel, Any]]
+#: Width of a picture of a slice or a surface, in pixels.
+WIDTH = 230
+#: Distance from the true wall, in mm, that has the strongest colour.
+FAR = 0.8
+
+
+def write(rows: dict[str, NDArray[np.uint8]], file: str) -> None:
+    """Write rows of pictures below each other, each with its title, in as few colours as need be."""
+    from PIL import Image, ImageDraw
+
+    strips = []
+    for title, row in rows.items():
+        strip = Image.new("RGB", (row.shape[1], row.shape[0] + 18), "black")
+        strip.paste(Image.fromarray(row), (0, 18))
+        ImageDraw.Draw(strip).text((4, 3), title, "white", font_size=12)
+        strips.append(np.asarray(strip))
+    whole = Image.fromarray(np.vstack(strips)).quantize(96)
+    whole.save(Path(__file__).parents[1] / "docs" / "images" / file, optimize=True)
+
+
+def outlines(shown: Shown) -> dict[str, NDArray[np.uint8]]:
+    """For each vessel a projection and three slices, cut out around it."""
+    made = {}
+    for name, (vessel, found) in shown.items():
+        inside = np.argwhere((found.level_set.array < 0) | (found.initial.array < 0))[:, ::-1]
+        lower = np.maximum(inside.min(0) - 5, 0).tolist()
+        upper = np.minimum(inside.max(0) + 6, found.level_set.array.shape[::-1]).tolist()
+        parts = {part: getattr(found, part).crop(lower, upper) for part in ("level_set", "initial")}
+        scan = vessel.scan(SHOWN).crop(lower, upper)
+        title = f"{name}: projection, slices across x, y, z; before evolution orange, after green"
+        made[title] = replace(found, **parts).picture(scan, size=WIDTH)
+    return made
+
+
+def surfaces(shown: Shown) -> dict[str, NDArray[np.uint8]]:
+    """For each vessel its surface before and after evolution, coloured by the distance from the true wall."""
+    made = {}
+    for name, (vessel, found) in shown.items():
+        truth = surface_of(vessel.distance, vessel.spacing)
+        pair = [mitk.extract_surface(found.initial), found.surface()]
+        title = f"{name}: before, after; blue 0, red {FAR:g} mm or more from the true wall"
+        made[title] = np.hstack([rendered(surface, truth) for surface in pair])
+    return made
+
+
+def rendered(surface: Any, truth: Any) -> NDArray[np.uint8]:
+    """A surface, drawn lying on its side."""
+    from PIL import Image
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
+
+    from mitk_rs.viewer.window import ViewerWindow
+
+    window = ViewerWindow(size=(2 * WIDTH, WIDTH - 30), background=(1.0, 1.0, 1.0), magnification=1)
+    for key in "qrx":
+        window.unbind(key)
+    mapper = vtkPolyDataMapper()
+    mapper.SetInputData(distances(surface, truth).GetOutput())
+    mapper.SetScalarRange(0, FAR)
+    mapper.GetLookupTable().SetHueRange(0.6, 0.0)
+    actor = vtkActor()
+    actor.SetMapper(mapper)
+    window.renderer.AddActor(actor)
+    camera = window.renderer.GetActiveCamera()
+    camera.SetPosition(0, -1, 0)
+    camera.SetViewUp(-1, 0, 0)
+    window.renderer.ResetCamera()
+    camera.Zoom(2.0)
+    window.render()
+    with tempfile.TemporaryDirectory() as folder, Image.open(window.screenshot(Path(folder) / "drawn.png")) as drawn:
+        picture = np.array(drawn.convert("RGB"))
+    window.close()
+    return picture
 
 
 if __name__ == "__main__":

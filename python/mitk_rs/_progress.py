@@ -1,4 +1,4 @@
-"""Progress bars for ``progress=True``: of rich in a terminal, of HTML in a notebook.
+"""Progress of work in several steps, and bars for ``progress=True``: of rich in a terminal, of HTML in a notebook.
 
 A bar appears once the work has taken a second, and is removed when it ends, also by an error. Where nobody watches,
 because standard error is a file or a pipe, there is none.
@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
+from mitk_rs.errors import TimeoutError as TooSlow
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["progress_bar", "shows_progress"]
+__all__ = ["Clock", "progress_bar", "shows_progress"]
 
 # Work that ends sooner than this shows no bar.
 _PATIENCE_SECONDS = 1.0
@@ -39,6 +41,35 @@ def shows_progress(function: Callable[_Parameters, _Result]) -> Callable[_Parame
             return function(*args, **options)
 
     return run
+
+
+class Clock:
+    """One timeout and one progress for several steps."""
+
+    def __init__(self, timeout: float | None, progress: Callable[[float], object] | None) -> None:
+        self._start = time.perf_counter()
+        self._timeout, self._progress = timeout, progress
+
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.perf_counter() - self._start
+
+    def options(self, first: float, last: float) -> dict[str, Any]:
+        """``progress`` and ``timeout`` of a step that goes from a fraction of the whole to another."""
+        return {"progress": self.part(first, last), "timeout": self._rest()}
+
+    def part(self, first: float, last: float) -> Callable[[float], object] | None:
+        """``progress`` of such a step."""
+        tell = self._progress
+        return None if tell is None else lambda done: tell(first + (last - first) * done)
+
+    def _rest(self) -> float | None:
+        if self._timeout is None:
+            return None
+        rest = self._timeout - self.seconds()
+        if rest <= 0:
+            raise TooSlow(f"the timeout of {self._timeout:g} s is over")
+        return rest
 
 
 @contextmanager

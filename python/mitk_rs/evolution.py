@@ -21,9 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._progress import shows_progress
+from mitk_rs._progress import Clock, shows_progress
 from mitk_rs._sources import Source, image_of, mask_of
-from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, number, one_of, whole_number
+from mitk_rs._validation import (
+    RunOptions,
+    check_names,
+    finite,
+    flag,
+    not_negative,
+    number,
+    one_of,
+    run_options,
+    whole_number,
+)
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.features import FEATURE_TYPES, feature_image
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
@@ -42,6 +52,8 @@ _log = logging.getLogger(__name__)
 EVOLUTION_TYPES = ("geodesic", "curves", "threshold", "laplacian")
 _WITH_FEATURE = ("geodesic", "curves")
 _RUN = tuple(RunOptions.__annotations__)
+#: Share of the whole work that the feature image takes, about: for progress.
+_FEATURE = 0.2
 
 #: VMTK's time step of smoothing, whatever it is asked for.
 _VMTK_SMOOTHING_TIME_STEP = 0.1
@@ -459,9 +471,7 @@ class _Evolution:
     def run(self, run: dict[str, Any]) -> LevelSetEvolution:
         """Compute, and report."""
         start = time.perf_counter()
-        image, made = self._field(run)
-        if run["timeout"] is not None and made:
-            run = {**run, "timeout": max(run["timeout"] - (time.perf_counter() - start), 0.0)}
+        image, run = self._field(run)
         computed = time.perf_counter()
         level_set, record = self._evolve(image, run)
         evolved = time.perf_counter()
@@ -486,22 +496,24 @@ class _Evolution:
             _log.warning("%s", warning)
         return LevelSetEvolution(level_set=self.scan.wrap(level_set), report=report)
 
-    def _field(self, run: dict[str, Any]) -> tuple[Source, bool]:
-        """The feature image or the scan; and whether it was computed here."""
+    def _field(self, run: dict[str, Any]) -> tuple[Source, dict[str, Any]]:
+        """The feature image or the scan; and how the rest of the work is run."""
         if self.feature is not None:
-            return self.feature, False
+            return self.feature, run
         if self.parameters["type"] not in _WITH_FEATURE:
-            return self.scan, False
+            return self.scan, run
         used = self.parameters
+        run_options(run)
+        clock = Clock(run["timeout"], run["progress"])
         feature = feature_image(
             self._image,
             type=used["feature_type"],
             sigma=used["feature_sigma"],
             sigmoid=used["sigmoid"],
             time_step=self.step,
-            **{**run, "progress": None},
+            **{**run, "progress": clock.part(0.0, _FEATURE)},
         )
-        return Source(feature, "the feature"), True
+        return Source(feature, "the feature"), {**run, **clock.options(_FEATURE, 1.0)}
 
     def _evolve(self, image: Source, run: dict[str, Any]) -> tuple[NDArray[np.float32], _core.EvolutionRecord]:
         request = self._request()

@@ -8,18 +8,15 @@ Comput 46(11), 2008.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
-from mitk_rs._progress import shows_progress
+from mitk_rs._progress import Clock, shows_progress
 from mitk_rs._sources import Source, image_of, mask_of
 from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive
 from mitk_rs.errors import RequestError
-from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
 from mitk_rs.levelset import Index, LevelSetReport, Method, initialize_level_set
@@ -267,7 +264,7 @@ def segment_vessel(
     if one_of(method, "method", SEGMENTATION_METHODS) == "collidingfronts":
         sources, targets = pairs = _pairs(volume, sources, targets)
         start_method = method if len(pairs[0]) == 1 else "multiplecollidingfronts"
-    clock = _Clock(positive(run.pop("timeout"), "timeout"), run.pop("progress"))
+    clock = Clock(positive(run.pop("timeout"), "timeout"), run.pop("progress"))
     start = initialize_level_set(
         image,
         method=start_method,
@@ -297,33 +294,6 @@ def _pairs(volume: Source, sources: Indices, targets: Indices) -> tuple[list[Ind
             f"{len(first)} sources and {len(last)} targets: give one source, or as many sources as targets"
         )
     return first, last
-
-
-class _Clock:
-    """One timeout and one progress for several steps."""
-
-    def __init__(self, timeout: float | None, progress: Callable[[float], object] | None) -> None:
-        self._start = time.perf_counter()
-        self._timeout, self._progress = timeout, progress
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start
-
-    def options(self, first: float, last: float) -> dict[str, Any]:
-        """``progress`` and ``timeout`` of a step that goes from a fraction of the whole to another."""
-        return {"progress": self._part(first, last), "timeout": self._rest()}
-
-    def _part(self, first: float, last: float) -> Callable[[float], object] | None:
-        tell = self._progress
-        return None if tell is None else lambda done: tell(first + (last - first) * done)
-
-    def _rest(self) -> float | None:
-        if self._timeout is None:
-            return None
-        rest = self._timeout - self.seconds()
-        if rest <= 0:
-            raise TooSlow(f"the timeout of {self._timeout:g} s is over")
-        return rest
 
 
 def _report(start: Any, found: Any, seconds: float) -> SegmentationReport:

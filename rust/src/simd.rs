@@ -93,6 +93,13 @@ pub(crate) fn rows_of_four<S: Simd>(simd: S, values: &[f32], places: &[usize; LA
     [low[0].combine(high[0]), low[1].combine(high[1]), low[2].combine(high[2]), low[3].combine(high[3])]
 }
 
+/// Four values from one place on in each of four slices: the first of each, the second of each, ...
+#[inline(always)]
+pub(crate) fn four_by_four<S: Simd>(simd: S, slices: [&[f32]; 4], place: usize) -> [f32x4<S>; 4] {
+    let [a, b, c, d] = slices;
+    transpose(four_at(simd, a, place), four_at(simd, b, place), four_at(simd, c, place), four_at(simd, d, place))
+}
+
 #[inline(always)]
 fn four_at<S: Simd>(simd: S, values: &[f32], place: usize) -> f32x4<S> {
     f32x4::from_slice(simd, &values[place..place + 4])

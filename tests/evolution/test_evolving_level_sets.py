@@ -124,6 +124,15 @@ def test_a_given_feature_is_the_computed_one() -> None:
     np.testing.assert_array_equal(given.level_set.array, made.level_set.array)
 
 
+@pytest.mark.parametrize("kind", ["vtkgradient", "upwind", "fwhm"])
+def test_the_feature_may_be_of_any_type(kind: str) -> None:
+    scan = mitk.Image(scan_of_ball().array / 100, spacing=SPACING)
+    given = evolve(scan, feature=mitk.feature_image(scan, type=kind))
+    made = evolve(scan, feature_type=kind)
+    np.testing.assert_array_equal(given.level_set.array, made.level_set.array)
+    assert kind == "vtkgradient" or (made.level_set.array != evolve(scan).level_set.array).any()
+
+
 def test_the_isosurface_is_the_level_of_the_start() -> None:
     phi = (distance() - 5).astype(np.float32)
     shifted = evolve(initial=phi + np.float32(0.5), isosurface=0.5).level_set.array
@@ -242,7 +251,32 @@ def test_a_call_is_cancelled_and_reports_progress() -> None:
         evolve(iterations=1_000_000, max_rms=0.0, timeout=0.2)
     evolve(iterations=2000, max_rms=0.0, progress=heard.append)
     assert heard == sorted(heard)
-    assert heard[-1] == 1
+    # The feature image, and all the rest.
+    assert pytest.approx(0.2) in heard
+    assert heard[-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["geodesic", "curves", "threshold", "laplacian"])
+def test_every_phase_is_cancelled(kind: str) -> None:
+    """Each look at the flag may be the one that finds it set; only a call that is done by then has a result."""
+
+    class Cancel:
+        def __init__(self, looks: int) -> None:
+            self.looks = looks
+
+        def is_set(self) -> bool:
+            self.looks -= 1
+            return self.looks < 0
+
+    scan = np.random.default_rng(1).normal(size=(90, 90, 90)).astype(np.float32)
+    options: dict[str, Any] = {"initial": scan - 0.5, "type": kind, "iterations": 10_000, "max_rms": 0.0}
+    if kind == "threshold":
+        options |= {"lower_threshold": 0, "upper_threshold": 1, "edge_weight": 1.0, "smoothing_iterations": 50}
+    if kind in ("geodesic", "curves"):
+        options |= {"feature_sigma": 2.0, "advection_sigma": 2.0}
+    for looks in range(4):
+        with pytest.raises(mitk.Cancelled):
+            evolve(scan, cancel=Cancel(looks), **options)
 
 
 def test_frames_of_a_series() -> None:

@@ -17,6 +17,7 @@ import SimpleITK
 from PIL import Image as PillowImage
 
 INIT = "vmtkimageinitialization"
+EVOLUTION = "vmtklevelsetsegmentation"
 # The window is 1200 x 900 at the upper left corner. The camera looks along z, with -y up. VTK's slice spans voxels 0 to
 # 20, so voxel 10 is in the middle of the window whatever slice is shown; at slice k = 0 a voxel is 22 pixels wide, at
 # k = 19 it is 14.7. The other two slices are seen from their edges, just above and left of the middle.
@@ -273,6 +274,95 @@ def test_a_whole_session_with_mistakes_and_the_way_back(screen, tube, saves) -> 
         question = yellow_pixels(np.asarray(shot).astype(int))
     # Letters are as large in a screenshot as in the window: it has sixteen times their pixels.
     assert np.count_nonzero(question) > 6 * yellow(last)
+
+
+def test_two_branches_are_evolved_in_a_window_as_headless(screen, tube, saves) -> None:
+    """Initialization, thresholds, parameters, other parameters, continuation, and a second branch that is merged."""
+    words = [EVOLUTION, "-ifile", "tube.mha", "-levelsetstype", "threshold", "-iterations", "0", "-ofile", "w.mha"]
+    with Session(screen, tube, saves, *words) as window:
+        window.hears("(0 collidingfronts")
+        screen.type("4")
+        window.hears("Isosurface level")
+        screen.type("90")
+        window.hears("Accept this result? (y/n): ")
+        screen.type("y")
+        window.hears("Initialize another branch? (y/n): ")
+        screen.type("n")
+        window.hears("Lower threshold of the speed (a number, i to look at the image): ")
+        start = window.look("20-start-of-evolution")
+        screen.type("frog")
+        window.hears("'frog' does not answer: a number is needed")
+        screen.do("type", "50")
+        window.sees("21-threshold-of-speed", lambda picture: reddish(picture) > reddish(start) + 2000)
+        screen.key("Return")
+        window.hears("Upper threshold of the speed")
+        screen.type("150")
+        for question, answer in (("iterations", "20"), ("Propagation", "1"), ("Curvature", "0")):
+            window.hears(question)
+            screen.type(answer)
+        window.hears("Accept this result? (y; n for other parameters; c to continue from it): ")
+        evolved = window.look("22-first-evolution")
+        assert not np.array_equal(evolved, start)
+        screen.type("n")
+        window.hears("at the image) [50]: ")
+        screen.type("")
+        window.hears("at the image) [150]: ")
+        screen.type("")
+        window.hears("of at least 1) [20]: ")
+        screen.type("5")
+        window.hears("Propagation scaling (0 or more) [1]: ")
+        screen.type("0.5")
+        window.hears("Curvature scaling (0 or more) [0]: ")
+        screen.type("0.1")
+        window.hears("c to continue from it): ", times=2)
+        window.look("23-other-parameters")
+        screen.type("c")
+        window.hears("threshold evolution, 5 iterations.", times=2)
+        window.look("24-continued")
+        screen.type("y")
+        window.hears("Segment another branch? (y/n): ")
+        screen.type("y")
+        window.hears("(0 collidingfronts", times=2)
+        screen.type("3")
+        window.hears("Lower threshold (a number, n for none, i to look at the image): ")
+        screen.type("50")
+        screen.type("n")
+        window.hears("Accept this result? (y/n): ", times=2)
+        screen.type("y")
+        screen.type("n")
+        window.hears("Lower threshold of the speed", times=3)
+        for question in ("Upper threshold of the speed", "iterations (", "Propagation scaling", "Curvature scaling"):
+            screen.type("")
+            window.hears(question, times=3)
+        screen.type("")
+        window.hears("c to continue from it): ", times=3)
+        screen.type("y")
+        window.hears("Merge this branch with the others? (y; n keeps this one alone): ")
+        window.look("25-two-branches")
+        screen.type("y")
+        screen.type("n")
+        window.ends()
+    common = ["-ifile", "tube.mha", "-interactive", "0"]
+    run(tube, INIT, *common, "-method", "isosurface", "-isosurface", "90", "-olevelsetsfile", "a.mha")
+    run(tube, INIT, *common, "-method", "threshold", "-lowerthreshold", "50", "-olevelsetsfile", "b.mha")
+    common = [EVOLUTION, "-ifile", "tube.mha", "-levelsetstype", "threshold", "-iterations", "5", "-propagation", "0.5"]
+    common += ["-curvature", "0.1", "-lowerthreshold", "50", "-upperthreshold", "150"]
+    for start, end in (("a", "c"), ("c", "d"), ("b", "e")):
+        run(tube, *common, "-initiallevelsetsfile", f"{start}.mha", "-ofile", f"{end}.mha")
+    merged = np.minimum(voxels(tube / "d.mha"), voxels(tube / "e.mha"))
+    assert voxels(tube / "w.mha").tobytes() == merged.tobytes()
+
+
+def test_escape_during_an_evolution_dialogue_leaves_nothing(screen, tube, saves) -> None:
+    run(tube, INIT, "-ifile", "tube.mha", "-interactive", "0", "-method", "isosurface", "-isosurface", "90",
+        "-olevelsetsfile", "a.mha")  # fmt: skip
+    words = [EVOLUTION, "-ifile", "tube.mha", "-initiallevelsetsfile", "a.mha", "-ofile", "w.mha"]
+    with Session(screen, tube, saves, *words) as window:
+        window.hears("Number of iterations (a whole number of at least 1) [300]: ")
+        screen.key("Escape")
+        window.ends(4)
+    assert window.errors == f"{EVOLUTION}: error: tube.mha: the dialogue was cancelled, nothing is written\n"
+    assert not (tube / "w.mha").exists()
 
 
 def test_what_the_line_says_is_offered_and_looking_keeps_the_question(screen, tube, saves) -> None:

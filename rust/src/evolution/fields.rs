@@ -79,14 +79,12 @@ fn smoothed_advection(
     let filters = Gaussian::new(f64::from(job.advection_sigma as f32), size, spacing, job.instructions)?;
     let mut advection = Zeroed::dense(3 * feature.len())?;
     let mut slope = Zeroed::dense(feature.len())?;
-    let slice = size.x() * size.y();
     for axis in 0..3 {
-        filters.derive(axis, feature, &mut slope, control)?;
         let h = lattice.spacing[axis];
-        advection.par_chunks_mut(3 * slice).zip(slope.par_chunks(slice)).for_each(|(vectors, slope)| {
-            let components = vectors.iter_mut().skip(axis).step_by(3);
-            components.zip(slope).for_each(|(to, v)| *to = -((f64::from(*v) / h) as f32));
-        });
+        let take = |slope: &[f32], vectors: &mut [[f32; 3]]| {
+            vectors.iter_mut().zip(slope).for_each(|(to, v)| to[axis] = -((f64::from(*v) / h) as f32));
+        };
+        filters.derive(axis, feature, &mut slope, advection.as_chunks_mut().0, take, control)?;
     }
     Ok(advection)
 }

@@ -44,7 +44,7 @@ pub(super) fn start<'a>(
     let values = first_values(&lattice, phi, &active)?;
     let mut front = Front::new(lattice, phi, instructions)?;
     front.active = active;
-    add_layers(&mut front)?;
+    add_layers(&mut front, control)?;
     control.check()?;
     rows.fill(front.phi);
     front.active.iter().zip(&values).for_each(|(at, value)| front.phi[*at as usize] = *value);
@@ -276,17 +276,21 @@ fn first_values(lattice: &Lattice, phi: &[f32], active: &[Offset]) -> Result<Vec
     Ok(values)
 }
 
+/// Voxels after which one looks whether the task is cancelled.
+const PIECE: usize = 1 << 16;
+
 /// Finds layers 1 to 6: the neighbours of active voxels by their sign, then the neighbours of those.
-fn add_layers(front: &mut Front<'_>) -> Result<()> {
-    for &at in &front.active {
-        front.set_status(at, ACTIVE);
-    }
+fn add_layers(front: &mut Front<'_>, control: &TaskControl) -> Result<()> {
     let mut found: [Vec<Offset>; LAYERS] = Default::default();
-    for &at in &front.active {
-        for n in front.lattice.neighbours(at).filter(|&n| front.status(n) == FAR) {
-            let layer = if front.phi[n as usize] < 0.0 { 1 } else { 2 };
-            front.set_status(n, ACTIVE + layer);
-            try_push(&mut found[usize::from(layer) - 1], n)?;
+    front.active.iter().for_each(|&at| front.set_status(at, ACTIVE));
+    for piece in front.active.chunks(PIECE) {
+        control.check()?;
+        for &at in piece {
+            for n in front.lattice.neighbours(at).filter(|&n| front.status(n) == FAR) {
+                let layer = if front.phi[n as usize] < 0.0 { 1 } else { 2 };
+                front.set_status(n, ACTIVE + layer);
+                try_push(&mut found[usize::from(layer) - 1], n)?;
+            }
         }
     }
     for list in [&front.active, &found[0], &found[1]] {
@@ -297,17 +301,26 @@ fn add_layers(front: &mut Front<'_>) -> Result<()> {
     front.open_frame.sort_unstable();
     for layer in 3..=LAYERS {
         let mut grown = Vec::new();
-        for &at in &found[layer - 3] {
-            let (neighbours, count) = front.neighbours(at);
-            for &n in neighbours[..count].iter().filter(|&&n| front.status(n) == FAR && front.may_join(n)) {
-                front.set_status(n, ACTIVE + layer as u8);
-                try_push(&mut grown, n)?;
-            }
+        for piece in found[layer - 3].chunks(PIECE) {
+            control.check()?;
+            grow(front, layer, piece, &mut grown)?;
         }
         found[layer - 1] = grown;
     }
     for (number, voxels) in found.iter().enumerate() {
         front.extend_layer(number + 1, voxels)?;
+    }
+    Ok(())
+}
+
+/// The far neighbours of voxels, which join a layer.
+fn grow(front: &Front<'_>, layer: usize, voxels: &[Offset], grown: &mut Vec<Offset>) -> Result<()> {
+    for &at in voxels {
+        let (neighbours, count) = front.neighbours(at);
+        for &n in neighbours[..count].iter().filter(|&&n| front.status(n) == FAR && front.may_join(n)) {
+            front.set_status(n, ACTIVE + layer as u8);
+            try_push(grown, n)?;
+        }
     }
     Ok(())
 }

@@ -9,8 +9,8 @@
 use crate::cpu::Instructions;
 use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
-use crate::memory::{try_filled, try_with_room};
-use crate::simd::{Double, Kernel, LANES, Single, narrow, run, widen};
+use crate::memory::{Zeroed, try_filled, try_with_room};
+use crate::simd::{Double, Kernel, LANES, Single, four_by_four, narrow, run, widen};
 use crate::task::TaskControl;
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
@@ -105,36 +105,106 @@ fn copy_row(to: &mut [f32], from: &[f32]) {
     }
 }
 
-/// Memory to filter a block of lines in.
+/// Memory to filter blocks of lines in.
 struct Scratch {
-    input: Vec<Row>,
+    rows: Vec<Row>,
     causal: Vec<[f64; LINES]>,
+    line: Vec<f32>,
 }
 
 impl Scratch {
-    fn new(longest: usize) -> Result<Self> {
-        Ok(Self { input: try_filled(longest, [0.0; LINES])?, causal: try_filled(longest, [0.0; LINES])? })
+    /// For lines of up to `longest` voxels, `blocks` blocks of them at a time.
+    fn new(longest: usize, blocks: usize) -> Result<Self> {
+        Ok(Self {
+            rows: try_filled(blocks * longest, [0.0; LINES])?,
+            causal: try_filled(longest, [0.0; LINES])?,
+            line: try_filled(blocks * LINES, 0.0)?,
+        })
     }
 }
 
-/// A block of lines being filtered: `scratch.input` in, `store(position, voxels)` out, last position first.
-struct Block<'a, F> {
+/// A block of lines that is filtered in place.
+struct Block<'a> {
     coefficients: &'a Coefficients,
-    scratch: &'a mut Scratch,
-    length: usize,
-    store: F,
+    rows: &'a mut [Row],
+    causal: &'a mut [[f64; LINES]],
 }
 
-impl<F: FnMut(usize, &Row)> Kernel for Block<'_, F> {
+impl Kernel for Block<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { coefficients: c, scratch, length, mut store } = self;
-        let input = &scratch.input[..length];
-        let causal = &mut scratch.causal[..length];
-        filter_causal(simd, c, input, causal);
-        filter_anticausal(simd, c, input, causal, &mut store);
+        let causal = &mut self.causal[..self.rows.len()];
+        filter_causal(simd, self.coefficients, self.rows, causal);
+        filter_anticausal(simd, self.coefficients, self.rows, causal);
+    }
+}
+
+/// The same for lines that follow each other in memory: they are turned into rows and back.
+struct Lines<'a> {
+    block: Block<'a>,
+    /// Where the lines are read, if not where they are written.
+    source: Option<&'a [f32]>,
+    lines: &'a mut [f32],
+}
+
+impl Kernel for Lines<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { block, source, lines } = self;
+        let Block { coefficients, rows, causal } = block;
+        lines_to_rows(simd, source.unwrap_or(lines), rows);
+        Block { coefficients, rows: &mut *rows, causal }.run(simd);
+        rows_to_lines(simd, rows, lines);
+    }
+}
+
+/// Neighbouring lines and positions that are turned at once.
+const FOUR: usize = 4;
+
+#[inline(always)]
+fn lines_to_rows<S: Simd>(simd: S, lines: &[f32], rows: &mut [Row]) {
+    let length = rows.len();
+    for (group, lines) in lines.chunks(FOUR * length).enumerate() {
+        let mut turned = 0;
+        if lines.len() == FOUR * length {
+            let (upper, lower) = lines.split_at(2 * length);
+            let ((a, b), (c, d)) = (upper.split_at(length), lower.split_at(length));
+            while turned + FOUR <= length {
+                let quarters = four_by_four(simd, [a, b, c, d], turned);
+                for (row, quarter) in rows[turned..turned + FOUR].iter_mut().zip(quarters) {
+                    quarter.store_slice(&mut row[FOUR * group..][..FOUR]);
+                }
+                turned += FOUR;
+            }
+        }
+        for (line, voxels) in lines.chunks_exact(length).enumerate() {
+            let places = rows[turned..].iter_mut().zip(&voxels[turned..]);
+            places.for_each(|(row, voxel)| row[FOUR * group + line] = *voxel);
+        }
+    }
+}
+
+#[inline(always)]
+fn rows_to_lines<S: Simd>(simd: S, rows: &[Row], lines: &mut [f32]) {
+    let length = rows.len();
+    for (group, lines) in lines.chunks_mut(FOUR * length).enumerate() {
+        let mut turned = 0;
+        while lines.len() == FOUR * length && turned + FOUR <= length {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|n| &rows[turned + n][..]);
+            let quarters = four_by_four(simd, [a, b, c, d], FOUR * group);
+            for (line, quarter) in lines.chunks_exact_mut(length).zip(quarters) {
+                quarter.store_slice(&mut line[turned..turned + FOUR]);
+            }
+            turned += FOUR;
+        }
+        for (line, voxels) in lines.chunks_exact_mut(length).enumerate() {
+            let places = rows[turned..].iter().zip(&mut voxels[turned..]);
+            places.for_each(|(row, voxel)| *voxel = row[FOUR * group + line]);
+        }
     }
 }
 
@@ -214,24 +284,18 @@ fn step_causal<S: Simd>(
     push(&mut history.outputs, value);
 }
 
-/// `b[i] = (m1 x[i+1] + ..) - (d1 b[i+1] + ..)`, likewise behind the line; stores `f[i] + b[i]`.
+/// `b[i] = (m1 x[i+1] + ..) - (d1 b[i+1] + ..)`, likewise behind the line; `f[i] + b[i]` replaces `x[i]`.
 #[inline(always)]
-fn filter_anticausal<S: Simd>(
-    simd: S,
-    c: &Coefficients,
-    input: &[Row],
-    causal: &[[f64; LINES]],
-    store: &mut impl FnMut(usize, &Row),
-) {
-    let length = input.len();
-    let mut history = History::new(load(simd, &input[length - 1]));
+fn filter_anticausal<S: Simd>(simd: S, c: &Coefficients, rows: &mut [Row], causal: &[[f64; LINES]]) {
+    let length = rows.len();
+    let mut history = History::new(load(simd, &rows[length - 1]));
     for known in 0..MIN_VOXELS {
         let i = length - 1 - known;
         let weights = (&c.m, &mixed(known, &c.d, &c.behind));
-        store(i, &step_anticausal(simd, &mut history, weights, &input[i], &causal[i]));
+        step_anticausal(simd, &mut history, weights, &mut rows[i], &causal[i]);
     }
     for i in (0..length - MIN_VOXELS).rev() {
-        store(i, &step_anticausal(simd, &mut history, (&c.m, &c.d), &input[i], &causal[i]));
+        step_anticausal(simd, &mut history, (&c.m, &c.d), &mut rows[i], &causal[i]);
     }
 }
 
@@ -240,16 +304,14 @@ fn step_anticausal<S: Simd>(
     simd: S,
     history: &mut History<S>,
     weights: (&[f64; 4], &[f64; 4]),
-    row: &Row,
+    row: &mut Row,
     causal: &[f64; LINES],
-) -> Row {
+) {
     let value = history.output(simd, weights.0, weights.1);
-    let mut sum = [0.0; LINES];
-    narrow(Double::from_slice(simd, &causal[..LANES]) + value[0]).store_slice(&mut sum[..LANES]);
-    narrow(Double::from_slice(simd, &causal[LANES..]) + value[1]).store_slice(&mut sum[LANES..]);
     push(&mut history.voxels, load(simd, row));
+    narrow(Double::from_slice(simd, &causal[..LANES]) + value[0]).store_slice(&mut row[..LANES]);
+    narrow(Double::from_slice(simd, &causal[LANES..]) + value[1]).store_slice(&mut row[LANES..]);
     push(&mut history.outputs, value);
-    sum
 }
 
 /// The weights of the four earlier outputs where only `known` of them exist.
@@ -293,18 +355,40 @@ impl Gaussian {
         Ok(Self { size, spacing: h, smooth, derivative, instructions })
     }
 
-    /// The derivative of `volume` along `axis`, times the spacing along it, into `out`.
+    /// Finds the derivative of `volume` along `axis`, times the spacing along it, and hands it piece by piece, with the
+    /// same piece of `out`, to `take`. `work` is as large as the volume.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::Cancelled`].
-    pub(crate) fn derive(&self, axis: usize, volume: &[f32], out: &mut [f32], control: &TaskControl) -> Result<()> {
+    pub(crate) fn derive<T: Send>(
+        &self,
+        axis: usize,
+        volume: &[f32],
+        work: &mut [f32],
+        out: &mut [T],
+        take: impl Fn(&[f32], &mut [T]) + Sync,
+        control: &TaskControl,
+    ) -> Result<()> {
+        let [nx, ny, _] = self.size.array();
+        let scratch = || Scratch::new(nx.max(ny), 1);
         if axis == 2 {
-            self.filter_columns(Order::Derivative, Some(volume), out, control)?;
-            return self.filter_slices([(0, Order::Smooth), (1, Order::Smooth)], None, out, control);
+            self.filter_columns(Order::Derivative, volume, work, |from, to| to.copy_from_slice(from), control)?;
+            let slices = work.par_chunks_mut(nx * ny).zip(out.par_chunks_mut(nx * ny));
+            return slices.try_for_each_init(scratch, |scratch, (slice, out)| {
+                control.check()?;
+                self.filter_slice([(0, Order::Smooth), (1, Order::Smooth)], None, slice, ready(scratch)?);
+                take(slice, out);
+                Ok(())
+            });
         }
         let passes = [(axis, Order::Derivative), (1 - axis, Order::Smooth)];
-        self.filter_slices(passes, Some(volume), out, control)?;
-        self.filter_columns(Order::Smooth, None, out, control)
+        let slices = volume.par_chunks(nx * ny).zip(work.par_chunks_mut(nx * ny));
+        slices.try_for_each_init(scratch, |scratch, (source, slice)| {
+            control.check()?;
+            self.filter_slice(passes, Some(source), slice, ready(scratch)?);
+            Ok(())
+        })?;
+        self.filter_columns(Order::Smooth, work, out, take, control)
     }
 
     fn coefficients(&self, axis: usize, order: Order) -> &Coefficients {
@@ -314,42 +398,30 @@ impl Gaussian {
         }
     }
 
-    /// Two passes within each slice, from `volume` or in place.
-    fn filter_slices(
+    /// Two passes within a slice, from `source` or in place.
+    fn filter_slice(
         &self,
         passes: [(usize, Order); 2],
-        volume: Option<&[f32]>,
-        out: &mut [f32],
-        control: &TaskControl,
-    ) -> Result<()> {
-        let [nx, ny, _] = self.size.array();
-        out.par_chunks_mut(nx * ny).enumerate().try_for_each(|(z, slice)| {
-            control.check()?;
-            let mut scratch = Scratch::new(nx.max(ny))?;
-            let mut source = volume.map(|v| &v[z * nx * ny..(z + 1) * nx * ny]);
-            for (axis, order) in passes {
-                let filter = self.coefficients(axis, order);
-                match axis {
-                    0 => self.filter_along_x(filter, source, slice, &mut scratch),
-                    _ => self.filter_along_y(filter, source, slice, &mut scratch),
-                }
-                source = None;
+        mut source: Option<&[f32]>,
+        slice: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        for (axis, order) in passes {
+            let filter = self.coefficients(axis, order);
+            match axis {
+                0 => self.filter_along_x(filter, source, slice, scratch),
+                _ => self.filter_along_y(filter, source, slice, scratch),
             }
-            Ok(())
-        })
+            source = None;
+        }
     }
 
     fn filter_along_x(&self, filter: &Coefficients, source: Option<&[f32]>, slice: &mut [f32], scratch: &mut Scratch) {
         let nx = self.size.x();
-        for (block, rows) in slice.chunks_mut(LINES * nx).enumerate() {
-            let first = block * LINES * nx;
-            let from = source.map_or(&*rows, |s| &s[first..first + rows.len()]);
-            for (line, row) in from.chunks_exact(nx).enumerate() {
-                scratch.input.iter_mut().zip(row).for_each(|(to, v)| to[line] = *v);
-            }
-            self.filter_block(filter, scratch, nx, |x, voxels| {
-                rows.iter_mut().skip(x).step_by(nx).zip(voxels).for_each(|(to, v)| *to = *v);
-            });
+        for (block, lines) in slice.chunks_mut(LINES * nx).enumerate() {
+            let source = source.map(|s| &s[block * LINES * nx..][..lines.len()]);
+            let block = Block { coefficients: filter, rows: &mut scratch.rows[..nx], causal: &mut scratch.causal };
+            run(self.instructions, Lines { block, source, lines });
         }
     }
 
@@ -357,71 +429,111 @@ impl Gaussian {
         let [nx, ny, _] = self.size.array();
         for x in (0..nx).step_by(LINES) {
             let width = LINES.min(nx - x);
-            let from = source.unwrap_or(slice);
-            for (to, row) in scratch.input.iter_mut().zip(from.chunks_exact(nx)) {
+            let rows = &mut scratch.rows[..ny];
+            for (to, row) in rows.iter_mut().zip(source.unwrap_or(slice).chunks_exact(nx)) {
                 copy_row(&mut to[..width], &row[x..x + width]);
             }
-            self.filter_block(filter, scratch, ny, |y, voxels| {
-                copy_row(&mut slice[y * nx + x..][..width], &voxels[..width]);
-            });
+            run(self.instructions, Block { coefficients: filter, rows: &mut *rows, causal: &mut scratch.causal });
+            for (row, voxels) in slice.chunks_exact_mut(nx).zip(rows) {
+                copy_row(&mut row[x..x + width], &voxels[..width]);
+            }
         }
     }
 
-    /// One pass along z, from `volume` or in place.
-    fn filter_columns(
+    /// One pass along z; what comes out goes to `take`, with the same piece of `out`.
+    fn filter_columns<T: Send>(
         &self,
         order: Order,
-        volume: Option<&[f32]>,
-        out: &mut [f32],
+        volume: &[f32],
+        out: &mut [T],
+        take: impl Fn(&[f32], &mut [T]) + Sync,
         control: &TaskControl,
     ) -> Result<()> {
         let [nx, ny, nz] = self.size.array();
-        let filter = self.coefficients(2, order);
-        split_into_strips(out, nx, ny)?.into_par_iter().enumerate().try_for_each(|(n, mut strip)| {
+        let rows = (STRIP / (nx * nz)).clamp(1, ny);
+        let scratch = || Scratch::new(nz, (rows * nx).div_ceil(LINES));
+        let strips = split_into_strips(out, rows * nx, nx * ny)?.into_par_iter().enumerate();
+        strips.try_for_each_init(scratch, |scratch, (n, strip)| {
             control.check()?;
-            let mut scratch = Scratch::new(nz)?;
-            let first = n * STRIP_ROWS * nx;
-            for x in (0..strip[0].len()).step_by(LINES) {
-                let width = LINES.min(strip[0].len() - x);
-                for z in 0..nz {
-                    let from = volume.map_or(&*strip[z], |v| &v[z * nx * ny + first..]);
-                    copy_row(&mut scratch.input[z][..width], &from[x..x + width]);
-                }
-                self.filter_block(filter, &mut scratch, nz, |z, voxels| {
-                    copy_row(&mut strip[z][x..x + width], &voxels[..width]);
-                });
+            let Scratch { rows: blocks, causal, line } = ready(scratch)?;
+            let first = n * rows * nx;
+            let width = strip.first().map_or(0, |part| part.len());
+            for (z, slice) in volume.chunks_exact(nx * ny).enumerate() {
+                let parts = slice[first..first + width].chunks(LINES).enumerate();
+                parts.for_each(|(n, part)| copy_row(&mut blocks[n * nz + z][..part.len()], part));
+            }
+            for rows in blocks.chunks_exact_mut(nz).take(width.div_ceil(LINES)) {
+                run(self.instructions, Block { coefficients: self.coefficients(2, order), rows, causal });
+            }
+            for (z, out) in strip.into_iter().enumerate() {
+                let parts = line[..width].chunks_mut(LINES).enumerate();
+                parts.for_each(|(n, part)| copy_row(part, &blocks[n * nz + z][..part.len()]));
+                take(&line[..width], out);
             }
             Ok(())
         })
     }
-
-    fn filter_block(
-        &self,
-        coefficients: &Coefficients,
-        scratch: &mut Scratch,
-        length: usize,
-        store: impl FnMut(usize, &Row),
-    ) {
-        run(self.instructions, Block { coefficients, scratch, length, store });
-    }
 }
 
-/// Rows of a slice that are filtered along z by one task.
-const STRIP_ROWS: usize = 8;
+/// Scratch memory, unless it was refused.
+fn ready(scratch: &mut Result<Scratch>) -> Result<&mut Scratch> {
+    scratch.as_mut().map_err(|refused| refused.clone())
+}
 
-/// For every strip of rows its part of each slice.
-fn split_into_strips(volume: &mut [f32], nx: usize, ny: usize) -> Result<Vec<Vec<&mut [f32]>>> {
-    let slices = volume.len() / (nx * ny);
-    let mut strips = try_with_room(ny.div_ceil(STRIP_ROWS))?;
-    for _ in 0..ny.div_ceil(STRIP_ROWS) {
+/// Voxels that are filtered along z by one task, about: they stay in the second cache.
+const STRIP: usize = 1 << 15;
+
+/// For every strip of `width` values its part of each slice of `slice` values.
+fn split_into_strips<T>(volume: &mut [T], width: usize, slice: usize) -> Result<Vec<Vec<&mut [T]>>> {
+    let (slices, count) = (volume.len() / slice, slice.div_ceil(width));
+    let mut strips = try_with_room(count)?;
+    for _ in 0..count {
         strips.push(try_with_room(slices)?);
     }
-    for slice in volume.chunks_mut(nx * ny) {
-        for (strip, rows) in strips.iter_mut().zip(slice.chunks_mut(STRIP_ROWS * nx)) {
-            Vec::push(strip, rows);
+    for slice in volume.chunks_mut(slice) {
+        for (strip, part) in strips.iter_mut().zip(slice.chunks_mut(width)) {
+            Vec::push(strip, part);
         }
     }
     Ok(strips)
+}
+
+/// Adds the squares of derivatives to those along the axes before; behind the last axis takes the root.
+struct Squares<'a> {
+    axis: usize,
+    /// Spacing along the axis.
+    h: f64,
+    derivative: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl Kernel for Squares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { axis, h, derivative, sums } = self;
+        let pairs = sums.iter_mut().zip(derivative);
+        if axis == 0 {
+            for (sum, v) in pairs {
+                *sum = with_square(0.0, *v, h);
+            }
+        } else if axis == 1 {
+            for (sum, v) in pairs {
+                *sum = with_square(*sum, *v, h);
+            }
+        } else {
+            for (sum, v) in pairs {
+                *sum = with_square(*sum, *v, h).sqrt();
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn with_square(sum: f32, derivative: f32, h: f64) -> f32 {
+    let slope = f64::from(derivative) / h;
+    (f64::from(sum) + slope * slope) as f32
 }
 
 /// `f32(sqrt(sum over axes of (derivative / spacing)^2))` of the volume smoothed with the filters' Gaussian.
@@ -429,20 +541,74 @@ fn split_into_strips(volume: &mut [f32], nx: usize, ny: usize) -> Result<Vec<Vec
 /// # Errors
 /// [`Error::OutOfMemory`], [`Error::Cancelled`].
 pub(crate) fn magnitude(filters: &Gaussian, volume: &[f32], out: &mut [f32], control: &TaskControl) -> Result<()> {
-    let mut work = try_filled(volume.len(), 0.0)?;
-    let slice = filters.size.x() * filters.size.y();
-    out.fill(0.0);
+    let mut work = Zeroed::dense(volume.len())?;
     for axis in 0..3 {
-        filters.derive(axis, volume, &mut work, control)?;
         let h = filters.spacing[axis];
-        out.par_chunks_mut(slice).zip(work.par_chunks(slice)).for_each(|(sum, derivative)| {
-            for (sum, v) in sum.iter_mut().zip(derivative) {
-                let slope = f64::from(*v) / h;
-                *sum = (f64::from(*sum) + slope * slope) as f32;
-            }
-        });
+        let add = |derivative: &[f32], sums: &mut [f32]| {
+            run(filters.instructions, Squares { axis, h, derivative, sums });
+        };
+        filters.derive(axis, volume, &mut work, out, add, control)?;
         control.report(0.3 * (axis + 1) as f64);
     }
-    out.par_chunks_mut(slice).for_each(|row| row.iter_mut().for_each(|v| *v = v.sqrt()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::run_on;
+
+    /// A pass along one line, as the module defines it.
+    fn filter_line(c: &Coefficients, x: &[f32]) -> Vec<f32> {
+        let weigh = |c: &[f64; 4], v: [f64; 4]| c[0] * v[0] + c[1] * v[1] + c[2] * v[2] + c[3] * v[3];
+        let pass = |x: Vec<f64>, voxels: &[f64; 4], newest: usize, end: &[f64; 4]| {
+            let mut out: Vec<f64> = Vec::new();
+            for i in 0..x.len() {
+                let voxel = |k: usize| if i + newest < k + 1 { x[0] } else { x[i + newest - k - 1] };
+                let known = i.min(4);
+                let before = |k: usize| if k < known { out[i - 1 - k] } else { x[0] };
+                let [a, b] = [std::array::from_fn(voxel), std::array::from_fn(before)];
+                out.push(weigh(voxels, a) - weigh(&mixed(known, &c.d, end), b));
+            }
+            out
+        };
+        let forth: Vec<f64> = x.iter().map(|v| f64::from(*v)).collect();
+        let back = forth.iter().rev().copied().collect();
+        let causal = pass(forth, &c.n, 1, &c.before);
+        let anticausal = pass(back, &c.m, 0, &c.behind);
+        causal.iter().zip(anticausal.iter().rev()).map(|(f, b)| (f + b) as f32).collect()
+    }
+
+    fn filter_axis(size: Size3, axis: usize, c: &Coefficients, volume: &[f32]) -> Vec<f32> {
+        let (stride, length) = (size.strides()[axis], size.array()[axis]);
+        let mut out = volume.to_vec();
+        for first in (0..volume.len()).filter(|at| size.voxel(*at)[axis] == 0) {
+            let line: Vec<f32> = (0..length).map(|i| volume[first + i * stride]).collect();
+            filter_line(c, &line).iter().enumerate().for_each(|(i, v)| out[first + i * stride] = *v);
+        }
+        out
+    }
+
+    #[test]
+    fn blocks_and_strips_of_any_size_equal_single_lines() {
+        for size in [[4, 4, 4], [33, 5, 250], [18, 33, 6]] {
+            let size = Size3::new(size).unwrap();
+            let volume: Vec<f32> = (0..size.voxels()).map(|i| (i * i % 1013) as f32 - 500.0).collect();
+            for instructions in Instructions::ALL {
+                let filters = Gaussian::new(0.9, size, Spacing3::new([0.7, 1.0, 1.3]).unwrap(), instructions).unwrap();
+                for axis in 0..3 {
+                    let mut expected = filter_axis(size, axis, filters.coefficients(axis, Order::Derivative), &volume);
+                    for other in (0..3).filter(|other| *other != axis) {
+                        let smooth = filters.coefficients(other, Order::Smooth);
+                        expected = filter_axis(size, other, smooth, &expected);
+                    }
+                    let (mut work, mut found) = (vec![0.0; volume.len()], vec![0.0; volume.len()]);
+                    let (control, take) =
+                        (TaskControl::default(), |from: &[f32], to: &mut [f32]| to.copy_from_slice(from));
+                    run_on(2, || filters.derive(axis, &volume, &mut work, &mut found, take, &control)).unwrap();
+                    assert!(found == expected, "{size:?} {instructions:?} {axis}");
+                }
+            }
+        }
+    }
 }

@@ -30,8 +30,10 @@ use crate::error::{Error, Result};
 use crate::grid::{Size3, Spacing3};
 use crate::memory::Zeroed;
 use crate::pixel::Pixel;
+use crate::simd::{Kernel, run};
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
+use fearless_simd::Simd;
 use rayon::prelude::*;
 
 /// What is measured.
@@ -104,7 +106,7 @@ pub fn compute(
         }
     }
     drop(volume);
-    apply_map(map, out, size, control)
+    apply_map(map, out, size, instructions, control)
 }
 
 /// The voxels in single precision, all of them finite.
@@ -153,13 +155,19 @@ pub(crate) fn read_finite_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut 
 }
 
 /// Turns magnitudes into features in place.
-fn apply_map(map: Map, values: &mut [f32], size: Size3, control: &TaskControl) -> Result<()> {
+fn apply_map(
+    map: Map,
+    values: &mut [f32],
+    size: Size3,
+    instructions: Instructions,
+    control: &TaskControl,
+) -> Result<()> {
     let slice = size.x() * size.y();
     let Map::Sigmoid { range } = map else {
-        values.par_chunks_mut(slice).for_each(|slice| {
-            slice.iter_mut().for_each(|m| *m = (1.0 / (1.0 + f64::from(*m))) as f32);
+        return each_slice(values, slice, control, |_, slice| {
+            run(instructions, Reciprocal(slice));
+            Ok(())
         });
-        return control.check();
     };
     let (low, high) = range.unwrap_or_else(|| range_of(values, slice));
     if !(low.is_finite() && high.is_finite() && low < high) {
@@ -167,12 +175,26 @@ fn apply_map(map: Map, values: &mut [f32], size: Size3, control: &TaskControl) -
         return Err(Error::BadArgument { name: "range of the sigmoid", got: format!("({low}, {high})"), allowed });
     }
     let (alpha, beta) = (-(high - low) / 6.0, (high + low) / 2.0);
-    values.par_chunks_mut(slice).for_each(|slice| {
+    each_slice(values, slice, control, |_, slice| {
         for m in slice {
             *m = (1.0 / (1.0 + (-(f64::from(*m) - beta) / alpha).exp())) as f32;
         }
-    });
-    control.check()
+        Ok(())
+    })
+}
+
+/// `1 / (1 + m)` in place of m.
+struct Reciprocal<'a>(&'a mut [f32]);
+
+impl Kernel for Reciprocal<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for m in self.0 {
+            *m = (1.0 / (1.0 + f64::from(*m))) as f32;
+        }
+    }
 }
 
 fn range_of(values: &[f32], slice: usize) -> (f64, f64) {
