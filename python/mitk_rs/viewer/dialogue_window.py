@@ -180,7 +180,7 @@ class DialogueWindow:
 
     def _do(self, action: Callable[[], None]) -> None:
         """Do something to the dialogue and show what came of it."""
-        before = self._dialogue.step
+        step, result = self._dialogue.step, self._dialogue.result
         try:
             action()
         except DoubtError as doubt:
@@ -194,7 +194,8 @@ class DialogueWindow:
         self._refresh()
         if self._dialogue.message:
             self._log(f"{self._dialogue.message}\n")
-        if self._dialogue.step is not before:
+        # The same question about another result is a new one.
+        if self._dialogue.step is not step or self._dialogue.result is not result:
             self._log(f"{self._dialogue.prompt}: ")
 
     # What the user sees
