@@ -288,7 +288,7 @@ def test_two_branches_are_evolved_in_a_window_as_headless(screen, tube, saves) -
         screen.type("y")
         window.hears("Initialize another branch? (y/n): ")
         screen.type("n")
-        window.hears("Lower threshold of the speed (a number, i to look at the image): ")
+        window.hears("Lower threshold of the speed (a number, i to look at the image; values: 0 to 100): ")
         start = window.look("30-start-of-evolution")
         screen.type("frog")
         window.hears("'frog' does not answer: a number is needed")
@@ -296,7 +296,7 @@ def test_two_branches_are_evolved_in_a_window_as_headless(screen, tube, saves) -
         window.sees("31-threshold-of-speed", lambda picture: reddish(picture) > reddish(start) + 2000)
         screen.key("Return")
         window.hears("Upper threshold of the speed")
-        screen.type("150")
+        screen.type("100")
         for question, answer in (("iterations", "20"), ("Propagation", "1"), ("Curvature", "0")):
             window.hears(question)
             screen.type(answer)
@@ -304,9 +304,9 @@ def test_two_branches_are_evolved_in_a_window_as_headless(screen, tube, saves) -
         evolved = window.look("32-first-evolution")
         assert not np.array_equal(evolved, start)
         screen.type("n")
-        window.hears("at the image) [50]: ")
+        window.hears("values: 0 to 100) [50]: ")
         screen.type("")
-        window.hears("at the image) [150]: ")
+        window.hears("values: 0 to 100) [100]: ")
         screen.type("")
         window.hears("of at least 1) [20]: ")
         screen.type("5")
@@ -346,7 +346,7 @@ def test_two_branches_are_evolved_in_a_window_as_headless(screen, tube, saves) -
     run(tube, INIT, *common, "-method", "isosurface", "-isosurface", "90", "-olevelsetsfile", "a.mha")
     run(tube, INIT, *common, "-method", "threshold", "-lowerthreshold", "50", "-olevelsetsfile", "b.mha")
     common = [EVOLUTION, "-ifile", "tube.mha", "-levelsetstype", "threshold", "-iterations", "5", "-propagation", "0.5"]
-    common += ["-curvature", "0.1", "-lowerthreshold", "50", "-upperthreshold", "150"]
+    common += ["-curvature", "0.1", "-lowerthreshold", "50", "-upperthreshold", "100"]
     for start, end in (("a", "c"), ("c", "d"), ("b", "e")):
         run(tube, *common, "-initiallevelsetsfile", f"{start}.mha", "-ofile", f"{end}.mha")
     merged = np.minimum(voxels(tube / "d.mha"), voxels(tube / "e.mha"))
@@ -360,6 +360,8 @@ def test_escape_during_an_evolution_dialogue_leaves_nothing(screen, tube, saves)
     with Session(screen, tube, saves, *words) as window:
         window.hears("Number of iterations (a whole number of at least 1) [300]: ")
         screen.key("Escape")
+        window.hears("Cancel and throw this result away? (y/n): ")
+        screen.key("y")
         window.ends(4)
     assert window.errors == f"{EVOLUTION}: error: tube.mha: the dialogue was cancelled, nothing is written\n"
     assert not (tube / "w.mha").exists()
