@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: demo test lint lint-rust lint-python test-rust test-python bench scaling neon fuzz loom tsan asan miri valgrind \
-	soak mutants audit docs wheel lock clean help
+	sweep soak mutants audit docs wheel lock clean help
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -32,6 +32,7 @@ help:
 	@echo "make tsan    data races in the tests of the core; make asan: wrong addresses; make miri: undefined behaviour"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
 	@echo "make fuzz    a hundred thousand broken files, read in children that may crash   (CASES=1000, JOBS=2)"
+	@echo "make sweep   every public function with extreme arguments and with 50 amounts of memory"
 	@echo "make soak    the tests of docs/reliability.md with its numbers: a quarter of an hour"
 	@echo "make mutants which changes to the code the tests do not notice; hours   (MUTANTS=python, store or marches)"
 	@echo "make audit   known vulnerabilities, licences and origin of crates and Python packages; needs the internet"
@@ -121,6 +122,9 @@ CASES ?= 100000
 JOBS ?= $(shell nproc)
 fuzz: .make/build .make/test
 	PYTHONPATH=tests/support $(PY) tests/support/broken_files.py $(CASES) --jobs $(JOBS) --results .make/fuzz
+
+sweep: .make/build .make/test
+	MITK_RS_SWEEP=full $(PY) -m pytest tests/reliability/test_extreme_arguments.py -q -s
 
 # The numbers of docs/reliability.md; SOAK=minute does a tenth of them.
 soak: .make/build .make/test

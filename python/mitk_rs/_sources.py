@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _validation
-from mitk_rs._validation import check_unmasked, existing_step, wrong_type
+from mitk_rs._validation import check_unmasked, existing_step, type_error, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.image.accessors import place
 from mitk_rs.interop import as_image
@@ -107,7 +107,7 @@ class Source:
             return existing_step(time_step, steps, self._name)
         if time_step is None or not series:
             if time_step is not None:
-                raise TypeError(f"time_step goes with an Image: pass {self._name.removeprefix('the ')}[time_step]")
+                raise type_error(f"time_step goes with an Image: pass {self._name.removeprefix('the ')}[time_step]")
             return None
         has_time = self._source.ndim - self.components == 4
         return existing_step(time_step, len(self._source) if has_time else 1, self._name)
@@ -261,8 +261,12 @@ def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True)
     """
     example = "(x, y) pairs, such as [(71, 213)]" if len(shape) == 2 else "(x, y, z) triples, such as [(71, 213, 16)]"
     points = _points(value, f"{name} must be a list of {example}, got", (2, 3) if len(shape) == 2 else (3,))
+    if points.dtype == np.uint64 or (points.dtype.kind == "O" and all(isinstance(i, int) for i in points.flat)):
+        if not all(abs(int(i)) < 2**63 for i in points.flat):
+            raise RequestError(f"{name} must lie inside the image, got {reprlib.repr(value)}")
+        points = points.astype(np.int64)
     if points.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be whole numbers (voxel indices), got {reprlib.repr(value)}")
+        raise type_error(f"{name} must be whole numbers (voxel indices), got {reprlib.repr(value)}")
     if needed and not len(points):
         raise RequestError(f"{name} is empty: at least one voxel is needed, as a list of {example}")
     if points.shape[1] == 2:
@@ -271,8 +275,8 @@ def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True)
 
 
 def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise TypeError(f"{complaint} {reprlib.repr(value)}")
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        raise type_error(f"{complaint} {reprlib.repr(value)}")
     given = value if isinstance(value, np.ndarray) else list(value)
     if len(given) == 0:
         return np.empty((0, 3), np.int64)
@@ -282,6 +286,9 @@ def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
         points = np.empty(0)
     if points.ndim != 2 or points.shape[1] not in lengths:
         raise RequestError(f"{complaint} {reprlib.repr(value)}")
+    if points.dtype.kind == "f" and given is not value and all(isinstance(i, int) for point in given for i in point):
+        # NumPy makes floats of integers that 64 bits with a sign do not hold.
+        points = np.asarray(given, object)
     return points
 
 

@@ -6,8 +6,10 @@ allowed is a ``RequestError``.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
+import os
 import reprlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -130,15 +132,21 @@ def public_function() -> str:
     """The function or class of this package that the user called."""
     frame, name = sys._getframe(1), ""
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mitk_rs."):
-        if frame.f_globals["__name__"] != "mitk_rs._progress":
-            name = frame.f_code.co_qualname
+        inner = "<" in frame.f_code.co_qualname or frame.f_globals["__name__"] == "mitk_rs._progress"
+        name = name if inner else frame.f_code.co_qualname
         frame = frame.f_back  # type: ignore[assignment]
-    return name.removesuffix(".__init__")
+    return name.removesuffix(".__init__").removesuffix(".__post_init__")
 
 
 def wrong_type(what: str, expected: str, value: object) -> TypeError:
     """The error for an argument of a wrong type: ``raise wrong_type("level_set", "an Image", value)``."""
-    return TypeError(f"{public_function()}: {what} must be {expected}, got {_described(value)}")
+    return type_error(f"{what} must be {expected}, got {_described(value)}")
+
+
+def type_error(text: str) -> TypeError:
+    """A ``TypeError`` that names the function that the user called."""
+    function = public_function()
+    return TypeError(f"{function}: {text}" if function else text)
 
 
 def _described(value: object) -> str:
@@ -175,6 +183,14 @@ def real_number(value: Any, what: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise wrong_type(what, "a number", value) from None
+    except OverflowError:
+        raise RequestError(f"{what} is {reprlib.repr(value)}: it is too large for a number of 64 bits") from None
+
+
+def path_name(value: Any, what: str = "path") -> str:
+    """The name of a file as text; ``TypeError`` for anything else."""
+    check_kind(value, (str, bytes, os.PathLike), what, "the name of a file")
+    return os.fsdecode(value)
 
 
 def whole_number(value: Any, what: str) -> int:
@@ -202,7 +218,7 @@ def is_masked(array: NDArray[Any]) -> bool:
 def check_unmasked(array: NDArray[Any], what: str) -> None:
     """Refuse masked arrays: nothing here would heed the mask."""
     if is_masked(array):
-        raise TypeError(f"{what} is a masked array, whose mask would be lost: use array.filled(value)")
+        raise type_error(f"{what} is a masked array, whose mask would be lost: use array.filled(value)")
 
 
 def whole_or_none(value: Any, what: str, most: int = 2**63 - 1) -> int | None:
@@ -220,9 +236,14 @@ def numbers(value: Any, what: str) -> NDArray[np.float64]:
     try:
         if isinstance(value, str | bytes):
             raise TypeError
-        return np.asarray(value, np.float64)
+        given = np.asarray(value)
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        return given.astype(np.float64)
     except (TypeError, ValueError):
         raise wrong_type(what, "numbers", value) from None
+    except OverflowError:
+        raise RequestError(f"{what} is {reprlib.repr(value)}: it is too large for numbers of 64 bits") from None
 
 
 # --- places in the world ------------------------------------------------------------------------------------------
@@ -235,24 +256,30 @@ SMALLEST_SPACING, LARGEST_SPACING = 1e-12, 1e12
 _SINGULAR_BELOW = 1e-12
 
 
+# No argument has more of them; arrays may pretend to have any number.
+_MOST_NUMBERS = 100
+
+
 def _float_list(value: Any, what: str, expected: str) -> list[float]:
     message = f"{what} must be {expected}, got {reprlib.repr(value)}"
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise TypeError(message)
-    items: list[SupportsFloat] = list(value)
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        raise type_error(message)
+    items: list[SupportsFloat] = list(itertools.islice(value, _MOST_NUMBERS))
     if any(isinstance(item, str | bytes) for item in items):
-        raise TypeError(message)
+        raise type_error(message)
     try:
         return [float(item) for item in items]
     except (TypeError, ValueError):
-        raise TypeError(message) from None
+        raise type_error(message) from None
+    except OverflowError:
+        raise GeometryError(f"{message}: a number is too large") from None
 
 
 def triple(value: Any, what: str) -> Triple:
     """Three finite numbers, from any sequence, point, vector or array."""
     numbers = _float_list(value, what, "three numbers")
     if len(numbers) != 3:
-        raise TypeError(f"{what} must be three numbers, got {reprlib.repr(value)}")
+        raise type_error(f"{what} must be three numbers, got {reprlib.repr(value)}")
     if not all(map(math.isfinite, numbers)):
         raise GeometryError(f"{what} must be finite, got {tuple(numbers)}")
     return numbers[0], numbers[1], numbers[2]
@@ -262,7 +289,7 @@ def spacing(value: Any) -> Triple:
     """Three positive lengths in mm."""
     numbers = _float_list(value, "spacing", "three numbers")
     if len(numbers) != 3:
-        raise TypeError(f"spacing must be three numbers, got {reprlib.repr(value)}")
+        raise type_error(f"spacing must be three numbers, got {reprlib.repr(value)}")
     if not all(0 < number < math.inf for number in numbers):
         raise GeometryError(f"spacing must be finite and greater than 0 mm on every axis, got {tuple(numbers)}")
     if min(numbers) < SMALLEST_SPACING or max(numbers) > LARGEST_SPACING:
@@ -306,7 +333,7 @@ def _real_matrix(value: ArrayLike, what: str = "direction", size: str = "3x3") -
     except ValueError:
         raise GeometryError(f"{what} must be a {size} matrix, got rows of different lengths") from None
     if matrix.dtype.kind not in "biuf":
-        raise TypeError(f"{what} must be a matrix of real numbers, got {matrix.dtype.name}")
+        raise type_error(f"{what} must be a matrix of real numbers, got {matrix.dtype.name}")
     return matrix.astype(np.float64)
 
 
@@ -336,16 +363,16 @@ def bounds(value: Any) -> tuple[float, ...]:
 
 def axis(value: SupportsIndex) -> int:
     """An axis number 0 (x), 1 (y) or 2 (z)."""
-    return _in_range(value, 3, "axis must be 0 (x), 1 (y) or 2 (z)")
+    return _in_range(value, "axis", 3, "axis must be 0 (x), 1 (y) or 2 (z)")
 
 
 def corner(value: SupportsIndex) -> int:
     """A corner number from 0 to 7."""
-    return _in_range(value, 8, "corner id must be 0 to 7")
+    return _in_range(value, "id", 8, "corner id must be 0 to 7")
 
 
-def _in_range(value: SupportsIndex, count: int, message: str) -> int:
-    number = operator.index(value)
+def _in_range(value: SupportsIndex, name: str, count: int, message: str) -> int:
+    number = whole_number(value, name)
     if not 0 <= number < count:
         raise RequestError(f"{message}, got {number}")
     return number
@@ -358,5 +385,5 @@ def coordinates(value: Any, size: int = 3) -> FloatArray:
     except ValueError:
         array = np.empty(0)
     if array.dtype.kind not in "biuf" or array.ndim == 0 or array.shape[-1] != size:
-        raise TypeError(f"coordinates must be {size} numbers or an array (N, {size}), got {reprlib.repr(value)}")
+        raise type_error(f"coordinates must be {size} numbers or an array (N, {size}), got {reprlib.repr(value)}")
     return array.astype(np.float64)

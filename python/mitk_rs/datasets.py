@@ -11,13 +11,15 @@ mean of what they contain, as a scanner's do, before the noise comes on top.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mitk_rs._validation import not_negative, whole_number, whole_or_none
+from mitk_rs import _validation
+from mitk_rs._validation import not_negative, numbers, triple, whole_number, whole_or_none
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
 from mitk_rs.seeds import Seed, Seeds
@@ -170,6 +172,7 @@ def vessel_tree(
     ((40, 48, 48), 4)
     """
     _check(size, spacing, generations, noise)
+    spacing, origin = _validation.spacing(spacing), triple(origin, "origin")
     grid = _Grid(np.array(size), np.array(spacing, dtype=np.float64))
     rng = np.random.default_rng(whole_or_none(seed, "seed"))
     branches = _grow(rng, grid.extent, generations)
@@ -215,10 +218,12 @@ class _Grid:
 
 
 def _check(size: Sequence[int], spacing: Sequence[float], generations: int, noise: float) -> None:
-    if len(size) != 3 or min(size) < 32:
-        raise RequestError(f"size must be three numbers of at least 32, got {tuple(size)}")
-    if len(spacing) != 3 or not all(np.isfinite(h) and h > 0 for h in spacing):
-        raise RequestError(f"spacing must be three positive lengths in mm, got {tuple(spacing)}")
+    lengths = numbers(size, "size")
+    if lengths.shape != (3,) or not (lengths >= 32).all() or not (lengths % 1 == 0).all():
+        raise RequestError(f"size must be three whole numbers of at least 32, got {reprlib.repr(size)}")
+    distances = numbers(spacing, "spacing")
+    if distances.shape != (3,) or not (np.isfinite(distances) & (distances > 0)).all():
+        raise RequestError(f"spacing must be three positive lengths in mm, got {reprlib.repr(spacing)}")
     if not 1 <= whole_number(generations, "generations") <= len(LENGTHS):
         raise RequestError(f"generations must be 1 to {len(LENGTHS)}, got {generations}")
     not_negative(noise, "noise")

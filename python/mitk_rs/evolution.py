@@ -331,6 +331,7 @@ def evolve_level_set(
     check_names("evolve_level_set", options, EvolutionOptions)
     given: dict[str, Any] = {**_DEFAULTS, **options}
     run = {name: given.pop(name, None) for name in _RUN}
+    run_options(run)
     given |= {"type": type, "iterations": iterations, "isosurface": isosurface, "compat": compat}
     given |= {"propagation": propagation, "curvature": curvature, "advection": advection}
     parameters = _parameters(given)

@@ -10,13 +10,23 @@ image-based modeling framework for patient-specific computational hemodynamics",
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from mitk_rs import _core
 from mitk_rs._progress import shows_progress
 from mitk_rs._sources import Source
-from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of, run_options
+from mitk_rs._validation import (
+    RunOptions,
+    check_names,
+    finite,
+    flag,
+    not_negative,
+    numbers,
+    one_of,
+    run_options,
+)
 from mitk_rs.errors import RequestError
 
 __all__ = ["FEATURE_TYPES", "feature_image"]
@@ -167,9 +177,9 @@ def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:
 
 
 def _radius(value: Sequence[int]) -> tuple[int, int, int]:
-    radius = tuple(value)
-    if len(radius) != 3 or any(r != int(r) or r < 0 for r in radius):
-        raise RequestError(f"radius is {value}: three whole numbers (x, y, z) >= 0 are needed, in voxels")
+    radius = numbers(value, "radius")
+    if radius.shape != (3,) or not ((radius % 1 == 0) & (radius >= 0) & (radius < 2**31)).all():
+        raise RequestError(f"radius is {reprlib.repr(value)}: three whole numbers (x, y, z) >= 0 are needed, in voxels")
     x, y, z = (int(r) for r in radius)
     return x, y, z
 

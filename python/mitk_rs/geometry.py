@@ -11,10 +11,10 @@ spacing as in MITK."""
 
 from __future__ import annotations
 
-import operator
+import itertools
 import reprlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self, SupportsFloat, SupportsIndex
@@ -31,7 +31,9 @@ from mitk_rs._validation import (
     flag,
     not_negative,
     real_number,
+    type_error,
     whole_number,
+    wrong_type,
 )
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.points import Point2D, Point3D, Vector2D, Vector3D
@@ -182,7 +184,7 @@ def like(source: Any, result: FloatArray) -> Any:
 def _refuse_mixture(source: Any, target: Any) -> None:
     kinds = {type(item) for item in (source, target) if isinstance(item, Point3D | Vector3D)}
     if len(kinds) > 1:
-        raise TypeError(f"cannot map a {type(source).__name__} into a {type(target).__name__}")
+        raise type_error(f"cannot map a {type(source).__name__} into a {type(target).__name__}")
 
 
 def _fill(target: Any, result: FloatArray) -> None:
@@ -191,7 +193,7 @@ def _fill(target: Any, result: FloatArray) -> None:
             target[axis] = value
         return
     if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or target.shape != result.shape:
-        raise TypeError(
+        raise type_error(
             f"the output must be a Point3D, a Vector3D or a float array of shape {result.shape}, "
             f"got {reprlib.repr(target)}"
         )
@@ -237,7 +239,7 @@ class BaseGeometry:
         image_geometry: bool = False,
     ) -> None:
         if type(self) is BaseGeometry:
-            raise TypeError("BaseGeometry is abstract; use Geometry3D, PlaneGeometry or SlicedGeometry3D")
+            raise type_error("BaseGeometry is abstract; use Geometry3D, PlaneGeometry or SlicedGeometry3D")
         frame = Frame(
             spacing=_validation.spacing(spacing),
             origin=_validation.triple(origin, "origin"),
@@ -385,7 +387,7 @@ class BaseGeometry:
 
     @frame_of_reference_id.setter
     def frame_of_reference_id(self, value: SupportsIndex) -> None:
-        self._change(frame_of_reference_id=operator.index(value))
+        self._change(frame_of_reference_id=whole_number(value, "frame_of_reference_id"))
 
     @property
     def modified(self) -> int:
@@ -612,7 +614,7 @@ def _is_flat(source: Any, target: Any) -> bool:
 def _scaled(factors: FloatArray, source: Any, target: Any) -> Point2D | Vector2D | None:
     kinds = {type(item) for item in (source, target) if isinstance(item, Point2D | Vector2D)}
     if len(kinds) > 1 or (target is not None and not isinstance(target, Point2D | Vector2D)):
-        raise TypeError(f"cannot map a {type(source).__name__} into a {type(target).__name__}")
+        raise type_error(f"cannot map a {type(source).__name__} into a {type(target).__name__}")
     x, y = coordinates(source, size=2) * factors
     if target is None:
         return type(source)(x, y)  # type: ignore[no-any-return]
@@ -647,7 +649,9 @@ class SlicedGeometry3D(BaseGeometry):
         >>> SlicedGeometry3D.for_image((4, 3, 2), spacing=(0.8, 0.8, 1.5)).bounds
         [0.0, 4.0, 0.0, 3.0, 0.0, 2.0]
         """
-        sizes = [whole_number(size, "dimensions") for size in dimensions]
+        if not isinstance(dimensions, Iterable) or getattr(dimensions, "ndim", 1) == 0:
+            raise wrong_type("dimensions", "whole numbers (x, y, z)", dimensions)
+        sizes = [whole_number(size, "dimensions") for size in itertools.islice(dimensions, 100)]
         if len(sizes) < 2:
             raise RequestError(f"dimensions must be two or more whole numbers (x, y, z), got {sizes}")
         x, y, z = (*sizes, 1)[:3]
@@ -667,7 +671,7 @@ class SlicedGeometry3D(BaseGeometry):
         RequestError
             There is no such slice.
         """
-        frame, number = self._frame, operator.index(slice)
+        frame, number = self._frame, whole_number(slice, "slice")
         if not 0 <= number < self.slices:
             raise RequestError(f"slice must be 0 to {self.slices - 1}, got {number}")
         origin = tuple(frame.points_to_world(np.array([0.0, 0.0, number])).tolist())

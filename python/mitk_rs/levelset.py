@@ -571,7 +571,8 @@ def within(job: Job, value: float) -> bool:
     """Whether a value lies within the thresholds, compared as float32 like the voxels."""
     lower = -np.inf if job.lower is None else job.lower
     upper = np.inf if job.upper is None else job.upper
-    return bool(np.float32(lower) <= np.float32(value) <= np.float32(upper))
+    with np.errstate(over="ignore"):
+        return bool(np.float32(lower) <= np.float32(value) <= np.float32(upper))
 
 
 def colliding_fronts(job: Job) -> Floats:

@@ -13,6 +13,7 @@ Comput 46(11), 2008; ``itk::FastMarchingUpwindGradientImageFilter`` and ``itk::C
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,18 @@ from numpy.typing import DTypeLike, NDArray
 from mitk_rs import _core
 from mitk_rs._progress import shows_progress
 from mitk_rs._sources import ImageT, Source
-from mitk_rs._validation import RunOptions, check_names, one_of, real_number, run_options, whole_or_none
+from mitk_rs._validation import (
+    RunOptions,
+    check_kind,
+    check_names,
+    flag,
+    one_of,
+    real_number,
+    run_options,
+    whole_number,
+    whole_or_none,
+    wrong_type,
+)
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult
 
@@ -277,15 +289,16 @@ def fast_marching(
     volume, front = _source(speed, options)
     starts = volume.seeds(seeds, "seeds")
     goals = volume.seeds(targets, "targets", needed=False)
+    limit = options.get("stopping_time")
     march: dict[str, Any] = {
         **front,
         "seed_times": _seed_times(options.get("seed_times"), len(starts)),
         "targets": goals,
         "target_mode": _target_mode(target_mode, goals),
-        "target_offset": options.get("target_offset", 1.0),
-        "stopping_time": options.get("stopping_time"),
-        "gradient": options.get("gradient", False),
-        "sparse": sparse,
+        "target_offset": real_number(options.get("target_offset", 1.0), "target_offset"),
+        "stopping_time": None if limit is None else real_number(limit, "stopping_time"),
+        "gradient": flag(options.get("gradient", False), "gradient"),
+        "sparse": flag(sparse, "sparse"),
         "precision": _precision(options.get("dtype", np.float32)),
     }
     times, slopes, value, stop, counts = volume.read(
@@ -374,9 +387,9 @@ def colliding_fronts(
     first = volume.seeds(seeds1, "seeds1")
     second = volume.seeds(seeds2, "seeds2")
     front |= {
-        "stop_on_targets": stop_on_targets,
-        "apply_connectivity": apply_connectivity,
-        "negative_epsilon": negative_epsilon,
+        "stop_on_targets": flag(stop_on_targets, "stop_on_targets"),
+        "apply_connectivity": flag(apply_connectivity, "apply_connectivity"),
+        "negative_epsilon": real_number(negative_epsilon, "negative_epsilon"),
     }
     return volume.wrap(
         volume.read(lambda voxels: _core.colliding_fronts(voxels, volume.spacing, first, second, **front))
@@ -396,7 +409,8 @@ def _source(speed: Any, options: FrontOptions) -> tuple[Source, dict[str, Any]]:
 def _seed_times(times: Iterable[float] | None, seeds: int) -> list[float] | None:
     if times is None:
         return None
-    given = [real_number(t, "seed_times") for t in times]
+    check_kind(times, Iterable, "seed_times", "a list of numbers, one for each seed")
+    given = [real_number(t, "seed_times") for t in itertools.islice(times, seeds + 1)]
     if len(given) != seeds:
         raise RequestError(f"seed_times has {len(given)} entries, there are {seeds} seeds: one for each is needed")
     for position, time in enumerate(given):
@@ -416,7 +430,7 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
         return int(number)
     if isinstance(mode, str) and mode not in ("none", "one", "all"):
         raise RequestError(f"target_mode is {mode!r}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
-    return mode
+    return mode if isinstance(mode, str) else whole_number(mode, "target_mode")
 
 
 def _sparse(found: tuple[NDArray[np.int64], NDArray[Any]], shape: tuple[int, ...]) -> SparseTimes:
@@ -426,7 +440,10 @@ def _sparse(found: tuple[NDArray[np.int64], NDArray[Any]], shape: tuple[int, ...
 
 
 def _precision(dtype: DTypeLike) -> str:
-    name = np.dtype(dtype).name
+    try:
+        name = np.dtype(dtype).name
+    except (TypeError, ValueError):
+        raise wrong_type("dtype", "'float32' or 'float64'", dtype) from None
     if name not in ("float32", "float64"):
         raise RequestError(f"dtype is {name}: times are stored as float32 or float64")
     return name

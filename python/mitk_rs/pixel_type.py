@@ -7,7 +7,7 @@ from typing import Any, Self, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mitk_rs._validation import whole_number
+from mitk_rs._validation import whole_number, wrong_type
 from mitk_rs.errors import RequestError
 
 __all__ = ["PixelType", "make_pixel_type"]
@@ -133,7 +133,10 @@ def make_pixel_type(dtype: DTypeLike | PixelType, components: SupportsIndex = 1)
 
 def component_type(dtype: DTypeLike) -> np.dtype[Any]:
     """The supported NumPy type for ``dtype``, which may also be bool."""
-    asked = np.dtype(dtype)
+    try:
+        asked = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise wrong_type("dtype", "a type of numbers, such as 'float32'", dtype) from None
     if asked == np.bool_:
         return np.dtype(np.uint8)
     if asked.name not in _ITK_NAMES:

@@ -15,19 +15,19 @@ from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import real_number
+from mitk_rs._validation import real_number, type_error
 
 __all__ = ["Color", "Point2D", "Point3D", "Vector2D", "Vector3D"]
 
 
-def _coordinate_property(index: int, name: str) -> property:
+def _coordinate_property(index: int, name: str, meaning: str = "") -> property:
     def read(self: _Coordinates) -> float:
         return self[index]
 
     def write(self: _Coordinates, value: SupportsFloat) -> None:
-        self[index] = value
+        self._values[index] = self._rounded(real_number(value, f"{type(self).__name__}.{name}"))
 
-    return property(read, write, doc=f"The {name} coordinate.")
+    return property(read, write, doc=f"The {meaning or name} coordinate.")
 
 
 class _Coordinates:
@@ -40,7 +40,7 @@ class _Coordinates:
 
     def __init__(self, *coordinates: SupportsFloat) -> None:
         if len(coordinates) not in (0, self._size):
-            raise TypeError(f"{type(self).__name__} takes no coordinates or {self._size}, got {len(coordinates)}")
+            raise type_error(f"{type(self).__name__} takes no coordinates or {self._size}, got {len(coordinates)}")
         self._values = [0.0] * self._size
         for index, value in enumerate(coordinates):
             self[index] = value
@@ -236,9 +236,9 @@ class Color(_Coordinates):
     __module__ = "mitk_rs"
     __slots__ = ()
     _size = 3
-    r = _coordinate_property(0, "red")
-    g = _coordinate_property(1, "green")
-    b = _coordinate_property(2, "blue")
+    r = _coordinate_property(0, "r", "red")
+    g = _coordinate_property(1, "g", "green")
+    b = _coordinate_property(2, "b", "blue")
 
     def _rounded(self, value: SupportsFloat) -> float:
         rounded: float = struct.unpack("f", struct.pack("f", float(value)))[0]

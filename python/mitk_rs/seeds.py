@@ -92,9 +92,18 @@ class Seeds:
     name: str = "seeds"
 
     def __post_init__(self) -> None:
+        from mitk_rs._validation import check_kind, one_of, text, triple, whole_number
+
+        check_kind(self.seeds, Iterable, "seeds", "an iterable of Seed")
         object.__setattr__(self, "seeds", tuple(self.seeds))
-        if self.space not in ("index", "LPS"):
-            raise RequestError(f"space is {self.space!r}: it must be 'index' or 'LPS'")
+        for number, seed in enumerate(self.seeds):
+            check_kind(seed, Seed, f"seeds[{number}]", "a Seed")
+            triple(seed.position, f"seeds[{number}].position")
+            text(seed.label, f"seeds[{number}].label")
+            if seed.time_step is not None:
+                whole_number(seed.time_step, f"seeds[{number}].time_step")
+        one_of(self.space, "space", tuple(_KINDS))
+        text(self.name, "name")
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -107,6 +116,9 @@ class Seeds:
         RequestError
             No seed has it; the message lists the labels that there are.
         """
+        from mitk_rs._validation import text
+
+        text(label, "label")
         for wanted in ({label}, {part.strip() for part in label.split(",")}):
             found = [seed for seed in self.seeds if seed.label in wanted]
             if wanted <= {seed.label for seed in found}:
@@ -138,10 +150,11 @@ class Seeds:
         RequestError
             A seed lies outside the image; the message names it by its label. No seed belongs to the time step.
         """
+        from mitk_rs._validation import whole_number
         from mitk_rs.interop import as_image
 
         image = as_image(image)
-        step = time_step or 0
+        step = 0 if time_step is None else whole_number(time_step, "time_step")
         chosen = [seed for seed in self.seeds if seed.time_step in (None, step)]
         if self.seeds and not chosen:
             steps = ", ".join(str(step) for step in sorted({seed.time_step or 0 for seed in self.seeds}))
@@ -180,13 +193,16 @@ class Seeds:
         RequestError
             The seeds are in the other space and there is no image to map them with.
         """
-        if space == self.space:
+        from mitk_rs._validation import one_of, wrong_type
+        from mitk_rs.interop import as_image
+
+        if one_of(space, "space", tuple(_KINDS)) == self.space:
             return self
         if image is None:
             raise RequestError(f"{self.name} holds {_KINDS[self.space]}: an image is needed to make {_KINDS[space]}")
-        from mitk_rs.interop import as_image
-
         image = as_image(image)
+        if not hasattr(image, "world_to_index"):
+            raise wrong_type("image", "an Image", image)
         convert = image.world_to_index if space == "index" else image.index_to_world
         moved = []
         for seed in self.seeds:
@@ -199,7 +215,13 @@ _KINDS = {"index": "voxel indices", "LPS": "millimetres"}
 
 
 def _size(image: Any) -> Index:
-    shape = image.shape
+    from mitk_rs._validation import wrong_type
+
+    shape = getattr(image, "shape", None)
+    if not isinstance(shape, tuple):
+        raise wrong_type("image", "an Image or a numpy array", image)
+    if len(shape) < 2:
+        raise RequestError(f"image has the shape {shape}: it must be (z, y, x) or (y, x)")
     if hasattr(image, "get_geometry"):
         shape = shape[: image.ndim]
     shape = shape[-3:] if len(shape) > 2 else shape
@@ -248,7 +270,9 @@ def read_seeds(path: str | os.PathLike[str]) -> Seeds:
     >>> mitk.read_seeds(f"{file}:outlet").indices(mitk.datasets.tube())
     [(10, 10, 17)]
     """
-    file, label = _split(os.fspath(path))
+    from mitk_rs._validation import path_name
+
+    file, label = _split(path_name(path))
     text = _text(file)
     try:
         found, space = _format(file).read(text)
@@ -263,7 +287,9 @@ def read_seeds(path: str | os.PathLike[str]) -> Seeds:
 
 def is_seed_file(word: str) -> bool:
     """Whether a word names a file of seeds, by its ending, perhaps with a label."""
-    return _NAMED.fullmatch(word) is not None
+    from mitk_rs._validation import text
+
+    return _NAMED.fullmatch(text(word, "word")) is not None
 
 
 def _split(word: str) -> tuple[str, str | None]:
@@ -563,10 +589,14 @@ def write_seeds(
     >>> mitk.read_seeds(file.with_suffix(".mrk.json")).indices(mitk.datasets.tube())
     [(10, 10, 2)]
     """
+    from mitk_rs._validation import check_kind, path_name, text
     from mitk_rs.io.atomic import atomic_output
 
-    file = os.fspath(path)
+    file = path_name(path)
+    check_kind(seeds, Seeds, "seeds", "Seeds")
     format_ = _format(file, FileWriteError)
+    if coordinates is not None:
+        text(coordinates, "coordinates")
     system = coordinates or (seeds.space if seeds.space in format_.systems else "LPS")
     if system not in format_.systems:
         raise FileWriteError(
@@ -575,9 +605,9 @@ def write_seeds(
     if any(seed.time_step for seed in seeds.seeds) and not (system == "napari" or file.lower().endswith(".json")):
         raise FileWriteError(f"cannot write {file}: seeds of several time steps go into .json or napari's .csv")
     placed = seeds.to_space("index" if system in ("index", "napari") else "LPS", image)
-    text = format_.write(_in_lps(placed.seeds, system), system)
+    content = format_.write(_in_lps(placed.seeds, system), system)
     with atomic_output(file) as name:
-        name.write_text(text, encoding="utf-8", newline="\n")
+        name.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _write_markups(seeds: list[Seed], system: str) -> str:

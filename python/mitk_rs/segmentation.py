@@ -15,7 +15,7 @@ import numpy as np
 
 from mitk_rs._progress import Clock, shows_progress
 from mitk_rs._sources import Source, image_of, mask_of
-from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive
+from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
@@ -256,6 +256,7 @@ def segment_vessel(
     check_names("segment_vessel", options, SegmentationOptions)
     used: dict[str, Any] = {**DEFAULTS, **options}
     run = {name: used.pop(name, None) for name in RunOptions.__annotations__}
+    run_options(run)
     image = image_of(scan)
     volume = Source(image, "scan", time_step=used["time_step"])
     if used["feature_sigma"] is None:

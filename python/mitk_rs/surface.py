@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mitk_rs._sources import Source
-from mitk_rs._validation import flag, real_number, text, whole_number, wrong_type
+from mitk_rs._validation import flag, path_name, real_number, text, whole_number, wrong_type
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError, RequestError
+from mitk_rs.io import checks
 from mitk_rs.io.atomic import atomic_output
 
 if TYPE_CHECKING:
@@ -128,10 +129,11 @@ def smooth_surface(surface: vtkPolyData, *, iterations: int = 30, pass_band: flo
     """
     if not hasattr(surface, "GetNumberOfPoints"):
         raise wrong_type("surface", "a vtkPolyData", surface)
-    if whole_number(iterations, "iterations") < 1:
-        raise RequestError(f"iterations is {iterations}: it must be at least 1")
+    if not 1 <= whole_number(iterations, "iterations") < 2**31:
+        raise RequestError(f"iterations is {iterations}: it must be at least 1 and below 2147483648")
     if not 0 < real_number(pass_band, "pass_band") <= 2:
         raise RequestError(f"pass_band is {pass_band}: it must be above 0 and at most 2")
+    checks.check_room(1024 * surface.GetNumberOfPoints(), "the smooth surface")
     smoother = vtk("vtkFiltersCore").vtkWindowedSincPolyDataFilter()
     smoother.SetInputData(surface)
     smoother.SetNumberOfIterations(iterations)
@@ -154,6 +156,7 @@ def _checked(frame: NDArray[Any]) -> NDArray[Any]:
 
 def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
     """The surface in index coordinates, its triangles as flying edges leaves them."""
+    _check_room(frame, level)
     grid = vtk("vtkCommonDataModel").vtkImageData()
     grid.SetDimensions(*frame.shape[::-1])
     # `values` shares memory with `frame`, so both live until the filter has run.
@@ -166,6 +169,21 @@ def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
     cutter.ComputeScalarsOff()
     cutter.Update()
     return _without_degenerate_triangles(cutter.GetOutput())
+
+
+def _check_room(frame: NDArray[Any], level: float) -> None:
+    """Refuse what VTK may have no memory for, where the system refuses memory at all: counting takes a moment."""
+    if not checks.memory_is_limited():
+        return
+    edges = 0
+    last = frame[0] >= level
+    for plane in frame:
+        inside = plane >= level
+        crossings = (inside != last, inside[1:] != inside[:-1], inside[:, 1:] != inside[:, :-1])
+        edges += sum(int(np.count_nonzero(crossing)) for crossing in crossings)
+        last = inside
+    # A byte for each voxel and six numbers for each row; then points, triangles and their copies without doubles.
+    checks.check_room(frame.size + 48 * frame.shape[0] * frame.shape[1] + 512 * edges, "the surface")
 
 
 def _without_degenerate_triangles(surface: vtkPolyData) -> vtkPolyData:
@@ -241,6 +259,7 @@ def write_surface(
     """
     if not hasattr(surface, "GetNumberOfPoints"):
         raise wrong_type("surface", "a vtkPolyData", surface)
+    path = path_name(path)
     suffix = (text(suffix, "suffix") or Path(path).suffix).lower()
     if suffix not in SURFACE_SUFFIXES:
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
@@ -248,6 +267,8 @@ def write_surface(
         raise FileWriteError(f"cannot write {path}: the surface is empty")
     from mitk_rs.io.vtk import run_writer
 
+    # VTK counts in KiB; the packed and the plain bytes, and the text of VTP, exist side by side.
+    checks.check_room(4096 * surface.GetActualMemorySize(), "writing the surface")
     with atomic_output(path) as temporary:
         writer = _writer(suffix, binary=flag(binary, "binary"), space=text(space, "space"))
         if suffix == ".stl" and not binary:

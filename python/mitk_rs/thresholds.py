@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from mitk_rs._sources import Source
 from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
+from mitk_rs.io import checks
 
 __all__ = ["PERCENTILES", "Histogram", "ProposedThreshold", "histogram", "propose_lower_threshold"]
 
@@ -125,6 +126,7 @@ def _otsu(values: NDArray[Any], thresholds: int) -> tuple[float, ...]:
     sitk = library()
     # Scaled: ITK compares bins with a tolerance that large numbers would not meet.
     scaled = ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    checks.check_room(16 * values.size, "Otsu's method")
     otsu = sitk.OtsuMultipleThresholdsImageFilter()
     otsu.SetNumberOfThresholds(thresholds)
     otsu.SetNumberOfHistogramBins(_OTSU_BINS)

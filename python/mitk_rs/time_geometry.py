@@ -7,9 +7,11 @@ MITK's ``TimeGeometry`` and its descendants.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import operator
+import reprlib
 import sys
 import threading
 from bisect import bisect_left, bisect_right
@@ -19,7 +21,7 @@ from typing import Any, Protocol, Self, SupportsFloat, SupportsIndex, cast
 
 import numpy as np
 
-from mitk_rs._validation import check_kind, not_negative, real_number
+from mitk_rs._validation import check_kind, not_negative, real_number, type_error, whole_number
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry, Geometry3D, SlicedGeometry3D
 
@@ -47,18 +49,19 @@ MOST_LISTED_STEPS = 1 << 24
 
 def whole_step(value: SupportsIndex, what: str = "time step") -> int:
     """Check a step number; whether the step exists is another question."""
-    if not hasattr(value, "__index__"):
-        raise TypeError(f"{what} must be a whole number, got {value!r}")
-    step = operator.index(value)
+    try:
+        step = operator.index(value)
+    except TypeError:
+        raise type_error(f"{what} must be a whole number, got {reprlib.repr(value)}") from None
     if step < 0:
-        raise TypeError(f"{what} must not be negative, got {step}")
+        raise type_error(f"{what} must not be negative, got {step}")
     return step
 
 
 def _moment(value: SupportsFloat, what: str = "time point") -> float:
     """Check a moment in ms."""
     if isinstance(value, str | bytes):
-        raise TypeError(f"{what} must be a number of ms, got {value!r}")
+        raise type_error(f"{what} must be a number of ms, got {value!r}")
     point = real_number(value, what)
     if not math.isfinite(point):
         raise RequestError(f"{what} must be a finite number of ms, got {point}")
@@ -67,7 +70,8 @@ def _moment(value: SupportsFloat, what: str = "time point") -> float:
 
 def _checked_points(values: Iterable[SupportsFloat]) -> tuple[float, ...]:
     """Check moments in ms: at least a beginning and an end, never decreasing."""
-    listed = list(values)
+    check_kind(values, Iterable, "time_points", "an iterable of numbers of ms")
+    listed = list(itertools.islice(values, MOST_LISTED_STEPS + 2))
     if len(listed) < 2:
         raise RequestError(f"time points must be at least 2 (n steps have n + 1), got {len(listed)}")
     _check_listed(len(listed) - 1)
@@ -408,7 +412,7 @@ class TimeGeometry:
     __module__ = "mitk_rs"
 
     def __init__(self) -> None:
-        raise TypeError("TimeGeometry is abstract; use ProportionalTimeGeometry or ArbitraryTimeGeometry")
+        raise type_error("TimeGeometry is abstract; use ProportionalTimeGeometry or ArbitraryTimeGeometry")
 
     def _start(self, grid: Grid, geometries: Sequence[BaseGeometry]) -> None:
         self._lock = threading.RLock()
@@ -487,7 +491,7 @@ class TimeGeometry:
 
     def is_valid_time_step(self, time_step: SupportsIndex) -> bool:
         """Whether the step exists."""
-        return 0 <= operator.index(time_step) < self.count_time_steps()
+        return 0 <= whole_number(time_step, "time_step") < self.count_time_steps()
 
     def is_valid_time_point(self, time_point: SupportsFloat) -> bool:
         """Whether the moment lies between the bounds, the upper one excluded."""
@@ -513,7 +517,7 @@ class TimeGeometry:
 
     def get_geometry_for_time_step(self, time_step: SupportsIndex) -> BaseGeometry | None:
         """The live geometry of a step, ``None`` if there is no such step."""
-        geometries, step = self._steps.geometries, operator.index(time_step)
+        geometries, step = self._steps.geometries, whole_number(time_step, "time_step")
         return geometries[step] if 0 <= step < len(geometries) else None
 
     def get_geometry_for_time_point(self, time_point: SupportsFloat) -> BaseGeometry | None:
@@ -570,6 +574,7 @@ class TimeGeometry:
             The number of steps differs.
         """
         if not isinstance(image_geometries, StepGeometries):
+            check_kind(image_geometries, Sequence, "image_geometries", "a list of geometries")
             for geometry in image_geometries:
                 _checked_geometry(geometry)
         steps = self._steps
@@ -629,7 +634,7 @@ def _within(eps: float) -> Any:
 
 def _checked_geometry(value: Any) -> BaseGeometry:
     if not isinstance(value, BaseGeometry):
-        raise TypeError(f"geometry must be a BaseGeometry, got {type(value).__name__}")
+        raise type_error(f"geometry must be a BaseGeometry, got {type(value).__name__}")
     return value
 
 
@@ -821,6 +826,7 @@ def time_geometry_keys(time_geometry: TimeGeometry) -> dict[str, str]:
     >>> time_geometry_keys(ProportionalTimeGeometry(0, 2.5, 2))["org_mitk_timegeometry_timepoints"]
     '0 2.5 5'
     """
+    check_kind(time_geometry, TimeGeometry, "time_geometry", "a TimeGeometry")
     if isinstance(time_geometry, ProportionalTimeGeometry) and time_geometry.is_default:
         return {}
     points = " ".join(f"{point:.17g}" for point in time_geometry.time_points)
@@ -838,6 +844,8 @@ def time_geometry_from_keys(keys: Mapping[str, str], geometry: BaseGeometry, ste
     RequestError
         The time points decrease.
     """
+    check_kind(keys, Mapping, "keys", "a dictionary of texts")
+    steps = whole_step(steps, "steps")
     kind, text = (_value(keys, key) for key in (TYPE_KEY, POINTS_KEY))
     if kind is None and text is None:
         return ProportionalTimeGeometry.from_geometry(geometry, steps)

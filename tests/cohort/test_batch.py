@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from dicom_files import write_slice
 
 import mitk_rs as mitk
 from mitk_rs.cohort import read_cases
@@ -295,3 +296,21 @@ def test_columns_are_options_of_init(tmp_path):
         "sources": [(1.5, 2.0, 3.0), (4.0, 5.0, 6.0)],
         "negate": True,
     }
+
+
+def test_a_row_chooses_a_series_and_allows_gaps(tmp_path):
+    (tmp_path / "scans").mkdir()
+    for series, skipped in ((1, None), (2, 3)):
+        for z in range(6):
+            voxels = np.zeros((8, 10), "i2")
+            voxels[2:5, 3:7] = 100 * series
+            if z != skipped:
+                write_slice(tmp_path / "scans" / f"{series}{z}.dcm", voxels, (0, 0, 2 * z), number=z, series=series)
+    lines = [f"{row},scans,threshold,50" for row in ("a,,", "b,1,", "c,2,", "d,2,1")]
+    (tmp_path / "c.csv").write_text("\n".join(["name,series,allow-gaps,input,method,lower", *lines]) + "\n")
+    a, b, c, d = mitk.batch(tmp_path / "c.csv", tmp_path / "out", jobs=1).records
+    assert "the folder has 2 series, choose one with series=N" in a["error"]
+    assert (b["status"], b["report"]["inside"], b["report"]["warnings"]) == ("done", 6 * 12, [])
+    assert "1 slice is missing" in c["error"]
+    assert (d["status"], d["report"]["inside"]) == ("done", 5 * 12)
+    assert "1 slice is missing" in d["report"]["warnings"][0]

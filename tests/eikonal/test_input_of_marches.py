@@ -153,6 +153,8 @@ BAD_POINTS = [
     (7, TypeError, "triples"),
     ([(5, 0, 0)], mitk.RequestError, r"seed \(5, 0, 0\) lies outside the image: allowed x 0..4, y 0..3, z 0..2"),
     ([(0, -1, 0)], mitk.RequestError, r"\(0, -1, 0\) lies outside"),
+    ([(0, 2**63, 0)], mitk.RequestError, "seeds1?2? must lie inside the image"),
+    ([(0, -(10**30), 0)], mitk.RequestError, "seeds1?2? must lie inside the image"),
 ]
 
 
@@ -189,6 +191,10 @@ def test_bad_seeds_are_refused(seeds: Any, kind: Any, words: str) -> None:
         ({"threads": 5000}, mitk.RequestError, "threads is 5000"),
         ({"timeout": -1.0}, mitk.RequestError, "timeout is -1"),
         ({"time_step": 0}, TypeError, "time_step goes with an Image"),
+        ({"gradient": np.ones(3)}, TypeError, "fast_marching: gradient must be True or False"),
+        ({"sparse": np.ones(3)}, TypeError, "fast_marching: sparse must be True or False"),
+        ({"target_offset": 10**400, "targets": [(1, 1, 1)]}, mitk.RequestError, "target_offset is 1000"),
+        ({"stopping_time": 10**400}, mitk.RequestError, "stopping_time is 1000"),
         ({"offset": 3}, TypeError, "offset"),
     ],
 )

@@ -70,8 +70,8 @@ CASES = [
     (call("set_affine", np.diag([1, math.nan, 1, 1])), mitk.GeometryError, "direction must be finite"),
     (call("set_affine", [[1], [2, 3]]), mitk.GeometryError, "rows of different lengths"),
     (call("set_affine", np.eye(4) * 1j), TypeError, "affine must be a matrix of real numbers"),
-    (assign("frame_of_reference_id", 1.5), TypeError, "interpreted as an integer"),
-    (call("get_extent", 1.0), TypeError, "interpreted as an integer"),
+    (assign("frame_of_reference_id", 1.5), TypeError, "frame_of_reference_id must be a whole number, got float 1.5"),
+    (call("get_extent", 1.0), TypeError, "get_extent: axis must be a whole number, got float 1.0"),
 ]
 
 

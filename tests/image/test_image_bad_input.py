@@ -86,7 +86,7 @@ TABLE = [
         mitk.TimeStepError,
         "has 3 time steps, the image 1",
     ),
-    (lambda: mitk.Image(SQUARE).get_dimension("x"), TypeError, "integer"),
+    (lambda: mitk.Image(SQUARE).get_dimension("x"), TypeError, "get_dimension: axis must be a whole number"),
     (lambda: mitk.Image(SQUARE).to_vtk(time_step="0"), TypeError, "whole number"),
     (lambda: mitk.PixelType(), TypeError, "make_pixel_type"),
     (lambda: mitk.make_pixel_type("float16"), RuntimeError, "float16 is not supported"),

@@ -742,3 +742,33 @@ def test_warnings_of_simpleitk_are_left_as_the_user_set_them(tmp_path):
         shown = sitk.ProcessObject.GetGlobalWarningDisplay()
         mitk.Image(tmp_path / "x.mha").save(tmp_path / "y.nrrd")
         assert sitk.ProcessObject.GetGlobalWarningDisplay() == shown
+
+
+def test_a_binary_stl_with_fewer_triangles_than_it_says_is_refused(tmp_path):
+    path = tmp_path / "x.stl"
+    mitk.write_surface(mitk.extract_surface(mitk.Image(VOXELS[:5, :5, :5]), 500), path)
+    whole = path.read_bytes()
+    triangles = mitk.read_surface(path).GetNumberOfCells()
+    for kept in (84 + 50 * (triangles - 1), len(whole) - 1, 84, 83, 1):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(mitk.FileError, match=r"x\.stl: the file is truncated"):
+            mitk.read_surface(path)
+
+
+def test_a_name_of_a_data_file_with_a_zero_byte_is_refused(tmp_path):
+    (tmp_path / "b.raw").write_bytes(bytes(128))
+    header = meta().replace(b"ElementDataFile = LOCAL\n", b"ElementDataFile = b.\0raw\n")[:-128]
+    path = write_damaged(tmp_path, "x.mhd", header)
+    with pytest.raises(mitk.FileError, match=r"its data file 'b\.\?raw': not a file name"):
+        mitk.Image(path)
+
+
+def test_a_nifti_whose_transform_has_an_axis_of_length_0_is_refused(tmp_path):
+    import nibabel
+
+    made = nibabel.Nifti2Image(VOXELS, np.eye(4))
+    # Above 0, but not in the single precision of the transform.
+    made.header["qform_code"], made.header["sform_code"], made.header["pixdim"][1:4] = 1, 0, 1e-310
+    made.header["scl_slope"], made.header["scl_inter"] = 1, 0
+    path = write_damaged(tmp_path, "x.nii", made.header.binaryblock + bytes(4) + VOXELS.tobytes())
+    assert_refused(path, "its transform has axes of length [0.0, 0.0, 0.0]")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 import mitk_rs as mitk
-from mitk_rs.projection import axis_picture, write_picture
+from mitk_rs.projection import axis_picture, write_animation, write_picture
 from mitk_rs.projection.drawing import mid_slices
 from mitk_rs.projection.picture import Shades, in_window, to_grey
 
@@ -59,3 +59,50 @@ def test_a_picture_in_a_notebook_is_the_one_in_a_file(tmp_path):
     np.testing.assert_array_equal(np.asarray(Pillow.open(tmp_path / "picture.png")), shown)
     size = shown.shape[::-1]
     np.testing.assert_array_equal(shown, axis_picture(image, size=size).pixels)
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "kind", "words"),
+    [
+        ([], 1, mitk.RequestError, "frames must be one or more pictures"),
+        ([()], 1, TypeError, r"write_animation: frames\[0\] must be a numpy array, got tuple"),
+        (5, 1, TypeError, "write_animation: frames must be a list of arrays"),
+        ([np.zeros((3, 4))], 1, mitk.RequestError, r"frames\[0\] must be grey \(uint8, shape \(y, x\)\) or RGB"),
+        ([np.zeros((3, 4), "u1"), np.zeros((4, 3), "u1")], 1, mitk.RequestError, "of the same shape"),
+        ([np.zeros((3, 4), "u1")], np.inf, mitk.RequestError, "seconds is inf"),
+        ([np.zeros((3, 4), "u1")], "long", TypeError, "write_animation: seconds must be a number"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_what_is_not_an_animation_is_refused(tmp_path, frames, seconds, kind, words, suffix):
+    with pytest.raises(kind, match=words):
+        write_animation(frames, tmp_path / f"x{suffix}", seconds=seconds)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_frames_last_as_long_as_the_format_can_say(tmp_path, suffix):
+    black = np.zeros((32, 32), "u1")
+    write_animation([black, black + 255], tmp_path / f"x{suffix}", seconds=1e300)
+    with Pillow.open(tmp_path / f"x{suffix}") as picture:
+        lasts = 0
+        for number in range(2):
+            picture.seek(number)
+            picture.load()
+            lasts += picture.info["duration"]
+        assert lasts >= 655_000
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kind", "words"),
+    [
+        ([1, 2], TypeError, "write_picture: pixels must be a numpy array, got list"),
+        (np.zeros((3, 4), "f4"), mitk.RequestError, "pixels must be grey .uint8 or uint16, shape .y, x.. or RGB"),
+        (np.zeros((3, 0), "u1"), mitk.RequestError, "got uint8 of shape .3, 0."),
+        (np.zeros((3, 4, 2), "u1"), mitk.RequestError, "got uint8 of shape .3, 4, 2."),
+    ],
+)
+def test_what_is_not_a_picture_is_refused(tmp_path, pixels, kind, words):
+    with pytest.raises(kind, match=words):
+        write_picture(pixels, tmp_path / "x.png")
+    assert not list(tmp_path.iterdir())

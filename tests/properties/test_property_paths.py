@@ -162,7 +162,7 @@ def test_readable_names():
         (lambda: Path()["*"], IndexError, "empty path"),
         (lambda: Path("a")["x"], mitk.RequestError, "an item number or"),
         (lambda: Path("a")[-1], mitk.RequestError, "must not be negative"),
-        (lambda: Path("a")[0.5], TypeError, "integer"),
+        (lambda: Path("a")[0.5], TypeError, "item must be a whole number"),
         (lambda: Path("a") / "", mitk.RequestError, "must be a name"),
         (lambda: Path("a") / "[x]", mitk.RequestError, "must be a name"),
         (lambda: Path("a") / 5, TypeError, "must be text, got 5"),

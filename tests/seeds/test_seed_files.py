@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mitk_rs as mitk
-from mitk_rs.seeds import SEED_SUFFIXES, Seed
+from mitk_rs.seeds import SEED_SUFFIXES, Seed, Seeds
 
 INDICES = [(3, 17, 5), (20, 2, 11), (0, 0, 0)]
 LABELS = ["inlet", "aorta", "aorta"]
@@ -317,3 +317,36 @@ def test_files_of_other_kinds_are_refused(tmp_path):
     with pytest.raises(mitk.RequestError, match="an image is needed to make millimetres"):
         mitk.write_seeds(seeds, tmp_path / "a.mps")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "words"),
+    [
+        (5, TypeError, "Seeds: seeds must be an iterable of Seed"),
+        ([(1, 2, 3)], TypeError, r"Seeds: seeds\[0\] must be a Seed, got tuple"),
+        ([Seed((1, 2, 3)), Seed((1, 2))], TypeError, r"seeds\[1\].position must be three numbers"),
+        ([Seed((1, 2, np.nan))], mitk.GeometryError, r"seeds\[0\].position must be finite"),
+        ([Seed((1, 2, 3), 5)], TypeError, r"seeds\[0\].label must be text"),
+        ([Seed((1, 2, 3), "", 1.5)], TypeError, r"seeds\[0\].time_step must be a whole number"),
+    ],
+)
+def test_entries_that_are_not_seeds_are_refused(wrong, kind, words):
+    with pytest.raises(kind, match=words):
+        Seeds(wrong)
+
+
+def test_seeds_refuse_arguments_of_a_wrong_type(tmp_path):
+    seeds = Seeds([Seed((1, 2, 3), "inlet")])
+    for refused, words in (
+        (lambda: seeds.select(5), "Seeds.select: label must be text"),
+        (lambda: seeds.indices(5), "Seeds.indices: image must be an Image or a numpy array"),
+        (lambda: seeds.indices(np.ones((5, 5, 5)), time_step=np.ones(3)), "Seeds.indices: time_step must be a whole"),
+        (lambda: mitk.read_seeds(5), "read_seeds: path must be the name of a file"),
+        (lambda: mitk.write_seeds(5, tmp_path / "x.csv"), "write_seeds: seeds must be Seeds"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            refused()
+    with pytest.raises(mitk.RequestError, match="space is 'RAS': it must be one of 'index', 'LPS'"):
+        seeds.to_space("RAS")
+    with pytest.raises(mitk.RequestError, match=r"image has the shape \(5,\)"):
+        seeds.indices(np.ones(5))

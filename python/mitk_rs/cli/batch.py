@@ -22,8 +22,8 @@ table), name is the stem of the results (default: that of the input); the other 
 without dashes: method, source, target, lower, upper, isosurface, negate, combine, compat, far_value, stop_time,
 target_offset, points, time_step. Points are i j k, several are separated by ;, or a file of points such as
 seeds.mrk.json:inlet. With --segment they are the options of mitk-rs segment: method, source, target, lower, upper,
-iterations, propagation, curvature, advection, sigma, sigmoid, stop_rms, points, time_step. An empty cell leaves the
-default:
+iterations, propagation, curvature, advection, sigma, sigmoid, stop_rms, points, time_step. The columns series,
+allow_gaps and allow_other_folders say how the image is read. An empty cell leaves the default:
 
   input,method,source,target,lower
   a.mha,fastmarching,71 213 16,58 78 22; 60 80 20,700"""

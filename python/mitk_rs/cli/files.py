@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import warnings
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitk_rs.errors import DicomSeriesWarning, FileError, FileMissingError, FileWriteError, RequestError
+from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -58,24 +56,12 @@ def reading_options(args: Namespace) -> ReadOptions:
     }
 
 
-@contextmanager
-def series_warnings(console: Console) -> Iterator[None]:
-    """Show warnings about DICOM series as those of the command."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DicomSeriesWarning)
-        yield
-    for one in caught:
-        if issubclass(one.category, DicomSeriesWarning):
-            console.warning(str(one.message))
-        else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-
-
 def read_input(args: Namespace, path: str, console: Console) -> Image:
     """Read an image as the options say; errors as for :func:`mitk_rs.io.read_image`."""
     from mitk_rs.io import read_image
+    from mitk_rs.io.record import series_warnings
 
-    with series_warnings(console):
+    with series_warnings(console.warning):
         return read_image(path, **reading_options(args))
 
 

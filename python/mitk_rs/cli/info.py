@@ -15,7 +15,6 @@ from mitk_rs.cli.files import (
     check_time_step,
     read_input,
     reading_options,
-    series_warnings,
 )
 from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer
 from mitk_rs.cli.streams import add_streams
@@ -54,9 +53,10 @@ def run(args: Namespace) -> None:
     """Read and print."""
     check_inputs(args.input)
     from mitk_rs.io import list_series, read_info
+    from mitk_rs.io.record import series_warnings
 
     console = Console("mitk-rs info", quiet=args.quiet, as_json=args.json)
-    with series_warnings(console):
+    with series_warnings(console.warning):
         series = list_series(args.input) if Path(args.input).is_dir() else []
         if len(series) > 1 and args.series is None:
             facts: dict[str, Any] = {"file": args.input}

@@ -11,10 +11,10 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from mitk_rs._validation import check_kind
+from mitk_rs._validation import check_kind, flag
 from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError
 
-__all__ = ["COLUMNS", "SEGMENT_COLUMNS", "Case", "Rows", "read_cases"]
+__all__ = ["COLUMNS", "READING", "SEGMENT_COLUMNS", "Case", "Rows", "read_cases"]
 
 Rows = str | PathLike[str] | Iterable[Mapping[str, Any]]
 
@@ -34,7 +34,8 @@ class Case:
     """Absolute path of the image: a file, or a folder with a DICOM series."""
 
     arguments: dict[str, Any] = field(default_factory=dict)
-    """Keyword arguments of :func:`mitk_rs.initialize_level_set` or :func:`mitk_rs.segment_vessel`."""
+    """Keyword arguments of :func:`mitk_rs.initialize_level_set` or :func:`mitk_rs.segment_vessel`, and ``series``,
+    ``allow_gaps`` and ``allow_other_folders`` of :func:`mitk_rs.read_image`."""
 
     error: str | None = None
     """What is wrong with the row itself; such a case is recorded as failed."""
@@ -79,6 +80,8 @@ def _switch(text: str) -> bool:
     return words[text.lower()]
 
 
+# Columns about the file, which `read_image` takes; the others are arguments of `initialize_level_set`.
+READING: dict[str, Callable[[str], Any]] = {"series": str, "allow_gaps": _switch, "allow_other_folders": _switch}
 # Column of the table: the argument it gives and how its text is read. Spellings are those of `mitk-rs init`.
 COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "method": ("method", str),
@@ -95,6 +98,7 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "target_offset": ("target_offset", _number),
     "points": ("points", str),
     "time_step": ("time_step", _whole),
+    **{name: (name, read) for name, read in READING.items()},
 }
 
 # The same for segment_vessel; spellings are those of `mitk-rs segment`.
@@ -113,6 +117,7 @@ SEGMENT_COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "stop_rms": ("max_rms", _number),
     "points": ("points", str),
     "time_step": ("time_step", _whole),
+    **{name: (name, read) for name, read in READING.items()},
 }
 
 
@@ -154,13 +159,14 @@ def read_cases(cases: Rows, *, segment: bool = False) -> list[Case]:
         table = Path(fspath(cases))
         rows, folder = _read_table(table), table.resolve().parent
     else:
+        check_kind(cases, Iterable, "cases", "the path of a table or a list of dictionaries")
         listed = list(cases)
         for row in listed:
             check_kind(row, Mapping, "cases", "the path of a table or a list of dictionaries")
         rows, folder = [dict(row) for row in listed], Path.cwd()
     if not rows:
         raise UsageError("there are no cases: the table needs a header line and one line for each case")
-    columns = SEGMENT_COLUMNS if segment else COLUMNS
+    columns = SEGMENT_COLUMNS if flag(segment, "segment") else COLUMNS
     _check_columns({key for row in rows for key in row}, columns)
     found = [_case(number, row, folder, columns) for number, row in enumerate(rows, 1)]
     _check_unique(found)

@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mitk_rs import _platform
-from mitk_rs.cohort.cases import Case
+from mitk_rs.cohort.cases import READING, Case
 from mitk_rs.errors import Exception as MitkError
 from mitk_rs.errors import RequestError
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
+    from mitk_rs.io import ReadOptions
     from mitk_rs.levelset import LevelSetResult
     from mitk_rs.segmentation import VesselSegmentation
 
@@ -196,20 +197,26 @@ def as_json(value: Any) -> Any:
 
 def _compute(case: Case, plan: Plan) -> dict[str, Any]:
     from mitk_rs.io import read_image
+    from mitk_rs.io.record import series_warnings
     from mitk_rs.levelset import initialize_level_set
 
     run: dict[str, Any] = {"threads": plan.threads, "timeout": plan.timeout, "cancel": Stop(plan.stop)}
-    image = read_image(case.input)
     arguments = dict(case.arguments)
+    reading = cast("ReadOptions", {name: arguments.pop(name) for name in READING if name in arguments})
+    told: list[str] = []
+    with series_warnings(told.append):
+        image = read_image(case.input, **reading)
     kind = arguments.pop("points", "index")
     for name in ("sources", "targets"):
         if name in arguments:
             arguments[name] = _voxels(arguments[name], kind, name.removesuffix("s"), image, arguments.get("time_step"))
     if plan.segment:
-        return _segment(case, plan, image, arguments, run)
-    result = initialize_level_set(image, **arguments, **run)
-    _write(result, image, arguments, plan.targets(case.name))
-    return asdict(result.report)
+        report = _segment(case, plan, image, arguments, run)
+    else:
+        result = initialize_level_set(image, **arguments, **run)
+        _write(result, image, arguments, plan.targets(case.name))
+        report = asdict(result.report)
+    return {**report, "warnings": [*told, *report.get("warnings", [])]}
 
 
 def _segment(case: Case, plan: Plan, image: Image, arguments: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 import reprlib
 from collections.abc import Iterable
 from typing import Any, SupportsIndex
@@ -9,7 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import check_kind, is_masked
+from mitk_rs._validation import check_kind, is_masked, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.pixel_type import PixelType, component_type
 
@@ -22,11 +24,11 @@ def dimensions(value: Any) -> list[int]:
     """Sizes (x, y[, z[, t]]) as ints of at least 1."""
     expected = "dimensions must be 2 to 4 whole numbers (x, y, z, t)"
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise TypeError(f"{expected}, got {reprlib.repr(value)}")
+        raise type_error(f"{expected}, got {reprlib.repr(value)}")
     try:
-        sizes = [size.__index__() for size in value]
-    except (AttributeError, TypeError):
-        raise TypeError(f"{expected}, got {reprlib.repr(value)}") from None
+        sizes = [operator.index(size) for size in itertools.islice(value, 100)]
+    except TypeError:
+        raise type_error(f"{expected}, got {reprlib.repr(value)}") from None
     if not 2 <= len(sizes) <= 4:
         raise RequestError(f"{expected}, got {len(sizes)}")
     for axis, size in zip(_AXES, sizes, strict=False):
@@ -37,19 +39,21 @@ def dimensions(value: Any) -> list[int]:
 
 def time_step(value: SupportsIndex) -> int:
     """A step that is not negative; whether it exists is for others to say."""
-    if not hasattr(value, "__index__"):
-        raise TypeError(f"time_step must be an int, got {reprlib.repr(value)}")
-    step = value.__index__()
+    try:
+        step = operator.index(value)
+    except TypeError:
+        raise type_error(f"time_step must be an int, got {reprlib.repr(value)}") from None
     if step < 0:
-        raise TypeError(f"time_step must be an int >= 0, got {step}")
+        raise type_error(f"time_step must be an int >= 0, got {step}")
     return step
 
 
 def pixel(dtype: DTypeLike | PixelType, channels: SupportsIndex) -> tuple[str, int]:
     """NumPy's name of the component type, and the number of components."""
-    if not hasattr(channels, "__index__"):
-        raise TypeError(f"channels must be an int, got {reprlib.repr(channels)}")
-    count = channels.__index__()
+    try:
+        count = operator.index(channels)
+    except TypeError:
+        raise type_error(f"channels must be an int, got {reprlib.repr(channels)}") from None
     if not 1 <= count < 2**63:
         raise RequestError(f"channels must be at least 1, got {count}")
     if not isinstance(dtype, PixelType):
@@ -65,9 +69,9 @@ def array(value: Any, *, components: bool) -> tuple[Array, list[int], int]:
     ``components`` says whether the last axis counts components. Booleans become 0 and 1.
     """
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"expected a numpy array, got {type(value).__name__}; Image.from_any converts others")
+        raise type_error(f"expected a numpy array, got {type(value).__name__}; Image.from_any converts others")
     if is_masked(value):
-        raise TypeError("a masked array would lose its mask: use array.filled(value)")
+        raise type_error("a masked array would lose its mask: use array.filled(value)")
     check_kind(components, (bool, int, np.bool_), "components", "True or False")
     components = bool(components)
     plain = np.asarray(value)

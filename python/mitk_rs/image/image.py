@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mitk_rs import _core
-from mitk_rs._validation import flag, not_negative
+from mitk_rs._validation import flag, not_negative, path_name, type_error, whole_number
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry
@@ -105,7 +105,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
             return
         if source is None or isinstance(source, str | bytes | os.PathLike):
             if placed:
-                raise TypeError("spacing, origin and direction go with an array, not with a file or nothing")
+                raise type_error("spacing, origin and direction go with an array, not with a file or nothing")
             if source is not None:
                 self._load(source)
             return
@@ -262,7 +262,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         """
         pixel = dtype if type is None else type
         if pixel is None or (dtype is not None and type is not None):
-            raise TypeError("initialize needs the pixel type once: as dtype or as type=")
+            raise type_error("initialize needs the pixel type once: as dtype or as type=")
         sizes = arguments.dimensions(dimensions)
         name, components = arguments.pixel(pixel, channels)
         self._initialize(name, sizes, components)
@@ -306,7 +306,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     @classmethod
     def load(cls, path: Path) -> Self:
         """The image in a file or in a folder of DICOM files: same as ``Image(path)``."""
-        return cls._of(Image(os.fspath(path)))
+        return cls._of(Image(path_name(path)))
 
     @classmethod
     def _of(cls, image: Image) -> Self:
@@ -433,7 +433,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         sizes = [] if layout is None else layout[1]
         if axis is None:
             return len(sizes)
-        index = operator.index(axis)
+        index = whole_number(axis, "axis")
         return sizes[index] if 0 <= index < len(sizes) else 1
 
     @property
@@ -554,7 +554,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     @time_geometry.setter
     def time_geometry(self, value: TimeGeometry) -> None:
         if not isinstance(value, TimeGeometry):
-            raise TypeError(f"time_geometry must be a TimeGeometry, got {type(value).__name__}")
+            raise type_error(f"time_geometry must be a TimeGeometry, got {type(value).__name__}")
         self._check_changeable()
         self._times = value.for_image(self.time_geometry.geometries)
 
@@ -711,7 +711,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     __iter__ = None
 
     def __getitem__(self, key: Any) -> NoReturn:
-        raise TypeError(
+        raise type_error(
             f"image[{spelled(key)}] could mean voxels or a part of the image: "
             "use image.array[...] for voxels, image.crop(...) for a part"
         )

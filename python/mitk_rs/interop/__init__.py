@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs._validation import one_of
+from mitk_rs._validation import one_of, type_error
 from mitk_rs.errors import FileError, RequestError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def from_library(library: str, source: Any, **options: Any) -> Image:
     """
     if one_of(library, "library", tuple(_EXPECTED)) != _library_of(source):
         kind = type(source)
-        raise TypeError(f"expected {_EXPECTED[library]}, got {kind.__module__}.{kind.__qualname__}")
+        raise type_error(f"expected {_EXPECTED[library]}, got {kind.__module__}.{kind.__qualname__}")
     return _made(library, source, **options)
 
 

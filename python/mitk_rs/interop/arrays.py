@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import type_error
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import image_from
 
@@ -28,7 +29,7 @@ def to_image(source: Any) -> Image:
         return image_from(np.from_dlpack(source), what=type(source).__name__)
     if any(hasattr(source, name) for name in _PROTOCOLS) or isinstance(source, memoryview | bytearray):
         return image_from(np.asarray(source), what=type(source).__name__)
-    raise TypeError(
+    raise type_error(
         f"no image can be made of {type(source).__module__}.{type(source).__qualname__}; known are arrays, paths, and "
         "images of VTK, SimpleITK, ITK, nibabel, pyvista, xarray, torch"
     )

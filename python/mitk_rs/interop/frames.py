@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import RAS_FROM_LPS, existing_step
+from mitk_rs._validation import RAS_FROM_LPS, existing_step, type_error
 from mitk_rs.errors import GeometryError
 from mitk_rs.geometry import Frame
 from mitk_rs.image import Image
@@ -62,7 +62,7 @@ def image_from(
         The matrix has no inverse, or numbers that are not finite.
     """
     if array.dtype.newbyteorder("=").str[1:] not in {*ALL_TYPES, "b1"}:
-        raise TypeError(f"the {what} has voxels of type {array.dtype}; cast them to a type that images have")
+        raise type_error(f"the {what} has voxels of type {array.dtype}; cast them to a type that images have")
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     if affine is None:
         return Image(native, components=components)

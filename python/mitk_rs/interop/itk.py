@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import type_error
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import record_from
@@ -31,6 +32,7 @@ def from_image(image: Image) -> Any:
         _check_wrapped(record)
         if record.dimension == 2 and not lies_in_plane(record):
             raise GeometryError("a 2-D ITK image lies in the plane z = 0; this image does not")
+        checks.check_room(record.byte_count, "a copy of the voxels")
         peer = itk.image_from_array(record.array, is_vector=record.components > 1)
     dimension, axes = record.dimension, min(record.dimension, 3)
     direction = np.eye(dimension)
@@ -53,7 +55,7 @@ def to_image(peer: Any) -> Image:
     itk: Any = sys.modules["itk"]
     dimension = peer.GetImageDimension()
     if not 2 <= dimension <= 4:
-        raise TypeError(f"an image has 2 to 4 dimensions, the ITK image has {dimension}")
+        raise type_error(f"an image has 2 to 4 dimensions, the ITK image has {dimension}")
     array, axes = itk.array_from_image(peer), min(dimension, 3)
     spacing, origin, direction = np.ones(3), np.zeros(3), np.eye(3)
     spacing[:axes] = list(peer.GetSpacing())[:axes]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mitk_rs._validation import type_error
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import RAS_FROM_LPS, image_from
 
@@ -35,7 +36,7 @@ def to_image(peer: Any) -> Image:
     """Copy a nibabel image; a fifth axis counts components. Time steps last 1 ms, as in files read by MITK."""
     voxels = np.asanyarray(peer.dataobj)
     if not 2 <= voxels.ndim <= 5:
-        raise TypeError(f"an image has 2 to 4 dimensions, the nibabel image has {voxels.ndim}")
+        raise type_error(f"an image has 2 to 4 dimensions, the nibabel image has {voxels.ndim}")
     many = voxels.ndim == 5
     spatial = voxels.ndim - many
     turned = voxels.transpose(*reversed(range(spatial)), *([spatial] if many else []))

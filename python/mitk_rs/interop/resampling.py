@@ -16,6 +16,7 @@ from mitk_rs._validation import finite, flag, one_of, real_number, wrong_type
 from mitk_rs._validation import spacing as checked_spacing
 from mitk_rs.errors import MemoryLimitError, RequestError
 from mitk_rs.interop import as_image
+from mitk_rs.io import checks
 from mitk_rs.io.itk import library
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def resampled(
     one_of(interpolation, "interpolation", tuple(_INTERPOLATORS))
     if image.time_steps == 0:
         raise RequestError("the image is empty: it has no voxels to resample")
-    given = [spacing is not None or flag(orthogonal, "orthogonal"), like is not None]
+    orthogonal = flag(orthogonal, "orthogonal")
+    given = [spacing is not None or orthogonal, like is not None]
     if given == [False, False]:
         raise RequestError("resample needs spacing=, like= or orthogonal=True")
     if all(given):
         raise RequestError("like= has a grid of its own: it does not go with spacing= and orthogonal=")
-    grid = _covering(image, spacing, orthogonal=bool(orthogonal)) if like is None else _grid_of(image, like)
+    grid = _covering(image, spacing, orthogonal=orthogonal) if like is None else _grid_of(image, like)
     return _placed(image, grid, _voxels(image, grid, interpolation, fill))
 
 
@@ -152,6 +154,9 @@ def _resampled_step(
     voxels: NDArray[Any], image: Image, step: int, grid: _Grid, interpolation: str, background: float
 ) -> NDArray[Any]:
     sitk = library()
+    # The image and the result as ITK's, and coefficients in double precision.
+    needed = 2 * voxels.nbytes + math.prod(grid.size) * image.components * image.dtype.itemsize + 8 * voxels.size
+    checks.check_room(needed, "resampling")
     source = sitk.GetImageFromArray(voxels, isVector=image.components > 1)
     source.SetSpacing(image.get_spacing(step))
     source.SetOrigin(image.get_origin(step))

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from mitk_rs import errors
-from mitk_rs._validation import check_kind, check_names
+from mitk_rs._validation import check_kind, check_names, flag, path_name, text
 from mitk_rs.io import checks, isolation, metadata
 from mitk_rs.io.formats import Format, check_fits, format_of, stored_dimension
 from mitk_rs.io.isolation import Limits
@@ -88,7 +88,7 @@ def read_record(path: PathName, **options: Unpack[ReadOptions]) -> ImageRecord:
 def read_records(path: PathName, reader: str = "", **options: Unpack[ReadOptions]) -> Iterator[ImageRecord]:
     """Read everything that a file or a folder holds, with a reader of :func:`readers_of`."""
     name = checks.check_path(path)
-    is_other = bool(reader) and reader != readers_of(name)[0]
+    is_other = text(reader, "reader") != "" and reader != readers_of(name)[0]
     limits = _limits(name, options) or (Limits() if is_other and not isolation.is_worker() else None)
     if limits:
         yield from isolation.read_records(name, options, limits, reader=reader if is_other else "", every=True)
@@ -148,13 +148,14 @@ def readers_of(path: PathName) -> list[str]:
 def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
     """Write plain arrays and numbers; parameters and errors as for :func:`write_image`."""
     check_kind(record, ImageRecord, "record", "an ImageRecord")
-    name = os.fsdecode(path)
+    name = path_name(path)
     chosen = check_fits(record, name)
     metadata.check_entries(record, chosen, name)
     _warn_of_losses(record, name, chosen)
     adapter = import_module(f"mitk_rs.io.{chosen.adapter}")
     stored = record.of_dimension(stored_dimension(record, chosen))
-    adapter.write(stored, name, chosen, compress=compress, time_spacing=time_spacing)
+    options = {"compress": flag(compress, "compress"), "time_spacing": flag(time_spacing, "time_spacing")}
+    adapter.write(stored, name, chosen, **options)
 
 
 def _limits(path: str, options: ReadOptions) -> Limits | None:

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "check_bytes",
     "check_numbers",
     "check_path",
+    "check_room",
     "check_shape",
     "data_file",
     "decoded",
@@ -71,6 +73,39 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
 
 
+# What a library takes beside its data: stacks and heaps of its threads, tables.
+_SPARE = 64 << 20
+
+
+def memory_is_limited() -> bool:
+    """Return True where the system may refuse memory; most systems promise more than they have."""
+    try:
+        import resource
+    except ImportError:
+        return True
+    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    if any(limit != resource.RLIM_INFINITY for limit in limits):
+        return True
+    policy = Path("/proc/sys/vm/overcommit_memory")
+    return policy.exists() and policy.read_text().strip() == "2"
+
+
+def check_room(count: int, what: str) -> None:
+    """Ask the system for so many bytes, and some to spare, and give them back.
+
+    Libraries in C++, and the threads that they start, end the process where memory is refused.
+
+    Raises
+    ------
+    MemoryError
+        The system refuses them.
+    """
+    try:
+        np.empty(count + _SPARE, np.uint8)
+    except (MemoryError, ValueError):
+        raise MemoryError(f"out of memory: {what} takes up to {count} bytes") from None
+
+
 def shown(text: str, length: int = 80) -> str:
     """Return a text from a file as part of one printable line."""
     line = " ".join(text.split())
@@ -87,7 +122,7 @@ def check_path(path: PathName) -> str:
     FileError
         It is not a name, or a URL, a loop of links, a device, a pipe, empty, or not permitted.
     """
-    name = os.fsdecode(path)
+    name = _validation.path_name(path)
     if len(name) > _LONGEST_NAME:
         content = "; give the content of a file with format=" if isinstance(path, bytes) else ""
         raise unreadable(f"{name[:60]!r}...", f"{len(name)} letters are not the name of a file{content}")
@@ -163,9 +198,11 @@ def data_file(header: str, name: str, *, anywhere: bool) -> str:
     FileError
         There is no such regular file, it is empty, or it lies outside the header's folder.
     """
+    if "\0" in name:
+        raise unreadable(header, f"its data file {shown(name)!r}: not a file name")
     folder = os.path.dirname(os.path.abspath(header))  # noqa: PTH100, PTH120
     path = os.path.join(folder, name or ".")  # noqa: PTH118
-    real, home = os.path.realpath(path.replace("\0", "")), os.path.realpath(folder)
+    real, home = os.path.realpath(path), os.path.realpath(folder)
     if not anywhere and os.path.commonpath([real, home]) != home:
         raise unreadable(
             header,

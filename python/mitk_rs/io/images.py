@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Sequence
 from typing import Unpack
 
-from mitk_rs._validation import check_kind, check_names, flag
+from mitk_rs._validation import check_kind, check_names, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.image.image import Image
 from mitk_rs.io import read_record, read_records, readers_of, write_record
@@ -116,9 +116,8 @@ def write_image(image: Image, path: PathName, *, compress: bool = True, time_spa
     """
     image = Image._recognised(image)
     check_kind(image, Image, "image", "an Image")
-    options = {"compress": flag(compress, "compress"), "time_spacing": flag(time_spacing, "time_spacing")}
     with image.read():
-        write_record(record_of(image), path, **options)
+        write_record(record_of(image), path, compress=compress, time_spacing=time_spacing)
 
 
 def image_of(record: ImageRecord, *, shared: bool = False) -> Image:
@@ -229,7 +228,7 @@ class IOUtil:
         """
         image = Image._recognised(data)
         if not isinstance(image, Image):
-            raise TypeError(f"only an Image can be saved, got {type(data).__name__}")
+            raise type_error(f"only an Image can be saved, got {type(data).__name__}")
         write_image(image, path)
 
     @staticmethod
@@ -242,9 +241,9 @@ def _names(given: Sequence[str] | None) -> list[str]:
     if given is None:
         return []
     if isinstance(given, str):
-        raise TypeError(f"a list of reader descriptions is needed, got the single text {given!r}")
+        raise type_error(f"a list of reader descriptions is needed, got the single text {given!r}")
     if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
-        raise TypeError(f"readers must be a list of descriptions, got {reprlib.repr(given)}")
+        raise type_error(f"readers must be a list of descriptions, got {reprlib.repr(given)}")
     return list(given)
 
 

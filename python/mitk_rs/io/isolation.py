@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _platform, errors
+from mitk_rs._validation import real_number
 from mitk_rs.errors import FileError, InternalError, RequestError
 from mitk_rs.geometry import SlicedGeometry3D
 from mitk_rs.io.checks import printable, shown, unreadable
@@ -82,7 +83,9 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("memory", "seconds"):
             number = getattr(self, name)
-            if number is not None and not number > 0:
+            if number is None and name == "memory":
+                continue
+            if not real_number(number, name) > 0:
                 raise RequestError(f"{name} of a reader process must be above 0, got {number}")
 
     @property

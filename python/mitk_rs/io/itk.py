@@ -405,6 +405,8 @@ def _name_data(header: Path) -> None:
 
 
 def _write(image: Any, temporary: Path, target: Path, *, compress: bool) -> None:
+    # Packing takes as much again.
+    checks.check_room(2 * _bytes_of(image), "writing the voxels")
     writer = library().ImageFileWriter()
     writer.SetUseCompression(compress)
     is_meta = temporary.suffix in (".mha", ".mhd")
@@ -425,8 +427,11 @@ def _has_little_room(folder: Path, image: Any) -> bool:
     """Whether the file system may be full before all is written."""
     if not hasattr(os, "memfd_create"):
         return False
-    needed = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent()
-    return bool(shutil.disk_usage(folder).free < needed + (1 << 20))
+    return bool(shutil.disk_usage(folder).free < _bytes_of(image) + (1 << 20))
+
+
+def _bytes_of(image: Any) -> int:
+    return int(image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent())
 
 
 def _write_through_memory(writer: Any, image: Any, temporary: Path) -> None:
@@ -446,6 +451,7 @@ def _write_through_memory(writer: Any, image: Any, temporary: Path) -> None:
 
 def record_to_sitk(record: ImageRecord) -> Any:
     """Return a SimpleITK image with a copy of the voxels and the geometry that SimpleITK can hold."""
+    checks.check_room(record.byte_count, "a copy of the voxels")
     image = library().GetImageFromArray(record.array, isVector=record.components > 1)
     frame, dimension = metadata.header_frame(record), record.dimension
     axes = min(dimension, 3)

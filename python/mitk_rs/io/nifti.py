@@ -335,7 +335,10 @@ def _frame(path: str, fields: Any, dimension: int) -> Frame:
     if transform is not None:
         origin[:axes] = (_RAS * transform[:3, 3])[:axes] * unit
         columns = (_RAS[:, np.newaxis] * transform[:3, :3])[:axes, :axes]
-        direction[:axes, :axes] = columns / np.linalg.norm(columns, axis=0)
+        lengths = np.linalg.norm(columns, axis=0)
+        if not lengths.all():
+            raise unreadable(path, f"its transform has axes of length {lengths.tolist()}, which must be above 0")
+        direction[:axes, :axes] = columns / lengths
     return checks.frame(path, spacing, origin, direction)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._validation import check_kind, whole_number
+from mitk_rs.errors import DicomSeriesWarning, RequestError
 from mitk_rs.geometry import Frame
 from mitk_rs.io.atomic import PathName
 from mitk_rs.time_geometry import TimeGeometry
@@ -16,7 +20,16 @@ from mitk_rs.time_geometry import TimeGeometry
 if TYPE_CHECKING:
     from mitk_rs.io.isolation import Limits
 
-__all__ = ["ImageHeader", "ImageRecord", "PathName", "PropertyDict", "ReadOptions", "frames_of", "is_axis_aligned"]
+__all__ = [
+    "ImageHeader",
+    "ImageRecord",
+    "PathName",
+    "PropertyDict",
+    "ReadOptions",
+    "frames_of",
+    "is_axis_aligned",
+    "series_warnings",
+]
 
 PropertyDict = Mapping[str, Mapping[str, Any]]
 """Property name to ``{"type": class name, "value": ...}``, the layout of ``PropertyList.to_dict``."""
@@ -30,6 +43,19 @@ class ReadOptions(TypedDict, total=False):
     allow_gaps: bool
     allow_other_folders: bool
     isolate: bool | Limits | None
+
+
+@contextmanager
+def series_warnings(tell: Callable[[str], object]) -> Iterator[None]:
+    """Call ``tell`` with the text of each warning about a DICOM series, in place of the warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DicomSeriesWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, DicomSeriesWarning):
+            tell(str(one.message))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def frames_of(times: TimeGeometry) -> tuple[Frame, ...]:
@@ -112,11 +138,15 @@ class ImageRecord(ImageHeader):
     @classmethod
     def of(cls, header: ImageHeader, array: NDArray[Any]) -> ImageRecord:
         """Return the header together with its voxels."""
+        check_kind(header, ImageHeader, "header", "an ImageHeader")
         return cls(**vars(header), array=array)
 
     def of_dimension(self, dimension: int) -> ImageRecord:
         """Return the record with the first axes, of length 1, left out until ``dimension`` remain."""
-        shape = self.shape[self.dimension - dimension :]
+        first = self.dimension - whole_number(dimension, "dimension")
+        if first < 0 or any(length != 1 for length in self.shape[:first]):
+            raise RequestError(f"dimension is {dimension}: the image has the shape {self.shape}")
+        shape = self.shape[first:]
         return replace(self, shape=shape, array=self.array.reshape(shape))
 
     def with_array(self, array: NDArray[Any]) -> ImageRecord:

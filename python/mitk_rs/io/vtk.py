@@ -181,6 +181,10 @@ def read_surface_as(name: str, suffix: str) -> vtkPolyData:
         vtk_headers.check_legacy(name, "PolyData")
     elif suffix == ".obj":
         _check_obj(name)
+    elif suffix == ".stl":
+        _check_stl(name)
+    # Numbers of a text are shorter than their bytes, packed ones a little longer.
+    checks.check_room(32 * os.stat(name).st_size, "the surface")  # noqa: PTH116
     module, name_of_reader = {
         ".vtp": ("vtkIOXML", "vtkXMLPolyDataReader"),
         ".vtk": ("vtkIOLegacy", "vtkPolyDataReader"),
@@ -201,6 +205,19 @@ def _check_cells(surface: Any, name: str) -> None:
         used = vtk("util.numpy_support").vtk_to_numpy(cells.GetConnectivityArray())
         if used.size and not (used.min() >= 0 and used.max() < points):
             raise unreadable(name, f"a cell uses point {used.max()} of {points}")
+
+
+def _check_stl(name: str) -> None:
+    """Refuse a binary file with fewer triangles than it says: VTK would show those that are there."""
+    with checks.open_regular(name) as file:
+        start, size = file.read(1000), file.seek(0, 2)
+    if start[:5].lower() == b"solid" and b"\0" not in start:
+        return
+    if size < 84:
+        raise unreadable(name, f"the file is truncated: a binary STL has at least 84 bytes, it has {size}")
+    count = int.from_bytes(start[80:84], "little")
+    if size < 84 + 50 * count:
+        raise unreadable(name, f"the file is truncated: it says {count} triangles and has {(size - 84) // 50}")
 
 
 def _check_obj(name: str) -> None:

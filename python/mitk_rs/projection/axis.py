@@ -5,6 +5,7 @@ The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` giv
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,9 +71,11 @@ def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> Any:
     """
     if isinstance(axis, str) and axis.lower() in names:
         return names.index(axis.lower())
-    if not isinstance(axis, str) and hasattr(axis, "__index__") and 0 <= axis.__index__() < len(names):
-        return axis.__index__()
-    raise RequestError(f"axis is {axis!r}: allowed are {', '.join(names)} or 0 to {len(names) - 1} for them")
+    number = axis.__index__() if hasattr(axis, "__index__") and np.ndim(axis) == 0 else -1
+    if 0 <= number < len(names):
+        return number
+    allowed = f"{', '.join(names)} or 0 to {len(names) - 1} for them"
+    raise RequestError(f"axis is {reprlib.repr(axis)}: allowed are {allowed}")
 
 
 def slab_range(slab: Any, count: int) -> tuple[int, int]:

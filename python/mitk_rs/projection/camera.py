@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import numbers
+from mitk_rs._validation import numbers, real_number
 from mitk_rs.errors import RequestError
 
 __all__ = [
@@ -136,7 +136,7 @@ def aim(azimuth: float, elevation: float, roll: float = 0.0) -> Gaze:
         An angle that is not finite.
     """
     for name, angle in (("azimuth", azimuth), ("elevation", elevation), ("roll", roll)):
-        if not math.isfinite(angle):
+        if not math.isfinite(real_number(angle, name)):
             raise RequestError(f"{name} is {angle}: expected a finite angle in degrees")
     a, e = math.radians(azimuth), math.radians(elevation)
     around = math.sin(a) * _LEFT + math.cos(a) * _FRONT

@@ -430,7 +430,8 @@ def check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
     RequestError
         Not triples of finite numbers, or outside.
     """
-    given = numbers(list(seeds), "seeds")
+    check_kind(seeds, Iterable, "seeds", "a list of (x, y, z) triples")
+    given = numbers(seeds if isinstance(seeds, np.ndarray) else list(seeds), "seeds")
     if given.size and (given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all()):
         raise RequestError("seeds must be (x, y, z) triples of finite numbers, such as [(71, 213, 16)]")
     given = given.reshape(-1, 3)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import math
+import operator
 import os
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import numbers
+from mitk_rs._validation import check_kind, not_negative, numbers, path_name, positive, real_number, text, wrong_type
 from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.projection.camera import Array, Gaze, View, plane_axes
 
@@ -89,6 +91,9 @@ def window_range(window: float | None, level: float | None, values: Array | None
     RequestError
         A window without a level or the other way round; NaN or infinite.
     """
+    for name, value in (("window", window), ("level", level)):
+        if value is not None:
+            real_number(value, name)
     if (window is None) != (level is None):
         raise RequestError("window and level go together: give both or none")
     if window is None or level is None or window <= 0:
@@ -144,8 +149,8 @@ def apply_colormap(grey: Bytes, name: str) -> Bytes:
     RequestError
         No colour map has this name.
     """
-    if name not in COLORMAPS:
-        raise RequestError(f"colormap is {name!r}: allowed are {', '.join(COLORMAPS)}")
+    if not isinstance(name, str) or name not in COLORMAPS:
+        raise RequestError(f"colormap is {reprlib.repr(name)}: allowed are {', '.join(COLORMAPS)}")
     return grey if name == "grey" else COLORMAPS[name][grey]
 
 
@@ -168,11 +173,14 @@ def check_size(size: Sequence[int] | int) -> tuple[int, int]:
     RequestError
         Not one or two whole numbers of 1 to :data:`MAX_SIZE`.
     """
-    values = (size, size) if hasattr(size, "__index__") else tuple(size)
-    whole = len(values) == 2 and all(hasattr(v, "__index__") for v in values)
-    if not whole or not all(1 <= v.__index__() <= MAX_SIZE for v in values):
-        raise RequestError(f"size is {size!r}: expected width and height in pixels, 1 to {MAX_SIZE} each")
-    return values[0].__index__(), values[1].__index__()
+    try:
+        values: Any = [size, size] if np.ndim(size) == 0 else size
+        width, height = map(operator.index, values) if len(values) == 2 else (0, 0)
+    except (TypeError, ValueError):
+        width = height = 0
+    if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
+        raise RequestError(f"size is {reprlib.repr(size)}: expected width and height in pixels, 1 to {MAX_SIZE} each")
+    return width, height
 
 
 def bar_length(most: float) -> float:
@@ -204,13 +212,19 @@ class Shades:
 
     def range(self, values: Array) -> tuple[float, float]:
         """Values shown black and white."""
+        _check_values(values)
         if self.percentiles is not None and not (self.window and self.window > 0):
             return robust_range(values, percentiles=self.percentiles)
         return window_range(self.window, self.level, values)
 
     def apply(self, values: Array, ends: tuple[float, float] | None = None) -> Array:
         """The picture of values, grey or coloured."""
-        grey = to_grey(values, *(ends or self.range(values)), np.uint8 if self.bits == 8 else np.uint16)
+        _check_values(values)
+        found = numbers(self.range(values) if ends is None else ends, "ends")
+        if found.shape != (2,):
+            raise RequestError(f"ends is {reprlib.repr(ends)}: two numbers are needed, shown black and white")
+        low, high = found.tolist()
+        grey = to_grey(values, low, high, np.uint8 if self.bits == 8 else np.uint16)
         return apply_colormap(grey, self.colormap)
 
 
@@ -229,6 +243,12 @@ class Pixels(np.ndarray[Any, np.dtype[Any]]):
         """A PNG of bytes, or of 16 bits of grey; nothing for other numbers and shapes, such as parts of a picture."""
         grey, colour = self.ndim == 2 and self.dtype in (np.uint8, np.uint16), self.ndim == 3 and self.shape[2] == 3
         return png(np.asarray(self)) if self.size and (grey or (colour and self.dtype == np.uint8)) else None
+
+
+def _check_values(values: Any) -> None:
+    check_kind(values, np.ndarray, "values", "a numpy array")
+    if values.dtype.kind not in "biuf":
+        raise wrong_type("values", "numbers", values)
 
 
 @dataclass(frozen=True)
@@ -386,14 +406,32 @@ def write_picture(
     """
     from PIL import Image
 
-    kind = _format(suffix or path, {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"})
+    pixels = _pixels(pixels, "pixels", (np.uint8, np.uint16))
+    ending = path if suffix is None else text(suffix, "suffix")
+    kind = _format(ending, {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"})
+    mm = positive(mm, "mm", zero=True)
     options: dict[str, Any] = {"dpi": (25.4 / mm, 25.4 / mm)} if mm and 1e-3 < mm < 1e3 else {}
     if kind == "TIFF":
         options["compression"] = "tiff_deflate"
     from mitk_rs.io.atomic import atomic_output
+    from mitk_rs.io.checks import check_room
 
+    check_room(2 * pixels.nbytes, "writing the picture")
     with atomic_output(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format=kind, **options)
+        Image.fromarray(pixels).save(temporary, format=kind, **options)
+
+
+def _pixels(value: Any, name: str, kinds: tuple[type, ...]) -> Array:
+    """Grey pixels of one of these types, or RGB bytes, side by side in memory."""
+    check_kind(value, np.ndarray, name, "a numpy array")
+    grey, rgb = value.ndim == 2 and value.dtype in kinds, value.ndim == 3 and value.shape[2] == 3
+    if not (grey or (rgb and value.dtype == np.uint8)) or 0 in value.shape:
+        types = " or ".join(kind.__name__ for kind in kinds)
+        raise RequestError(
+            f"{name} must be grey ({types}, shape (y, x)) or RGB (uint8, shape (y, x, 3)), got {value.dtype} of shape "
+            f"{value.shape}"
+        )
+    return np.ascontiguousarray(value)
 
 
 def png(pixels: Array) -> bytes:
@@ -426,23 +464,36 @@ def write_animation(frames: Sequence[Array], path: str | os.PathLike[str], *, se
     ------
     FileWriteError
         As for :func:`write_picture`.
+    RequestError
+        No frames, frames of different sizes, or a time that is not finite.
     """
     from PIL import Image
 
     kind = _format(path, {".gif": "GIF", ".webp": "WEBP"})
-    first, *others = [Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
+    check_kind(frames, Sequence, "frames", "a list of arrays")
+    pictures = [_pixels(frame, f"frames[{number}]", (np.uint8,)) for number, frame in enumerate(frames)]
+    if len({picture.shape for picture in pictures}) != 1:
+        raise RequestError("frames must be one or more pictures of the same shape")
+    first, *others = [Image.fromarray(picture) for picture in pictures]
+    seconds = not_negative(seconds, "seconds")
     options = {"lossless": False, "quality": 85} if kind == "WEBP" else {"optimize": True}
     # GIF counts hundredths of a second, and players slow down frames shorter than two of them.
-    duration = max(20, round(1000 * seconds / len(frames)))
+    duration = round(min(max(20.0, 1000 * seconds / len(frames)), max(20, _LONGEST[kind] // len(frames))))
     from mitk_rs.io.atomic import atomic_output
+    from mitk_rs.io.checks import check_room
 
+    check_room(4 * sum(picture.nbytes for picture in pictures), "writing the animation")
     with atomic_output(path) as temporary:
         first.save(temporary, format=kind, save_all=True, append_images=others, duration=duration, loop=0, **options)
 
 
+# Milliseconds that a format can hold for a frame; frames that are equal become one.
+_LONGEST = {"GIF": 655_350, "WEBP": 2**24 - 1}
+
+
 def _format(path: str | os.PathLike[str], known: dict[str, str]) -> str:
-    name = os.fspath(path).lower()
+    name = path_name(path).lower()
     suffix = name if name in known else Path(name).suffix
     if suffix not in known:
-        raise FileWriteError(f"cannot write {os.fspath(path)}: its ending must be one of {' '.join(known)}")
+        raise FileWriteError(f"cannot write {path_name(path)}: its ending must be one of {' '.join(known)}")
     return known[suffix]

@@ -19,6 +19,7 @@ from mitk_rs._validation import (
     RunOptions,
     check_kind,
     check_names,
+    flag,
     numbers,
     real_number,
     run_options,
@@ -192,7 +193,7 @@ def render_mip(
     shades.check()
     seen = Camera(azimuth, elevation, size=size, **_named(options, _CAMERA), options=run_options(options))
     volume = Volume(image, options.get("time_step"), options.get("spacing"))
-    values, depths = seen.cast(volume, depth=depth)
+    values, depths = seen.cast(volume, depth=flag(depth, "depth"))
     picture = _shaded(values, kind, shades, options.get("background"))
     return (picture, depths) if depths is not None else picture
 
@@ -250,6 +251,7 @@ def render_spin(
     if options.get("direction") is not None:
         raise TypeError("render_spin() has no direction: it turns around the body axis, from azimuth on")
     given = _named(options, ("elevation", "size", *_CAMERA))
+    real_number(azimuth, "azimuth")
     cameras = [Camera(azimuth + 360.0 * i / frames, **given, options=run_options(options)) for i in range(frames)]
     image = as_image(image)
     volume = Volume(image, options.get("time_step"), options.get("spacing"))
@@ -318,10 +320,22 @@ def view_angle_of(perspective: float) -> float | None:
     return angle
 
 
+# Beyond these (mm, or times) squares and the places of pixels would be infinite or 0.
+_SMALLEST, _LARGEST = 1e-100, 1e100
+
+
 def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise RequestError(f"{name} is {value}: expected a finite number > 0")
-    return float(value)
+    number = real_number(value, name)
+    if not (math.isfinite(number) and number > 0):
+        raise RequestError(f"{name} is {number}: expected a finite number > 0")
+    return number
+
+
+def _scale(name: str, value: float) -> float:
+    number = _positive(name, value)
+    if not _SMALLEST <= number <= _LARGEST:
+        raise RequestError(f"{name} is {number:g}: allowed are {_SMALLEST:g} to {_LARGEST:g}")
+    return number
 
 
 class Volume(Source):
@@ -386,6 +400,7 @@ class Camera:
         check_kind(volume, Volume, "volume", "a Volume")
         distance = volume.scene.spacing() / 2 if self.sample_distance is None else self.sample_distance
         _positive("sample_distance", distance)
+        depth, skip, plain = flag(depth, "depth"), flag(skip, "skip"), flag(plain, "plain")
         rays, _ = self._rays(volume, distance)
 
         def compute(voxels: Array) -> tuple[Array, Any]:
@@ -413,8 +428,8 @@ class Camera:
             size=check_size(self.size),
             sample_distance=distance,
             view_angle=view_angle_of(self.perspective),
-            zoom=_positive("zoom", self.zoom),
-            mm=None if self.mm is None else _positive("mm", self.mm),
+            zoom=_scale("zoom", self.zoom),
+            mm=None if self.mm is None else _scale("mm", self.mm),
         )
 
     def place(self, volume: Volume, indices: Array) -> Array:

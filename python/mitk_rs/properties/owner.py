@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from mitk_rs._validation import check_kind
+from mitk_rs._validation import check_kind, flag, type_error
 from mitk_rs.errors import PropertyNotOwnedError, RequestError
 from mitk_rs.properties.values import BaseProperty, property_from_dict, wrapped
 
@@ -66,7 +66,7 @@ class PropertyOwner:
             object only where Python has no such value.
         """
         found = self._find(key)
-        return found if found is None or raw else found.as_python()
+        return found if flag(raw, "raw") or found is None else found.as_python()
 
     def set_property(self, key: str, value: Any) -> None:
         """Set a property.
@@ -169,9 +169,10 @@ class PropertyList(PropertyOwner):
         RequestError
             The text is not a JSON object, or does not describe properties.
         """
+        check_kind(json_text, (str, bytes, bytearray), "json_text", "text")
         try:
             content = json.loads(json_text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(f"a property list must be JSON: {error}") from None
         if not isinstance(content, dict):
             raise RequestError(f"a property list must be a JSON object, got {type(content).__name__}")
@@ -204,7 +205,7 @@ class PropertyList(PropertyOwner):
 
 def _name(key: Any) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"a property's name must be text, got {key!r}")
+        raise type_error(f"a property's name must be text, got {key!r}")
     return key
 
 

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import enum
-import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overload
 
-from mitk_rs._validation import check_kind, text, wrong_type
+from mitk_rs._validation import check_kind, flag, text, type_error, whole_number, wrong_type
 from mitk_rs.errors import RequestError
 from mitk_rs.properties.dicom_names import TAG_NAMES
 
@@ -115,7 +114,7 @@ class Path(Generic[Label]):
 
 
 def _item_number(item: SupportsIndex) -> int:
-    number = operator.index(item)
+    number = whole_number(item, "item")
     if number < 0:
         raise RequestError(f"an item number must not be negative, got {number}")
     return number
@@ -181,7 +180,7 @@ class PropertyKeyPath(Path[str]):
 
 def _element(name: Any) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"an element of a path must be text, got {name!r}")
+        raise type_error(f"an element of a path must be text, got {name!r}")
     if not name or (name[0] == "[" and not _SELECTION.fullmatch(name)):
         raise RequestError(f'an element of a path must be a name, "*", "[*]" or "[number]", got {name!r}')
     return name
@@ -261,7 +260,7 @@ class DICOMTag:
 
     def __post_init__(self) -> None:
         for name in ("group", "element"):
-            number = operator.index(getattr(self, name))
+            number = whole_number(getattr(self, name), name)
             if not 0 <= number <= 0xFFFF:
                 raise RequestError(f"{name} of a DICOM tag must be 0 to 0xFFFF, got {number:#x}")
 
@@ -307,9 +306,9 @@ class DICOMTagPath(Path[DICOMTag]):
     def __init__(self, group: SupportsIndex, element: SupportsIndex) -> None: ...
     def __init__(self, group: Any = None, element: Any = None) -> None:
         if element is not None:
-            group = DICOMTag(operator.index(group), operator.index(element))
+            group = DICOMTag(whole_number(group, "group"), whole_number(element, "element"))
         if group is not None and not isinstance(group, DICOMTag):
-            raise TypeError(f"DICOMTagPath takes a DICOMTag or group and element, got {group!r}")
+            raise type_error(f"DICOMTagPath takes a DICOMTag or group and element, got {group!r}")
         self._nodes = () if group is None else (Node(group),)
 
     @classmethod
@@ -359,6 +358,7 @@ class DICOMTagPath(Path[DICOMTag]):
         include_tags
             Add the numbers to the names.
         """
+        include_tags = flag(include_tags, "include_tags")
         return ".".join(_readable_part(node, include_tags=include_tags) for node in self._nodes)
 
     def __truediv__(self, other: DICOMTagPath) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import reprlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex
 
 import numpy as np
 
+from mitk_rs._validation import check_kind, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.points import Color
 from mitk_rs.time_geometry import whole_step as whole_number
@@ -80,9 +82,10 @@ class BaseProperty(ABC):
         RequestError
             The text is not JSON, or does not describe a property.
         """
+        check_kind(text, (str, bytes, bytearray), "text", "text")
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(f"a property must be JSON: {error}") from None
         return property_from_dict(content)
 
@@ -117,7 +120,7 @@ class _SimpleProperty(BaseProperty):
 
     @classmethod
     def _refuse(cls, value: Any, expected: str) -> TypeError:
-        return TypeError(f"{cls.__name__} holds {expected}, got {value!r}")
+        return type_error(f"{cls.__name__} holds {expected}, got {reprlib.repr(value)}")
 
     def __str__(self) -> str:
         return str(self._value)
@@ -180,9 +183,10 @@ class IntProperty(_SimpleProperty):
     __module__ = "mitk_rs"
 
     def __init__(self, value: SupportsIndex = 0) -> None:
-        if not hasattr(value, "__index__"):
-            raise self._refuse(value, "a whole number")
-        self._value = operator.index(value)
+        try:
+            self._value = operator.index(value)
+        except TypeError:
+            raise self._refuse(value, "a whole number") from None
         if self._value not in _INT_RANGE:
             raise self._refuse(self._value, "-2147483648 to 2147483647")
 
@@ -202,9 +206,11 @@ class DoubleProperty(_SimpleProperty):
     __module__ = "mitk_rs"
 
     def __init__(self, value: SupportsFloat = 0.0) -> None:
-        if isinstance(value, str | bytes) or not hasattr(value, "__float__"):
-            raise self._refuse(value, "a number")
-        self._value = self._rounded(float(value))
+        try:
+            number = float("x" if isinstance(value, str | bytes) else value)
+        except (TypeError, ValueError, OverflowError):
+            raise self._refuse(value, "a number") from None
+        self._value = self._rounded(number)
 
     @staticmethod
     def _rounded(value: float) -> float:
@@ -294,7 +300,7 @@ def property_from_dict(d: Mapping[str, Any]) -> BaseProperty:
     <mitk.IntProperty: 5>
     """
     if not isinstance(d, Mapping):
-        raise TypeError(f"a property must be described by a dictionary, got {d!r}")
+        raise type_error(f"a property must be described by a dictionary, got {d!r}")
     name = _entry(d, "type")
     if name not in BaseProperty._classes:
         raise RequestError(f"property type must be one of {', '.join(sorted(BaseProperty._classes))}, got {name!r}")
@@ -317,7 +323,7 @@ def wrapped(value: Any) -> BaseProperty:
             return cls.from_value(value)
     if isinstance(value, tuple) and len(value) == 3:
         return ColorProperty.from_value(value)
-    raise TypeError(
+    raise type_error(
         f"a property must be bool, int, float, str, Color, a tuple (r, g, b) or a BaseProperty, "
         f"got {type(value).__name__}"
     )
@@ -364,7 +370,7 @@ class TemporoSpatialStringProperty(BaseProperty):
 
     @classmethod
     def from_value(cls, value: Any) -> Self:
-        raise TypeError(f"{cls.__name__} is set as an object of its class, got {value!r}")
+        raise type_error(f"{cls.__name__} is set as an object of its class, got {value!r}")
 
     def as_python(self) -> Self:
         return self
@@ -458,7 +464,7 @@ class TemporoSpatialStringProperty(BaseProperty):
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"TemporoSpatialStringProperty holds texts, got {value!r}")
+        raise type_error(f"TemporoSpatialStringProperty holds texts, got {value!r}")
     return value
 
 
