@@ -8,8 +8,12 @@ import os
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 matplotlib.use("Agg")
 
@@ -104,3 +108,17 @@ def _name_home_of_classes() -> None:
 
 
 _name_home_of_classes()
+
+
+def _found_in_package(app: Sphinx, environment: BuildEnvironment, node: Any, shown: Any) -> Any:
+    """Resolve a reference that does not name its module to the public name of the package."""
+    name = f"mitk_rs.{node['reftarget'].rpartition('.')[2]}"
+    found = environment.domains["py"].objects.get(name) if node.get("refdomain") == "py" else None
+    if found is None:
+        return None
+    return make_refnode(app.builder, node["refdoc"], found.docname, found.node_id, shown, name)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the functions above."""
+    app.connect("missing-reference", _found_in_package)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mitk_rs as mitk
+from mitk_rs.cli.errors import exit_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
 ROWS = re.findall(r"^\| `(.+?)` \| `(\w+)` \| (.+?) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
@@ -21,6 +22,16 @@ def class_of(name):
 def test_the_tables_are_seen():
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     assert len(ROWS) == sum(line.startswith("| `") for line in lines) > 40
+
+
+def test_the_table_of_classes_is_true():
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]*)\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name for name, _, _ in rows} == {*mitk.errors.__all__} - {"Exception", "DicomSeriesWarning"}
+    for name, bases, status in rows:
+        kind = getattr(mitk, name)
+        assert issubclass(kind, mitk.Exception)
+        assert all(issubclass(kind, getattr(builtins, base.strip())) for base in bases.split(",") if base.strip())
+        assert int(status) == exit_code(kind("text")), name
 
 
 def nrrd(sizes="2 2 2", x="(1,0,0)", more=""):

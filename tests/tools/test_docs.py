@@ -59,3 +59,9 @@ def test_broken_links_and_the_internet_are_reported(tmp_path):
         "a.html: c.html does not exist",
         "b.html: loads https://example.org/x.js",
     ]
+
+
+def test_every_page_of_the_site_exists():
+    places = docs.site_places()
+    assert [page for page in places if not (docs.ROOT / page).is_file()] == []
+    assert len(set(places.values())) == len(places)
