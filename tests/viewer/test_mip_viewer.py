@@ -53,11 +53,14 @@ def look_and_press(screen: Any, empty: Any, tmp_path: Path, saves: Path) -> None
     screen.do("mousedown", 1, "mousemove", 700, 520, "mouseup", 1)
     screen.wait_for_change(darker)
     screen.key("r")
+    before = screen.settled()
     screen.key("x")
     for _ in range(600):
         if (tmp_path / "vmtk-screenshot-0.png").exists():
             break
         screen.settled()
+    # The window is as it was, but for the name of the file.
+    screen.wait_for(lambda picture: (picture == before).all(axis=-1).mean() > 0.95)
     with Pillow.open(tmp_path / "vmtk-screenshot-0.png") as shot:
         assert shot.size == (4800, 3600)
         drawn = np.asarray(shot).astype(int)

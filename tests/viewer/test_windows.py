@@ -258,6 +258,7 @@ def test_a_whole_session_with_mistakes_and_the_way_back(screen, tube, saves) -> 
         window.hears("Cancel and throw this result away? (y/n): ")
         window.look("27-escape")
         screen.key("n")
+        window.hears("Accept this result? (y/n): ", times=2)
         screen.type("y")
         window.hears("Initialize another branch? (y/n): ")
         screen.key("Escape")
@@ -265,7 +266,10 @@ def test_a_whole_session_with_mistakes_and_the_way_back(screen, tube, saves) -> 
         screen.key("Escape")
         screen.key("F12")
         window.hears("wrote vmtk-screenshot-0.png")
+        # The window is as it was, with the name of the file above the question.
+        window.sees("28-screenshot", lambda picture: yellow(picture[:450, :600]) > 200)
         last = window.look("28-screenshot")[:450, :600]
+        assert (last[100:300, 250:350] == first[100:300, 250:350]).all(axis=-1).mean() > 0.2
         screen.type("n")
         window.ends()
     assert voxels(tube / "w.mha").min() < 0

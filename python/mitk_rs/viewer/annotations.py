@@ -46,8 +46,8 @@ class Annotations:
         Whether status, letters and scale bar are hidden.
     """
 
-    def __init__(self, renderer: Any, window: Any) -> None:
-        self._renderer, self._window = renderer, window
+    def __init__(self, renderer: Any) -> None:
+        self._renderer = renderer
         self.prompt = self.notice = self.keys = self.status = ""
         self.axes: Any = None
         self.quiet = False
@@ -81,6 +81,11 @@ class Annotations:
         return actor
 
     # Placing
+
+    @property
+    def _window(self) -> Any:
+        """The window that is drawn into: for screenshots it is another one."""
+        return self._renderer.GetRenderWindow()
 
     def _lay_out(self, *_: object) -> None:
         width, height = self._window.GetSize()

@@ -124,7 +124,7 @@ class DialogueWindow:
         """Cancel, but ask first where accepted branches or a result would be lost."""
         if self._dialogue.accepted or self._dialogue.result is not None:
             self._leaving = True
-            self._log(f"{self._leaving_prompt()}: ")
+            self._log(f"\n{self._leaving_prompt()}: ")
             self._refresh()
         else:
             self._cancel()
@@ -137,6 +137,7 @@ class DialogueWindow:
                 self._cancel()
             else:
                 self._refresh()
+                self._log(f"{self._dialogue.prompt}: ")
 
     def _leaving_prompt(self) -> str:
         count = self._dialogue.accepted

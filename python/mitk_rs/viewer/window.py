@@ -39,7 +39,6 @@ _FIRST = 10.0
 _TIMER_MILLISECONDS = 25
 # Seconds after the last picture of a quick series until the picture is drawn as finely as it can be.
 _REST = 0.3
-_DPI = 72
 
 
 def typed(text: str, symbol: str, character: str) -> str:
@@ -114,7 +113,7 @@ class ViewerWindow:
         # Whether the event loop runs, the picture is out of date, and it was drawn in haste, and when.
         self._running = self._stale = False
         self._hasty: float | None = None
-        self._annotations = Annotations(self.renderer, self.window)
+        self._annotations = Annotations(self.renderer)
         self._observe()
         self._bind_standard_keys()
         # Widgets draw when they are turned on; nothing is to be seen before all is in its place.
@@ -265,6 +264,10 @@ class ViewerWindow:
 
     def photograph(self) -> None:
         """Write a screenshot to the current folder and say its name."""
+        # A projection of sixteen times the pixels takes a while.
+        self._annotations.notice = "writing a screenshot ..."
+        self.render()
+        self._annotations.notice = ""
         try:
             said = f"wrote {self.screenshot()}"
         except FileWriteError as error:
@@ -285,21 +288,22 @@ class ViewerWindow:
 
     def _pixels(self) -> Any:
         """What the window shows as an array ``(y, x, 3)``, magnified: drawn anew in that size, letters too."""
-        size, buffers = self.window.GetSize(), self.window.GetUseOffScreenBuffers()
-        self.window.SetUseOffScreenBuffers(1)
-        self.window.SetSize(*(self.magnification * length for length in size))
-        self.window.SetDPI(self.magnification * _DPI)
+        large = _render_window(on_screen=False)
+        large.SetSize(*(self.magnification * length for length in self.window.GetSize()))
+        large.SetDPI(self.magnification * self.window.GetDPI())
+        self.window.RemoveRenderer(self.renderer)
+        large.AddRenderer(self.renderer)
         try:
-            self.window.Render()
+            large.Render()
             grab = vtk("vtkRenderingCore").vtkWindowToImageFilter()
-            grab.SetInput(self.window)
+            grab.SetInput(large)
             grab.ReadFrontBufferOff()
             grab.ShouldRerenderOff()
             grab.Update()
         finally:
-            self.window.SetDPI(_DPI)
-            self.window.SetUseOffScreenBuffers(buffers)
-            self.window.SetSize(*size)
+            large.RemoveRenderer(self.renderer)
+            large.Finalize()
+            self.window.AddRenderer(self.renderer)
             self.render_soon()
         shown = grab.GetOutput()
         width, height, _ = shown.GetDimensions()
