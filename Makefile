@@ -37,7 +37,7 @@ help:
 	@echo "make mutants which changes to the code the tests do not notice; hours   (MUTANTS=python, store or marches)"
 	@echo "make audit   known vulnerabilities, licences and origin of crates and Python packages; needs the internet"
 	@echo "make docs    the documentation site into target/docs: tutorials, guides, gallery, API; every link is checked"
-	@echo "make wheel   abi3 wheel into dist/, installed and tried in a fresh environment"
+	@echo "make wheel   abi3 wheel (manylinux_2_28) and sdist into dist/, checked, installed and tried in a fresh environment"
 	@echo "make lock    resolve the newest Python packages into requirements/"
 	@echo "make clean   remove everything that was built"
 
@@ -52,7 +52,7 @@ help:
 		&& "$(PYTHON)" -m pip --quiet --python "$(PY)" install pip; }
 	@touch $@
 
-.make/run .make/test .make/docs .make/bench .make/audit: .make/%: requirements/%.txt .make/venv
+.make/run .make/test .make/docs .make/bench .make/audit .make/wheel: .make/%: requirements/%.txt .make/venv
 	@echo "installing requirements/$*.txt"
 	@$(PIP) --require-hashes --requirement requirements/$*.txt
 	@touch $@
@@ -144,6 +144,7 @@ bench: .make/build .make/test .make/bench
 	$(if $(findstring --quick,$(BENCH)),,cargo bench --locked --bench core)
 	$(PY) benches/peers.py $(BENCH)
 	$(PY) benches/callers.py $(BENCH)
+	$(PY) benches/service.py $(BENCH)
 	for name in $$($(PY) benches/table.py); do $(PY) benches/mip.py --instructions $$name $(BENCH); done
 	$(PY) benches/store.py $(BENCH)
 	$(PY) benches/evolution.py $(BENCH)
@@ -165,9 +166,15 @@ missing; on Debian: apt-get install gcc-aarch64-linux-gnu qemu-user" >&2; exit 1
 docs: .make/build .make/docs
 	$(PY) tools/docs.py target/docs
 
-wheel: .make/run
+# On Linux zig links against the symbols of glibc 2.28, so that the wheel works where that or a newer one is.
+MANYLINUX := $(if $(filter Linux,$(shell uname -s)),--zig --compatibility manylinux_2_28)
+
+wheel: .make/run .make/wheel
 	@rm -rf dist
-	maturin build --release --locked --quiet --out dist
+	maturin build --release --locked --quiet $(MANYLINUX) --out dist
+	maturin sdist --quiet --out dist
+	abi3audit --strict dist/*.whl
+	twine check --strict dist/*
 	bash tools/try_wheel.sh dist/*.whl
 
 lock: .make/audit

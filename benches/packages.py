@@ -46,8 +46,10 @@ def ours(threads: int, instructions: Any) -> Callable[[Request], Call]:
 
 
 def arguments(request: Request) -> tuple[Any, Any, Any, Any]:
-    """Speed, spacing, seeds and goals."""
-    return np.load(request["speed"]), request["spacing"], request["seeds"], request["goals"]
+    """Speed (an array, or the name of a file with it), spacing, seeds and goals."""
+    speed = request["speed"]
+    array = speed if isinstance(speed, np.ndarray) else np.load(speed)
+    return array, request["spacing"], request["seeds"], request["goals"]
 
 
 def simpleitk() -> Callable[[Request], Call]:

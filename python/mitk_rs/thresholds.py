@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from mitk_rs._sources import Source
 from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
-from mitk_rs.io import checks
 
 __all__ = ["PERCENTILES", "Histogram", "ProposedThreshold", "histogram", "propose_lower_threshold"]
 
@@ -121,6 +120,7 @@ def _otsu(values: NDArray[Any], thresholds: int) -> tuple[float, ...]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return ()
+    from mitk_rs.io import checks
     from mitk_rs.io.itk import library
 
     sitk = library()
