@@ -136,7 +136,7 @@ def volume_rows(
         row(f"{name}: an iteration", step),
     ]
     if whole:
-        taken = measured(workers, {**files, "what": "segment", "sigma": 1.0, "iterations": 300}, max(repeats // 2, 1))
+        taken = measured(workers, {**files, "what": "segment", "sigma": 1.0, "iterations": 300}, repeats)
         made.append(row(f"{name}: `segment`", {key: sample.seconds for key, sample in taken.items()}))
     voxels = np.load(files["scan"], mmap_mode="r").size
     added = [f"{many[key].peak / voxels:.1f} bytes a voxel" for key in ("1", "2", "itk")]

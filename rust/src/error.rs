@@ -140,8 +140,10 @@ pub enum Error {
         value: f64,
     },
     /// A voxel that is NaN or infinite where a number is needed.
-    #[error("voxel ({}, {}, {}) is {value}: the image must be finite", .index[0], .index[1], .index[2])]
+    #[error("voxel ({}, {}, {}) is {value}: {image} must be finite", .index[0], .index[1], .index[2])]
     BadVoxel {
+        /// What the voxel is of.
+        image: &'static str,
         /// First offending voxel in memory order.
         index: Index3,
         /// Its value.

@@ -71,7 +71,7 @@ fn slice_range(image: &Voxels<'_>, z: usize, control: &TaskControl) -> Result<(f
         read_row(image, y, z, &mut row);
         if let Some(x) = row.iter().position(|v| !v.is_finite()) {
             let index = [x, y, z].map(|i| i as i64);
-            return Err(Error::BadVoxel { index, value: f64::from(row[x]) });
+            return Err(Error::BadVoxel { image: "the image", index, value: f64::from(row[x]) });
         }
         range = row.iter().fold(range, |(low, high), &v| (low.min(v), high.max(v)));
     }

@@ -145,6 +145,14 @@ pub struct Evolution {
 }
 
 impl Evolution {
+    /// What errors call the image that the surface is drawn to.
+    pub fn image_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Geodesic | Kind::Curves => "the feature image",
+            Kind::Threshold { .. } | Kind::Laplacian => "the scan",
+        }
+    }
+
     fn terms(&self) -> Terms {
         let sign = match self.kind {
             Kind::Laplacian => -1.0,

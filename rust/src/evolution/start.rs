@@ -64,7 +64,7 @@ impl Start<'_> {
     }
 
     fn read_part(&self, part: &Initial<'_>, y: usize, z: usize, row: &mut [f32]) -> Result<()> {
-        read_finite_row(&part.voxels, y, z, row)?;
+        read_finite_row(&part.voxels, "initial", y, z, row)?;
         match part.mask {
             true => row.iter_mut().for_each(|v| *v = if *v != 0.0 { -1.0 } else { 1.0 }),
             false => row.iter_mut().for_each(|v| *v -= self.isosurface),

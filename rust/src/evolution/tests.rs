@@ -69,7 +69,7 @@ impl Problem {
         let parts = [Initial { voxels: Voxels::from_slice(&self.phi, self.size)?, mask: false }];
         let start = Start { parts: &parts, isosurface: 0.0 };
         let image = Voxels::from_slice(&self.image, self.size)?;
-        let image = features::read_finite(&image, &TaskControl::default())?;
+        let image = features::read_finite(&image, "the image", &TaskControl::default())?;
         let spacing = Spacing3::new(self.spacing)?;
         let report = run_on(threads, || evolve(&start, &mut phi, image, self.size, spacing, job, control))?;
         Ok((phi, report))

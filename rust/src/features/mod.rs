@@ -89,7 +89,7 @@ pub fn compute(
     control: &TaskControl,
 ) -> Result<()> {
     let size = image.size();
-    let volume = read_finite(image, control)?;
+    let volume = read_finite(image, "the image", control)?;
     let scan = stencils::Scan { volume: &volume, size, spacing, instructions };
     match kind {
         Kind::Gradient { sigma } if sigma != 0.0 => {
@@ -109,15 +109,15 @@ pub fn compute(
     apply_map(map, out, size, instructions, control)
 }
 
-/// The voxels in single precision, all of them finite.
+/// The voxels in single precision, all of them finite; `name` is what errors call the image.
 ///
 /// # Errors
 /// [`Error::BadVoxel`] with the first one that is not, [`Error::OutOfMemory`], [`Error::Cancelled`].
-pub fn read_finite(image: &Voxels<'_>, control: &TaskControl) -> Result<Zeroed<f32>> {
+pub fn read_finite(image: &Voxels<'_>, name: &'static str, control: &TaskControl) -> Result<Zeroed<f32>> {
     let [nx, ny, _] = image.size().array();
     let mut volume = Zeroed::dense(image.size().voxels())?;
     each_slice(&mut volume, nx * ny, control, |z, slice| {
-        slice.chunks_exact_mut(nx).enumerate().try_for_each(|(y, row)| read_finite_row(image, y, z, row))
+        slice.chunks_exact_mut(nx).enumerate().try_for_each(|(y, row)| read_finite_row(image, name, y, z, row))
     })?;
     Ok(volume)
 }
@@ -137,11 +137,17 @@ pub(crate) fn each_slice<T: Send>(
     faults.find_first(Option::is_some).flatten().map_or(Ok(()), Err)
 }
 
-/// Reads a row in single precision.
+/// Reads a row in single precision; `name` is what errors call the image.
 ///
 /// # Errors
 /// [`Error::BadVoxel`] with the first voxel that is not finite.
-pub(crate) fn read_finite_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut [f32]) -> Result<()> {
+pub(crate) fn read_finite_row(
+    image: &Voxels<'_>,
+    name: &'static str,
+    y: usize,
+    z: usize,
+    row: &mut [f32],
+) -> Result<()> {
     /// All bits set in the exponent: infinite, or not a number.
     const EXPONENT: u32 = 0x7f80_0000;
     crate::pixel::dispatch_pixel!(image.pixel(), P => image.read_row::<P, f32>(0, y, z, row, P::to_f32));
@@ -151,7 +157,7 @@ pub(crate) fn read_finite_row(image: &Voxels<'_>, y: usize, z: usize, row: &mut 
         return Ok(());
     }
     let x = row.iter().position(|v| !v.is_finite()).unwrap_or(0);
-    Err(Error::BadVoxel { index: [x, y, z].map(|i| i as i64), value: f64::from(row[x]) })
+    Err(Error::BadVoxel { image: name, index: [x, y, z].map(|i| i as i64), value: f64::from(row[x]) })
 }
 
 /// Turns magnitudes into features in place.

@@ -189,7 +189,7 @@ fn evolve_level_set<'py>(
     let initial = initial.collect::<PyResult<Vec<_>>>()?;
     let merge = merge.iter().map(InputArray::voxels).collect::<PyResult<Vec<_>>>()?;
     let report = py.enter_core(&call, move |task| {
-        let values = features::read_finite(&image, task.control)?;
+        let values = features::read_finite(&image, job.image_name(), task.control)?;
         let start = Start { parts: &initial, isosurface: options.isosurface };
         let report = evolution::evolve(&start, out, values, image.size(), spacing, &job, task.control)?;
         merge.iter().try_for_each(|other| levelset::combine(out, other, Combine::Minimum, task.control))?;
