@@ -28,7 +28,7 @@ help:
 	@echo "make bench   compare with ITK, SimpleITK, VTK, NumPy, scikit-fmm, eikonalfm   (BENCH='--quick')"
 	@echo "make scaling what more cores would do, from counts   (BENCH='--quick')"
 	@echo "make neon    the core and its NEON kernels under an emulated 64-bit ARM processor"
-	@echo "make loom    the ledger of accessors in every order of threads"
+	@echo "make loom    the ledger of accessors and the phases of a team of workers in every order of threads"
 	@echo "make tsan    data races in the tests of the core; make asan: wrong addresses; make miri: undefined behaviour"
 	@echo "make valgrind  every order of dropping images and views under memcheck"
 	@echo "make fuzz    a hundred thousand broken files, read in children that may crash   (CASES=1000, JOBS=2)"

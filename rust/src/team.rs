@@ -4,18 +4,47 @@
 //! which takes pieces of the work until there are none. Members spin for a moment between phases and then sleep, so that
 //! neither a 20 us phase pays for a wake-up nor an oversubscribed machine for the spinning. Nobody waits for a member that
 //! has not begun: where the others have done all the work meanwhile, it finds the phase closed and does without it. So a
-//! processor that others use costs a team little more than that processor.
+//! processor that others use costs a team little more than that processor. Under `cfg(loom)` atomics, threads and the cell of
+//! the job are loom's.
 
-use std::cell::UnsafeCell;
+#[cfg(loom)]
+use loom::cell::UnsafeCell;
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+#[cfg(loom)]
+use loom::thread::{self, Thread};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::Thread;
+#[cfg(not(loom))]
+use std::thread::{self, Thread};
 
-/// Turns of the spin loop before a waiting member sleeps: some 20 us where a pause takes 40 cycles.
-const SPINS: u32 = 1_500;
+/// Turns of the spin loop before a waiting member sleeps: some 20 us where a pause takes 40 cycles. Loom's members sleep
+/// at once, because each turn would multiply the orders that it tries.
+const SPINS: u32 = if cfg!(loom) { 0 } else { 1_500 };
 
 type Job<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// [`std::cell::UnsafeCell`] with the interface of loom's, which watches every access.
+#[cfg(not(loom))]
+struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
 
 /// What the members share.
 pub(crate) struct Team {
@@ -29,7 +58,6 @@ pub(crate) struct Team {
 }
 
 /// Where a member waits.
-#[derive(Default)]
 struct Seat {
     thread: OnceLock<Thread>,
     asleep: AtomicBool,
@@ -58,13 +86,7 @@ impl Team {
     /// worker of the pool takes part.
     pub(crate) fn run<R: Send>(lead: impl FnOnce(Leader<'_>) -> R + Send) -> R {
         let members = rayon::current_num_threads();
-        let team = Team {
-            seats: (0..members).map(|_| Seat::default()).collect(),
-            phase: AtomicU64::new(0),
-            job: UnsafeCell::new(None),
-            finished: AtomicUsize::new(0),
-            panicked: AtomicBool::new(false),
-        };
+        let team = Team::new(members);
         if members == 1 {
             return lead(Leader(&team));
         }
@@ -77,25 +99,41 @@ impl Team {
                 team.follow(if member.index() == 0 { leader } else { member.index() });
                 return;
             }
-            let _ = team.seats[0].thread.set(std::thread::current());
-            let _end = EndOnDrop(&team);
             let lead = lead.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let value = lead.map(|lead| lead(Leader(&team)));
+            let value = lead.map(|lead| team.lead(lead));
             *result.lock().unwrap_or_else(PoisonError::into_inner) = value;
         });
         let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
         result.expect("the leader ran: broadcast reaches every worker or panics")
     }
 
+    fn new(members: usize) -> Self {
+        let seat = |_| Seat { thread: OnceLock::new(), asleep: AtomicBool::new(false) };
+        Self {
+            seats: (0..members).map(seat).collect(),
+            phase: AtomicU64::new(0),
+            job: UnsafeCell::new(None),
+            finished: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+        }
+    }
+
+    /// The leader's life: `lead`, then the end for all.
+    fn lead<R>(&self, lead: impl FnOnce(Leader<'_>) -> R) -> R {
+        let _ = self.seats[0].thread.set(thread::current());
+        let _end = EndOnDrop(self);
+        lead(Leader(self))
+    }
+
     /// Joins the phase with a number, unless it is over or does not ask for this member.
     fn join(&self, place: usize, number: u64) -> bool {
-        let mut phase = self.phase.load(Ordering::SeqCst);
+        let mut phase = self.phase.load(Ordering::Acquire);
         loop {
             let asked = (phase % NUMBER / ASKED) as usize;
             if phase / NUMBER != number || phase & OPEN == 0 || place >= asked {
                 return false;
             }
-            match self.phase.compare_exchange(phase, phase + 1, Ordering::SeqCst, Ordering::SeqCst) {
+            match self.phase.compare_exchange(phase, phase + 1, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(other) => phase = other,
             }
@@ -104,18 +142,19 @@ impl Team {
 
     /// Announces a phase to the first `members` members.
     fn announce(&self, phase: u64, members: usize) {
-        // Sequentially consistent, as is what sleepers do: either they see the phase or they are seen asleep.
-        self.phase.store(phase, Ordering::SeqCst);
+        self.phase.store(phase, Ordering::Release);
+        // With the fence in `Seat::wait`: either a member sees the phase, or it is seen asleep. Likewise in `follow`.
+        fence(Ordering::SeqCst);
         self.seats[1..members].iter().for_each(Seat::wake);
     }
 
     /// A member's life: wait for a phase, run it, say so, until the end.
     fn follow(&self, place: usize) {
-        let _ = self.seats[place].thread.set(std::thread::current());
+        let _ = self.seats[place].thread.set(thread::current());
         let mut seen = 0;
         loop {
-            self.seats[place].wait(|| self.phase.load(Ordering::SeqCst) / NUMBER != seen);
-            seen = self.phase.load(Ordering::SeqCst) / NUMBER;
+            self.seats[place].wait(|| self.phase.load(Ordering::Acquire) / NUMBER != seen);
+            seen = self.phase.load(Ordering::Acquire) / NUMBER;
             if seen == END / NUMBER {
                 return;
             }
@@ -124,13 +163,14 @@ impl Team {
             }
             // SAFETY: the leader wrote the job before it announced the phase, and leaves it alone until all members that
             // have joined, as this one has, are finished.
-            let job = unsafe { *self.job.get() };
+            let job = self.job.with(|job| unsafe { *job });
             if let Some(job) = job
                 && catch_unwind(AssertUnwindSafe(|| job(place))).is_err()
             {
                 self.panicked.store(true, Ordering::Relaxed);
             }
-            self.finished.fetch_add(1, Ordering::SeqCst);
+            self.finished.fetch_add(1, Ordering::AcqRel);
+            fence(Ordering::SeqCst);
             self.seats[0].wake();
         }
     }
@@ -155,12 +195,12 @@ impl Leader<'_> {
         let job: Job<'static> = unsafe { std::mem::transmute::<Job<'_>, Job<'static>>(job) };
         team.finished.store(0, Ordering::Relaxed);
         // SAFETY: between phases only the leader, of which there is one, borrowed mutably here, accesses `job`.
-        unsafe { *team.job.get() = Some(job) };
+        team.job.with_mut(|own| unsafe { *own = Some(job) });
         let number = team.phase.load(Ordering::Relaxed) / NUMBER + 1;
         team.announce(number * NUMBER + members as u64 * ASKED + OPEN, members);
         let own = catch_unwind(AssertUnwindSafe(|| job(0)));
-        let joined = (team.phase.fetch_and(!OPEN, Ordering::SeqCst) & JOINED) as usize;
-        team.seats[0].wait(|| team.finished.load(Ordering::SeqCst) == joined);
+        let joined = (team.phase.fetch_and(!OPEN, Ordering::AcqRel) & JOINED) as usize;
+        team.seats[0].wait(|| team.finished.load(Ordering::Acquire) == joined);
         if let Err(panic) = own {
             resume_unwind(panic);
         }
@@ -169,9 +209,9 @@ impl Leader<'_> {
 }
 
 impl Seat {
-    /// Wakes the member if it sleeps.
+    /// Wakes the member if it sleeps, after the change that it waits for and a sequentially consistent fence.
     fn wake(&self) {
-        if self.asleep.load(Ordering::SeqCst)
+        if self.asleep.load(Ordering::Acquire)
             && let Some(thread) = self.thread.get()
         {
             thread.unpark();
@@ -186,11 +226,12 @@ impl Seat {
             }
             std::hint::spin_loop();
         }
-        self.asleep.store(true, Ordering::SeqCst);
+        self.asleep.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         while !ready() {
-            std::thread::park();
+            thread::park();
         }
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.store(false, Ordering::Relaxed);
     }
 }
 
@@ -203,7 +244,7 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::error::Error;
@@ -295,5 +336,111 @@ mod tests {
         for thread in threads {
             assert_eq!(thread.join().unwrap(), Ok(600));
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod interleavings {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// What members work on: each piece is taken by one of them, and loom complains about any racing access to it.
+    struct Pieces([UnsafeCell<u32>; 2]);
+
+    // SAFETY: the cells are only accessed by the member that took them or between phases, which is what loom verifies.
+    unsafe impl Sync for Pieces {}
+
+    impl Pieces {
+        fn new() -> Self {
+            Self([UnsafeCell::new(0), UnsafeCell::new(0)])
+        }
+
+        /// Takes pieces until there are none.
+        fn work(&self, next: &AtomicUsize) {
+            while let Some(piece) = self.0.get(next.fetch_add(1, Relaxed)) {
+                // SAFETY: loom verifies that nobody else accesses it.
+                piece.with_mut(|count| unsafe { *count += 1 });
+            }
+        }
+
+        fn counts(&self) -> [u32; 2] {
+            // SAFETY: loom verifies that nobody else accesses it.
+            [0, 1].map(|n| self.0[n].with(|count| unsafe { *count }))
+        }
+    }
+
+    /// Runs `lead` while the others wait for phases in threads of the model. A model ends when all of its threads have
+    /// ended, or fails; joining them is not possible, because a late wake-up of the leader would end loom's join.
+    fn with_team(members: usize, lead: impl FnOnce(Leader<'_>)) {
+        let team = Arc::new(Team::new(members));
+        for place in 1..members {
+            let team = Arc::clone(&team);
+            thread::spawn(move || team.follow(place));
+        }
+        team.lead(lead);
+    }
+
+    /// Runs a model in every order, or in those with at most so many interruptions of threads that could go on.
+    fn model(preemptions: Option<usize>, run: impl Fn() + Sync + Send + 'static) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = preemptions;
+        model.check(run);
+    }
+
+    /// In every order: phase after phase each piece is done once, and the leader sees it.
+    fn check(members: usize, phases: u32, preemptions: Option<usize>) {
+        model(preemptions, move || {
+            with_team(members, |mut leader| {
+                let pieces = Pieces::new();
+                for phase in 1..=phases {
+                    let next = AtomicUsize::new(0);
+                    leader.execute(members, &|_| pieces.work(&next));
+                    assert_eq!(pieces.counts(), [phase; 2]);
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn two_members_do_two_phases_whole() {
+        check(2, 2, Some(3));
+    }
+
+    #[test]
+    fn three_members_do_a_phase_whole() {
+        check(3, 1, Some(2));
+    }
+
+    #[test]
+    fn members_that_are_not_asked_leave_a_phase_alone() {
+        model(Some(2), || {
+            with_team(3, |mut leader| {
+                let pieces = Pieces::new();
+                let next = AtomicUsize::new(0);
+                leader.execute(2, &|place| {
+                    assert!(place < 2);
+                    pieces.work(&next);
+                });
+                assert_eq!(pieces.counts(), [1, 1]);
+            });
+        });
+    }
+
+    #[test]
+    fn a_member_that_unwinds_ends_the_phase_and_is_noticed() {
+        model(None, || {
+            with_team(2, |mut leader| {
+                let unwound = AtomicBool::new(false);
+                let job = |place: usize| {
+                    if place == 1 {
+                        unwound.store(true, Relaxed);
+                        resume_unwind(Box::new(()));
+                    }
+                };
+                let ended = catch_unwind(AssertUnwindSafe(|| leader.execute(2, &job)));
+                assert_eq!(ended.is_err(), unwound.load(Relaxed));
+            });
+        });
     }
 }

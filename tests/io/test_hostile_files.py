@@ -755,6 +755,21 @@ def test_a_binary_stl_with_fewer_triangles_than_it_says_is_refused(tmp_path):
             mitk.read_surface(path)
 
 
+def test_an_stl_as_text_that_is_cut_is_refused(tmp_path):
+    path = tmp_path / "x.stl"
+    mitk.write_surface(mitk.extract_surface(mitk.Image(VOXELS[:3, :3, :3]), 500), path, binary=False)
+    whole = path.read_bytes()
+    triangles = mitk.read_surface(path).GetNumberOfCells()
+    for kept in (*range(1, len(whole) - 60, 61), *range(len(whole) - 60, len(whole))):
+        path.write_bytes(whole[:kept])
+        # Without the rest of the name behind the last word nothing is missing.
+        if kept >= whole.rfind(b"endsolid") + len(b"endsolid"):
+            assert mitk.read_surface(path).GetNumberOfCells() == triangles
+        else:
+            with pytest.raises(mitk.FileError, match="cannot read"):
+                mitk.read_surface(path)
+
+
 def test_a_name_of_a_data_file_with_a_zero_byte_is_refused(tmp_path):
     (tmp_path / "b.raw").write_bytes(bytes(128))
     header = meta().replace(b"ElementDataFile = LOCAL\n", b"ElementDataFile = b.\0raw\n")[:-128]

@@ -208,10 +208,14 @@ def _check_cells(surface: Any, name: str) -> None:
 
 
 def _check_stl(name: str) -> None:
-    """Refuse a binary file with fewer triangles than it says: VTK would show those that are there."""
+    """Refuse a binary file with fewer triangles than it says, and a text without its end: VTK shows what is there."""
     with checks.open_regular(name) as file:
         start, size = file.read(1000), file.seek(0, 2)
+        file.seek(max(0, size - 4096))
+        end = file.read().lower()
     if start[:5].lower() == b"solid" and b"\0" not in start:
+        if b"endsolid" not in end.rpartition(b"endfacet")[2]:
+            raise unreadable(name, "the file is truncated: it does not end with endsolid")
         return
     if size < 84:
         raise unreadable(name, f"the file is truncated: a binary STL has at least 84 bytes, it has {size}")
