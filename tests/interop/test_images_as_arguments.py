@@ -11,6 +11,8 @@ import pytest
 import mitk_rs as mitk
 from mitk_rs.projection import Camera, axis_picture, view_image, view_picture
 from mitk_rs.seeds import Seed, Seeds
+from mitk_rs.viewer.mip_viewer import mip_volume
+from mitk_rs.viewer.picking import PickSession
 
 SEED, TARGET = (10, 10, 2), (10, 10, 17)
 FRONTS = {"sources": [SEED], "targets": [TARGET], "lower_threshold": 50}
@@ -46,6 +48,8 @@ CALLS = {
     "view_picture": lambda image: view_picture(image, Camera(size=20), overlay=image).pixels,
     "view_image": lambda image: view_image(image, Camera(size=20)),
     "resample": lambda image: mitk.datasets.tube().resample(like=image),
+    "mip_volume": lambda image: mip_volume(image).range,
+    "PickSession": lambda image: np.array(PickSession(image, name="scan").size),
     "seeds": lambda image: Seeds([Seed((0.0, 7.0, 12.0))], "LPS").indices(image),
     "space of seeds": lambda image: Seeds([Seed((0.0, 7.0, 12.0))], "LPS").to_space("index", image).seeds[0].position,
 }

@@ -14,6 +14,7 @@ import numpy as np
 
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
+from mitk_rs.interop import as_image
 from mitk_rs.viewer.display import require_display
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
     """``vtkImageData`` on an upright grid and the matrix that puts it into the world, if it needs one."""
     if hasattr(image, "GetDimensions"):
         return image, None
+    image = as_image(image)
 
     from mitk_rs.projection.rays import Volume
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from mitk_rs._sources import Source
 from mitk_rs.errors import Cancelled, RequestError
+from mitk_rs.interop import as_image
 from mitk_rs.levelset import LevelSetResult, Method, initialize_level_set
 from mitk_rs.projection import project_all
 from mitk_rs.projection.camera import view_along
@@ -122,6 +123,7 @@ class PickSession:
     """
 
     def __init__(self, image: Image, *, name: str, time_step: int | None = None, threads: int | None = None) -> None:
+        image = as_image(image)
         self.image, self.name, self.time_step, self.threads = image, name, time_step, threads
         #: Options of reading, for the printed command.
         self.reading: Sequence[str] = ()
