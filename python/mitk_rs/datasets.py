@@ -219,8 +219,8 @@ class _Grid:
 
 def _check(size: Sequence[int], spacing: Sequence[float], generations: int, noise: float) -> None:
     lengths = numbers(size, "size")
-    if lengths.shape != (3,) or not (lengths >= 32).all() or not (lengths % 1 == 0).all():
-        raise RequestError(f"size must be three whole numbers of at least 32, got {reprlib.repr(size)}")
+    if lengths.shape != (3,) or not ((lengths >= 32) & (lengths <= 1 << 16) & (lengths % 1 == 0)).all():
+        raise RequestError(f"size must be three whole numbers of at least 32, at most 65536, got {reprlib.repr(size)}")
     distances = numbers(spacing, "spacing")
     if distances.shape != (3,) or not (np.isfinite(distances) & (distances > 0)).all():
         raise RequestError(f"spacing must be three positive lengths in mm, got {reprlib.repr(spacing)}")

@@ -132,6 +132,7 @@ def test_the_whole_tree_lies_in_the_volume(tree):
     [
         {"size": (16, 64, 64)},
         {"size": (64, 64)},
+        {"size": (2**63, 64, 64)},
         {"spacing": (1.0, 0.0, 1.0)},
         {"spacing": (1.0, float("nan"), 1.0)},
         {"generations": 0},

@@ -227,3 +227,11 @@ def test_complex_voxels_and_masked_arrays_are_refused():
         mitk.mip(np.ma.zeros((3, 4, 5)))
     with pytest.raises(TypeError, match="got list"):
         mitk.mip([[[1]]])
+
+
+@pytest.mark.parametrize("dtype", ["U3", "M8[s]", "c8", "O"])
+def test_arrays_of_what_is_not_a_number_are_refused_by_the_function(dtype):
+    array = np.zeros((4, 5, 6), dtype)
+    for name, call in (("project", mitk.mip), ("slide", lambda a: mitk.slide(a, thickness=2))):
+        with pytest.raises(TypeError, match=rf"^(mip|{name}): the image has dtype"):
+            call(array)
