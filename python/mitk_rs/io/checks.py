@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mitk_rs import _validation
+from mitk_rs import _platform, _validation
 from mitk_rs.errors import FileError, FileMissingError, GeometryError
 from mitk_rs.geometry import Frame
 from mitk_rs.io.record import PathName
@@ -79,9 +79,8 @@ _SPARE = 64 << 20
 
 def memory_is_limited() -> bool:
     """Return True where the system may refuse memory; most systems promise more than they have."""
-    try:
-        import resource
-    except ImportError:
+    resource = _platform.process_limits()
+    if resource is None:
         return True
     limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
     if any(limit != resource.RLIM_INFINITY for limit in limits):
