@@ -19,6 +19,7 @@ pub mod image;
 pub mod levelset;
 pub mod memory;
 pub mod pixel;
+mod processor;
 pub mod projection;
 #[cfg(feature = "python")]
 mod python;

@@ -7,6 +7,7 @@
 //! processor that others use costs a team little more than that processor. Under `cfg(loom)` atomics, threads and the cell of
 //! the job are loom's.
 
+use crate::processor::{self, ThreadNumber};
 #[cfg(loom)]
 use loom::cell::UnsafeCell;
 #[cfg(loom)]
@@ -21,9 +22,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 #[cfg(not(loom))]
 use std::thread::{self, Thread};
 
-/// Turns of the spin loop before a waiting member sleeps: some 20 us where a pause takes 40 cycles. Loom's members sleep
-/// at once, because each turn would multiply the orders that it tries.
-const SPINS: u32 = if cfg!(loom) { 0 } else { 1_500 };
+/// Turns of the spin loop before a waiting member sleeps: some 130 us where a pause takes 40 cycles. Waking it takes 50 us or
+/// more, which many phases do not last. Loom's members sleep at once, because each turn would multiply the orders that it
+/// tries.
+const SPINS: u32 = if cfg!(loom) { 0 } else { 10_000 };
 
 type Job<'a> = &'a (dyn Fn(usize) + Sync);
 
@@ -59,7 +61,7 @@ pub(crate) struct Team {
 
 /// Where a member waits.
 struct Seat {
-    thread: OnceLock<Thread>,
+    thread: OnceLock<(Thread, ThreadNumber)>,
     asleep: AtomicBool,
 }
 
@@ -120,7 +122,7 @@ impl Team {
 
     /// The leader's life: `lead`, then the end for all.
     fn lead<R>(&self, lead: impl FnOnce(Leader<'_>) -> R) -> R {
-        let _ = self.seats[0].thread.set(thread::current());
+        self.seats[0].take();
         let _end = EndOnDrop(self);
         lead(Leader(self))
     }
@@ -150,7 +152,7 @@ impl Team {
 
     /// A member's life: wait for a phase, run it, say so, until the end.
     fn follow(&self, place: usize) {
-        let _ = self.seats[place].thread.set(thread::current());
+        self.seats[place].take();
         let mut seen = 0;
         loop {
             self.seats[place].wait(|| self.phase.load(Ordering::Acquire) / NUMBER != seen);
@@ -209,12 +211,18 @@ impl Leader<'_> {
 }
 
 impl Seat {
-    /// Wakes the member if it sleeps, after the change that it waits for and a sequentially consistent fence.
+    /// Makes this thread the member.
+    fn take(&self) {
+        let _ = self.thread.set((thread::current(), ThreadNumber::own()));
+    }
+
+    /// Wakes the member if it sleeps, and not on the processor of this thread, which goes on: after the change that it waits for and a sequentially consistent fence.
     fn wake(&self) {
         if self.asleep.load(Ordering::Acquire)
-            && let Some(thread) = self.thread.get()
+            && let Some((thread, number)) = self.thread.get()
         {
             thread.unpark();
+            processor::keep_off(*number);
         }
     }
 

@@ -13,6 +13,7 @@
 //! All of this belongs to a process: a forked child sees another process id and starts anew, with the budget of its parent.
 
 use crate::error::{Error, Result};
+use crate::processor::{self, ThreadNumber};
 use crate::task::catch_panic;
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use std::cell::Cell;
@@ -91,6 +92,8 @@ struct State {
     alive: usize,
     /// Pool members that no worker has begun to be.
     queue: VecDeque<ThreadBuilder>,
+    /// Those workers, but for a moment at the beginning and the end of each.
+    numbers: Vec<ThreadNumber>,
 }
 
 static WORKERS: AtomicPtr<Workers> = AtomicPtr::new(std::ptr::null_mut());
@@ -172,7 +175,9 @@ impl Workers {
 
     /// The life of a worker: a member of one pool after the other, until there are more workers than anybody may want.
     fn serve(&self) {
+        let own = ThreadNumber::own();
         let mut state = self.lock();
+        state.numbers.push(own);
         loop {
             if let Some(member) = state.queue.pop_front() {
                 drop(state);
@@ -180,6 +185,7 @@ impl Workers {
                 state = self.lock();
             } else if state.alive > state.granted.max(num_threads().unwrap_or(1)) {
                 state.alive -= 1;
+                state.numbers.retain(|number| *number != own);
                 return;
             } else {
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -397,6 +403,17 @@ pub(crate) fn poll_here() {
     }
 }
 
+/// Checks of its [`crate::task::TaskControl`] at which work on several workers moves them apart: at the first one it has begun
+/// to share, or is about to.
+const CHECKS: u32 = 2;
+
+/// Moves workers that were woken on the processor of this one, and wait for their turn there, to others.
+fn spread() {
+    let own = ThreadNumber::own();
+    let numbers = Workers::of_process().lock().numbers.clone();
+    numbers.into_iter().filter(|number| *number != own).for_each(processor::keep_off);
+}
+
 /// Runs `work` on as many threads as are asked for and free, inside a rayon pool of that size.
 ///
 /// While it runs, `poll` is called on this thread: about every `every` where workers compute, and at every check of the
@@ -437,7 +454,10 @@ fn run_granted<T: Send>(
     let foreign = rayon::current_thread_index().is_some() && !HERE.get();
     let pool = if threads > 1 || foreign { workers.pool(threads) } else { None };
     match pool {
-        Some(pool) => pool.run(every, poll, work),
+        Some(pool) => pool.run(every, poll, || {
+            let mut checks = 0..CHECKS;
+            polling(&mut || checks.next().into_iter().for_each(|_| spread()), work)
+        }),
         None if foreign => Err(Error::Internal("no thread could be started inside a rayon pool".into())),
         None => run_here(poll, work),
     }

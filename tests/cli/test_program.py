@@ -30,7 +30,7 @@ def test_version_imports_nothing_it_does_not_need(succeed):
     assert done.stdout == f"mitk-rs {_core.version()}\n\n"
 
 
-def test_a_command_imports_no_other_one(tmp_path):
+def test_a_command_imports_nothing_that_only_others_need(tmp_path):
     SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkFloat32), tmp_path / "in.mha")
     line = ["init", str(tmp_path / "in.mha"), "-o", str(tmp_path / "out.mha"), "--method", "threshold", "--lower", "0"]
     # What seeds are is in the module of the command for them.

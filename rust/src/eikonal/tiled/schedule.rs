@@ -41,10 +41,13 @@ pub(crate) trait Sink<T: Time>: Sync {
 pub(crate) type Ended<'e, 'a, T> = &'e mut dyn FnMut(&mut Leader<'_>, &[Front<'a, T>]) -> bool;
 
 /// Full tiles that a worker claims at once.
-const RETIRED_TOGETHER: usize = 16;
+const RETIRED_TOGETHER: usize = 4;
 
 /// Solved bricks that are worth a worker: some 30 us, as long as it may take to wake one.
 const WORTH_A_WORKER: u64 = 800;
+
+/// Full tiles that are worth a worker: a tile takes about as long to write as some dozens of bricks to solve.
+const RETIRED_WORTH_A_WORKER: usize = 16;
 
 /// Solved bricks that a tile queued from another block leads to.
 const WORK_OF_A_TICKET: u64 = 40;
@@ -200,8 +203,7 @@ impl<'l, 't, T: Time> Driver<'l, 't, T> {
                 }
             }
         };
-        // A tile takes about as long to write as some dozens of bricks to solve.
-        self.leader.execute((full.len() / 64).min(chunks.len()).max(1), &job);
+        self.leader.execute((full.len() / RETIRED_WORTH_A_WORKER).min(chunks.len()), &job);
         self.collect(fronts)
     }
 }

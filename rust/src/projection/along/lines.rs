@@ -145,18 +145,22 @@ impl<'a, T: Number> Lines<'a, T> {
         self.depth_step.unsigned_abs() <= self.pixel_step.unsigned_abs()
     }
 
+    /// Whether the lines of an output row are nearer to each other than the rows are (axis y): taken row by row, memory is
+    /// read from front to back.
+    pub(super) fn row_by_row(&self) -> bool {
+        self.rows > 1 && self.depth_step.unsigned_abs() < self.row_step.unsigned_abs() && !self.run_along_memory()
+    }
+
     /// Output pixels that one thread works on: few enough for the second-level cache (a quarter of a common one),
-    /// enough chunks for every thread; a part of one row or some whole rows. Of rows whose lines are nearer to
-    /// each other than the rows are (axis y) only so many go together that there is enough to do: then memory is read
-    /// from front to back.
+    /// enough chunks for every thread; a part of one row or some whole rows. Of rows that are taken one by one only so
+    /// many go together that there is enough to do.
     pub(super) fn chunk<A>(&self) -> usize {
         let shares = (self.rows * self.width).div_ceil(4 * rayon::current_num_threads());
         let pixels = shares.clamp(FEWEST_PIXELS, CHUNK_BYTES / size_of::<A>());
         if self.rows == 1 {
             return pixels;
         }
-        let by_row = self.depth_step.unsigned_abs() < self.row_step.unsigned_abs() && !self.run_along_memory();
-        let pixels = if by_row { FEWEST_PIXELS } else { pixels };
+        let pixels = if self.row_by_row() { FEWEST_PIXELS } else { pixels };
         self.width * (pixels / self.width).clamp(1, self.rows)
     }
 

@@ -16,7 +16,7 @@ pub use lines::{Axis, Slab};
 pub use sliding::sliding_extremum;
 
 use super::Extremum;
-use super::number::Number;
+use super::number::{LANE_BYTES, Number};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
 use crate::memory::try_filled;
@@ -127,7 +127,7 @@ impl<T: Number, F: Fold<T>> Vectorize for OutputChunk<'_, T, F> {
 
 /// Voxels of each line that one pass takes: fewer passes over the output, still few enough streams for the
 /// prefetcher.
-const PASS: usize = 8;
+const PASS: usize = 4;
 
 impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
     /// Folds line after line, those of the halves of the chunk side by side.
@@ -148,9 +148,19 @@ impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
         }
     }
 
-    /// Folds all lines of the chunk at once, a few voxels of each per pass.
+    /// Folds all lines of the chunk at once; one row of output after the other where that reads memory from front to back.
     #[inline(always)]
     fn fold_across(self) {
+        let Self { lines, params, first, out } = self;
+        let together = if lines.row_by_row() { lines.width } else { out.len() };
+        for (i, out) in out.chunks_mut(together).enumerate() {
+            OutputChunk::<T, F> { lines, params, first: first + i * together, out }.fold_together();
+        }
+    }
+
+    /// Folds all lines of the chunk at once, a few voxels of each per pass.
+    #[inline(always)]
+    fn fold_together(self) {
         let Self { lines, params, first, out } = self;
         out.fill(F::START);
         let passes = lines.depth - lines.depth % PASS;
@@ -240,13 +250,24 @@ unsafe fn fold_rows<T: Number, F: Fold<T>, R: VoxelRun<T>, const N: usize>(
     first: usize,
     out: &mut [F::Acc],
 ) {
-    for (i, o) in out.iter_mut().enumerate() {
-        let mut acc = *o;
-        for run in runs {
-            // SAFETY: `i < out.len()`.
-            acc = F::step(acc, unsafe { run.get(i) }, params.get(first + i));
+    // As many at a time as are known beforehand, so that they become vectors without a check of their number.
+    let lanes = LANE_BYTES / size_of::<T>();
+    let whole = out.len() - out.len() % lanes;
+    let (blocks, rest) = out.split_at_mut(whole);
+    let take = |i: usize, acc: F::Acc| {
+        let step = |acc, run: R| {
+            // SAFETY: `i` is less than the length of the output.
+            F::step(acc, unsafe { run.get(i) }, params.get(first + i))
+        };
+        runs.into_iter().fold(acc, step)
+    };
+    for (block, start) in blocks.chunks_exact_mut(lanes).zip((0..).step_by(lanes)) {
+        for (i, acc) in block.iter_mut().enumerate() {
+            *acc = take(start + i, *acc);
         }
-        *o = acc;
+    }
+    for (i, acc) in rest.iter_mut().enumerate() {
+        *acc = take(whole + i, *acc);
     }
 }
 
