@@ -18,7 +18,7 @@ distributed = pytest.importorskip("distributed", reason="dask.distributed (extra
 
 SOAK = bool(os.environ.get("MITK_RS_SOAK"))
 CASES, BROKEN = (200, 10) if SOAK else (24, 4)
-# Columns, rows, slices. Cases of the soak take about 0.4 s, so that the work counts and not what goes around it.
+# Columns, rows, slices. A case of the soak takes about 0.1 s of processor time.
 SIZE = (96, 96, 320) if SOAK else (24, 24, 60)
 
 
