@@ -81,7 +81,8 @@ for options in ({"lower_threshold": 5000.0}, {"lower_threshold": 200.0, "method"
 # --------------------------------
 #
 # Any number of readers can hold an image; a writer needs it exclusively. Here a writer adds frames of a growing value,
-# and readers check that they never see half of a change.
+# and readers check that they never see half of a change. Readers do not queue behind a writer that waits, so they pause
+# between reads; a steady stream of them would keep it waiting.
 image = mitk.Image(np.zeros((64, 64, 64), np.int16))
 torn, seen, stop = [], set(), threading.Event()
 
@@ -91,6 +92,7 @@ def read() -> None:
         with image.read() as voxels:
             seen.add(int(voxels[0, 0, 0]))
             torn.append(voxels.min() != voxels.max())
+        time.sleep(0.002)
 
 
 readers = [threading.Thread(target=read) for _ in range(3)]

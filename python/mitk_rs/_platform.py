@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 from pathlib import Path
@@ -33,7 +32,6 @@ __all__ = [
     "wait_for_end_of_parent",
 ]
 
-_log = logging.getLogger(__name__)
 
 WINDOWS, MACOS, LINUX = os.name == "nt", sys.platform == "darwin", sys.platform == "linux"
 
@@ -54,16 +52,9 @@ def sync_file(file: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk.
-
-    The files are there already: if this fails, no write has failed. Windows cannot open folders.
-    """
-    if WINDOWS:
-        return
-    try:
+    """Bring the names in a folder to the disk; Windows cannot open folders."""
+    if not WINDOWS:
         sync_file(folder)
-    except OSError as error:
-        _log.warning("the names in %s may be lost in a power cut: %s", folder, error.strerror or error)
 
 
 def lock_file(file: Path) -> int | None:

@@ -51,4 +51,5 @@ def test_the_notebook_runs_and_prints_what_it_shows():
 
 
 def printed(cell):
-    return [output.text for output in cell.get("outputs", []) if output.output_type == "stream"]
+    """What a cell prints, which may come in several pieces."""
+    return "".join(output.text for output in cell.get("outputs", []) if output.output_type == "stream")

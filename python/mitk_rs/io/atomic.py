@@ -268,7 +268,7 @@ class _Group:
         with _naming, held_interrupts():
             self._rename(old)
         for parent in {target.parent for _, target in self._moves}:
-            _platform.sync_folder(parent)
+            _sync_names(parent)
 
     def _keep_old(self) -> dict[Path, Path]:
         """Give the old files second names, and write the journal."""
@@ -292,9 +292,9 @@ class _Group:
         part.write_text(json.dumps([[os.path.relpath(path, folder) for path in move] for move in self._moves]))
         _platform.sync_file(part)
         for place in {new.parent for new, _ in self._moves} | {hidden for hidden, _ in self._hidden.values()}:
-            _platform.sync_folder(place)
+            _sync_names(place)
         part.replace(self._journal)
-        _platform.sync_folder(folder)
+        _sync_names(folder)
 
     def _rename(self, old: dict[Path, Path]) -> None:
         done: list[Path] = []
@@ -468,6 +468,14 @@ def _write_errors(target: Path, given: PathName | None = None) -> Iterator[None]
 def disk_is_full(folder: Path) -> bool:
     """Return True where the file system has no room left, which writers do not always tell from other failures."""
     return shutil.disk_usage(folder).free == 0
+
+
+def _sync_names(folder: Path) -> None:
+    """Bring the names in a folder to the disk. The files are there already: if this fails, no write has failed."""
+    try:
+        _platform.sync_folder(folder)
+    except OSError as error:
+        _log.warning("the names in %s may be lost in a power cut: %s", folder, _reason(error))
 
 
 def _reason(error: OSError) -> str:
