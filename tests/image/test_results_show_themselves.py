@@ -121,7 +121,7 @@ import mitk_rs as mitk
 from mitk_rs import _progress
 _progress._PATIENCE_SECONDS = 0.0
 {setup}
-speed = np.ones((180, 180, 180), "float32")
+speed = np.ones(({edge},) * 3, "float32")
 try:
     mitk.fast_marching(speed, seeds=[(0, 0, 0)], progress=True, threads=1{options})
 except mitk.TimeoutError:
@@ -140,12 +140,12 @@ sys.modules["IPython.display"] = display
 """
 
 
-def in_terminal(setup="", options="", after=""):
+def in_terminal(setup="", options="", after="", edge=180):
     """What a call writes to standard error, if that is a terminal, and to standard output."""
     import os
     import pty
 
-    script = textwrap.dedent(CALL.format(setup=setup, options=options, after=after))
+    script = textwrap.dedent(CALL.format(setup=setup, options=options, after=after, edge=edge))
     reading, writing = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     running = subprocess.Popen(
@@ -175,7 +175,7 @@ def test_true_shows_a_bar_in_a_terminal():
 
 
 def test_the_bar_is_removed_when_the_call_fails():
-    written, out = in_terminal(options=", timeout=0.3")
+    written, out = in_terminal(options=", timeout=0.3", edge=400)
     assert out == "timeout\n"
     assert "fast marching" in written
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h")
@@ -189,7 +189,7 @@ def test_true_shows_a_bar_in_a_notebook():
 
 
 def test_no_bar_where_standard_error_is_a_file():
-    script = CALL.format(setup="", options="", after="")
+    script = CALL.format(setup="", options="", after="", edge=180)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60)
     assert done.stderr == b""
 
