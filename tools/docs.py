@@ -218,7 +218,7 @@ def documented(full: str) -> list[str]:
         lines = [f".. {kind}:: {full}", "   :show-inheritance:"]
         if kind == "autoclass":
             lines.append("   :members:")
-            bases = value.__mro__[1:-1]
+            bases = [base for base in value.__mro__[1:-1] if base.__module__ not in ("abc", "typing")]
             # VMTK's scripts share a base class, which has a place of its own.
             if bases and all(base.__module__.startswith("mitk_rs.") for base in bases) and ".vmtk." not in full:
                 lines.append("   :inherited-members:")

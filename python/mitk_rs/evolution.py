@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._progress import Clock, shows_progress
-from mitk_rs._sources import Source, image_of, mask_of
+from mitk_rs._sources import Source, image_of
 from mitk_rs._validation import (
     RunOptions,
     check_names,
@@ -36,13 +36,11 @@ from mitk_rs._validation import (
 )
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.features import FEATURE_TYPES, feature_image
-from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
+from mitk_rs.image.display import fact_of_warnings, facts_of_inside, inside_of
 from mitk_rs.interop import as_image
-from mitk_rs.levelset import describe_inside
+from mitk_rs.levelset import WithLevelSet, describe_inside
 
 if TYPE_CHECKING:
-    from vtkmodules.vtkCommonDataModel import vtkPolyData
-
     from mitk_rs.image import Image
 
 __all__ = ["EvolutionReport", "LevelSetEvolution", "evolve_level_set"]
@@ -149,7 +147,7 @@ class EvolutionReport:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LevelSetEvolution(ShownResult):
+class LevelSetEvolution(WithLevelSet):
     """What :func:`evolve_level_set` returns."""
 
     __module__ = "mitk_rs"
@@ -157,20 +155,6 @@ class LevelSetEvolution(ShownResult):
     """float32, negative inside, with the geometry of the scan: a band of values around the surface."""
 
     report: EvolutionReport
-
-    @property
-    def mask(self) -> Image:
-        """uint8, 1 inside, with the geometry of the scan; made anew each time."""
-        return mask_of(self.level_set)
-
-    def surface(self) -> vtkPolyData:
-        """The zero level as triangles in world coordinates (LPS mm), normals outwards.
-
-        See :func:`mitk_rs.extract_surface`.
-        """
-        from mitk_rs.surface import extract_surface
-
-        return extract_surface(self.level_set)
 
     def _facts(self) -> dict[str, str]:
         done = f"{self.report.iterations} iterations, stopped by {self.report.stopped_by}"

@@ -108,8 +108,28 @@ class LevelSetReport:
         return asdict(self)
 
 
+class WithLevelSet(ShownResult):
+    """Part of the results that are a level set: what can be made of it."""
+
+    level_set: Image
+
+    @property
+    def mask(self) -> Image:
+        """uint8, 1 inside, with the geometry of the level set; made anew each time."""
+        return mask_of(self.level_set)
+
+    def surface(self) -> vtkPolyData:
+        """The zero level as triangles in world coordinates (LPS mm), normals outwards.
+
+        See :func:`mitk_rs.extract_surface`.
+        """
+        from mitk_rs.surface import extract_surface
+
+        return extract_surface(self.level_set)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LevelSetResult(ShownResult):
+class LevelSetResult(WithLevelSet):
     """What :func:`initialize_level_set` returns."""
 
     __module__ = "mitk_rs"
@@ -117,20 +137,6 @@ class LevelSetResult(ShownResult):
     """float32, negative inside, with the geometry of the source."""
 
     report: LevelSetReport
-
-    @property
-    def mask(self) -> Image:
-        """uint8, 1 inside, with the geometry of the source; made anew each time."""
-        return mask_of(self.level_set)
-
-    def surface(self) -> vtkPolyData:
-        """The zero level as triangles in world coordinates (LPS mm), normals outwards.
-
-        See :func:`mitk_rs.surface.extract_surface`.
-        """
-        from mitk_rs.surface import extract_surface
-
-        return extract_surface(self.level_set)
 
     def _facts(self) -> dict[str, str]:
         return {"method": self.report.method, **facts_of_inside(self.report), **fact_of_warnings(self.report.warnings)}

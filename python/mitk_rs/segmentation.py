@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 
 from mitk_rs._progress import Clock, shows_progress
-from mitk_rs._sources import Source, image_of, mask_of
+from mitk_rs._sources import Source, image_of
 from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
-from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
-from mitk_rs.levelset import Index, LevelSetReport, Method, initialize_level_set
+from mitk_rs.image.display import fact_of_warnings, facts_of_inside, inside_of
+from mitk_rs.levelset import Index, LevelSetReport, Method, WithLevelSet, initialize_level_set
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -88,7 +88,7 @@ class SegmentationReport:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class VesselSegmentation(ShownResult):
+class VesselSegmentation(WithLevelSet):
     """What :func:`segment_vessel` returns."""
 
     __module__ = "mitk_rs"
@@ -99,11 +99,6 @@ class VesselSegmentation(ShownResult):
     """The level set before evolution, float32, negative inside."""
 
     report: SegmentationReport
-
-    @property
-    def mask(self) -> Image:
-        """uint8, 1 inside, with the geometry of the scan; made anew each time."""
-        return mask_of(self.level_set)
 
     def surface(self, *, smooth: bool = True, closed: bool = True) -> vtkPolyData:
         """The surface as triangles in world coordinates (LPS mm), normals outwards.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -114,18 +115,16 @@ def orientation(direction: NDArray[np.float64]) -> str:
     return letters if (largest > 1 - _OBLIQUE).all() else f"{letters} oblique"
 
 
-class ShownResult:
-    """Part of the results of computations: how they present themselves.
+class ShownResult(ABC):
+    """Part of the results of computations: how they present themselves."""
 
-    A class that has this part defines ``_facts``, what is worth knowing by name, and ``_shown``, an image whose
-    projections are its picture.
-    """
-
+    @abstractmethod
     def _facts(self) -> dict[str, str]:
-        raise NotImplementedError
+        """What is worth knowing, by name."""
 
+    @abstractmethod
     def _shown(self) -> Image | None:
-        raise NotImplementedError
+        """An image whose projections are the picture of the result."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(filter(None, self._facts().values()))})"
