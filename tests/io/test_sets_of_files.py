@@ -2,10 +2,12 @@
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -126,6 +128,9 @@ def test_all_files_and_the_journal_are_on_the_disk_before_the_first_rename(folde
     before = [path.name for _, path in calls[: calls.index(renames[0])]]
     assert {"a", "b", "journal.part"} <= set(before)
     journal = renames[0][1]
+    names_in = {path for _, path in calls[: calls.index(renames[0])] if path.parent == journal.parent}
+    assert len([path for path in names_in if path.name.startswith("new-")]) == 2
+    assert ("fsync", journal.parent) in calls[: calls.index(renames[0])]
     between = calls[calls.index(renames[0]) + 1 : calls.index(renames[1])]
     assert between == [("fsync", journal.parent)]
     assert calls[-1] == ("fsync", folder)
@@ -156,6 +161,63 @@ def test_a_file_that_cannot_be_brought_to_the_disk_is_not_written(folder, monkey
         write_both(folder)
     assert contents(folder) == OLD
     assert not hidden(folder)
+
+
+def test_a_journal_that_cannot_be_brought_to_the_disk_is_an_error_that_names_the_first_file(folder, monkeypatch):
+    sync = atomic._platform.sync_file
+
+    def maybe(file):
+        if file.name == "journal.part":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    monkeypatch.setattr(atomic._platform, "sync_file", maybe)
+    with pytest.raises(mitk.FileWriteError, match=r"cannot write .*a: the disk is full"):
+        write_both(folder)
+    assert contents(folder) == OLD
+    assert not hidden(folder)
+
+
+def test_a_hidden_folder_is_removed_if_its_lock_cannot_be_made(folder, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(atomic, "_lock", fail)
+    with pytest.raises(mitk.FileWriteError, match="Too many open files"):
+        write_something(folder)
+    assert not hidden(folder)
+
+
+def test_a_hidden_folder_that_somebody_else_removes_is_an_error_of_ours(folder):
+    def write():
+        with atomic_output(folder / "a"):
+            shutil.rmtree(*hidden(folder))
+
+    with pytest.raises(mitk.FileWriteError, match=r"cannot write .*a: No such file"):
+        write()
+    assert contents(folder) == OLD
+
+
+def test_only_the_user_can_look_into_a_hidden_folder(folder):
+    with atomic_output(folder / "a"):
+        (made,) = hidden(folder)
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@needs_proc
+def test_writes_keep_no_descriptor_and_no_folder_in_mind(folder):
+    before = descriptors()
+    write_both(folder)
+    left_behind(folder)
+    atomic._looked_at.clear()
+    write_both(folder)
+    assert not hidden(folder)
+    assert descriptors() == before
+    assert not atomic._in_progress
 
 
 def test_a_write_does_not_fail_after_the_rename(folder, monkeypatch, caplog):
@@ -189,6 +251,17 @@ def test_a_rename_that_fails_undoes_those_before_it(folder, monkeypatch, missing
     with pytest.raises(mitk.FileWriteError, match=r"cannot write .*b: the disk is full"):
         write_both(folder)
     assert contents(folder) == old
+    assert not hidden(folder)
+
+
+def test_a_single_file_that_cannot_be_renamed_is_an_error_of_ours(folder, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(mitk.FileWriteError, match=r"cannot write .*c: the disk is full"):
+        write_something(folder)
+    assert contents(folder) == OLD
     assert not hidden(folder)
 
 
@@ -264,6 +337,97 @@ def test_a_kill_between_renames_in_two_folders_is_finished_by_a_write_to_the_fir
     assert not hidden(tmp_path / "two")
 
 
+def run(code, folder):
+    """Run lines of Python in a process of their own, in a folder."""
+    begin = "import os, shutil, sys, threading\nfrom pathlib import Path\nfrom mitk_rs.io import atomic\n"
+    words = [sys.executable, "-c", begin + textwrap.dedent(code)]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_kill_after_an_undone_rename_leaves_all_old_for_good(folder):
+    code = """
+        replace = Path.replace
+        def fail(self, target):
+            if Path(target).name == "b":
+                raise OSError(28, "full")
+            return replace(self, target)
+        Path.replace = fail
+        shutil.rmtree = lambda *_, **__: os._exit(9)
+        with atomic.atomic_outputs():
+            for name in "ab":
+                with atomic.atomic_output(name) as temporary:
+                    temporary.write_text("new " + name)
+    """
+    assert run(code, folder).returncode == 9
+    assert contents(folder) == OLD
+    write_again(folder)
+    assert not hidden(folder)
+    assert contents(folder) == {**OLD, "other": ""}
+
+
+def test_abandoned_writes_leave_nothing_and_none_begins_or_ends(folder):
+    code = """
+        begun, go_on = threading.Event(), threading.Event()
+        def write(name, wait):
+            with atomic.atomic_output(name) as temporary:
+                temporary.write_text("new")
+                begun.set()
+                if wait:
+                    go_on.wait()
+        for name in ("a", "gone"):
+            begun.clear()
+            threading.Thread(target=write, args=(name, True), daemon=True).start()
+            begun.wait()
+        # One of them another thread has just removed.
+        shutil.rmtree(next(path for path in Path().iterdir() if path.name.startswith(".gone.")))
+        atomic.abandon_writes()
+        assert not [path for path in Path().iterdir() if path.is_dir()]
+        go_on.set()
+        late = threading.Thread(target=write, args=("late", False), daemon=True)
+        late.start()
+        late.join(0.5)
+        assert late.is_alive()
+        print(sorted(path.name for path in Path().iterdir()), flush=True)
+        os._exit(0)
+    """
+    done = run(code, folder)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "['a', 'b']\n")
+    assert contents(folder) == OLD
+
+
+def test_a_forked_child_writes_whatever_its_parent_is_doing(folder):
+    code = """
+        held, done = threading.Event(), threading.Event()
+        def hold():
+            with atomic._naming:
+                held.set()
+                done.wait()
+        with atomic.atomic_output("a") as temporary:
+            threading.Thread(target=hold).start()
+            held.wait()
+            child = os.fork()
+            if child == 0:
+                with atomic.atomic_outputs(apart=True), atomic.atomic_output("b") as other:
+                    other.write_text("of the child")
+                # Nothing that the parent has begun is abandoned.
+                atomic.abandon_writes()
+                os._exit(0)
+            for _ in range(600):
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    break
+                threading.Event().wait(0.1)
+            else:
+                os.kill(child, 9)
+            done.set()
+            temporary.write_text("of the parent")
+        assert (ended, status) == (child, 0)
+    """
+    done = run(code, folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(folder) == {"a": "of the parent", "b": "of the child"}
+
+
 def left_behind(folder, name=".x.mha.0123456789ab.mitk_rs", age=60.0):
     path = folder / name
     path.mkdir()
@@ -277,10 +441,35 @@ def write_something(folder):
         temporary.write_text("")
 
 
-def test_what_a_kill_has_left_is_removed_by_the_next_write(folder):
-    left_behind(folder)
-    write_something(folder)
+def test_what_a_kill_has_left_is_removed_by_the_next_write_which_says_so(folder, caplog):
+    leftover = left_behind(folder)
+    with caplog.at_level("INFO", "mitk_rs"):
+        write_something(folder)
     assert not hidden(folder)
+    assert f"removed {leftover}" in caplog.text
+
+
+def test_a_folder_is_looked_at_every_ten_seconds(folder, monkeypatch):
+    for now, stays in [(0.0, False), (9.9, True), (10.0, False), (19.0, True)]:
+        monkeypatch.setattr(atomic.time, "monotonic", lambda now=now: now)
+        left_behind(folder)
+        write_something(folder)
+        assert bool(hidden(folder)) == stays
+        for path in hidden(folder):
+            shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(("locks", "oldest"), [(True, 10.0), (False, 86400.0)])
+def test_a_leftover_goes_at_the_age_that_is_documented(folder, monkeypatch, locks, oldest):
+    if not locks:
+        monkeypatch.setattr(atomic, "_lock", lambda _: None)
+    left_behind(folder)
+    os.utime(*hidden(folder), (1e9, 1e9))
+    for age, stays in [(oldest - 0.5, True), (oldest, False)]:
+        monkeypatch.setattr(atomic.time, "time", lambda age=age: 1e9 + age)
+        atomic._looked_at.clear()
+        write_something(folder)
+        assert bool(hidden(folder)) == stays
 
 
 def test_a_folder_that_a_living_process_uses_stays(folder):

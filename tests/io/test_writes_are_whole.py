@@ -16,6 +16,7 @@ import pytest
 
 import mitk_rs as mitk
 from mitk_rs import io
+from mitk_rs.io import atomic
 from mitk_rs.io.atomic import atomic_folder, atomic_output, full_suffix
 from mitk_rs.io.formats import FORMATS
 
@@ -78,9 +79,17 @@ def test_the_temporary_file_has_the_same_ending_on_the_same_file_system(tmp_path
         assert tmp_path in temporary.parents
         assert re.fullmatch(r"\.a\.nii\.gz\.[0-9a-f]{12}\.mitk_rs", temporary.relative_to(tmp_path).parts[0])
         assert temporary.name == "a.nii.gz"
+        assert temporary.read_bytes() == b""
         assert not target.exists()
         temporary.write_text("new")
     assert contents(tmp_path) == {"a.nii.gz": b"new"}
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "x" * 251 + ".mha", "血" * 85, "血" * 83 + ".mha", "🩸" * 63], ids=len)
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, name):
+    with atomic_output(tmp_path / name) as temporary:
+        temporary.write_text("new")
+    assert contents(tmp_path) == {name: b"new"}
 
 
 def fail_after_writing(temporary, failure):
@@ -102,6 +111,25 @@ def test_an_os_error_names_file_and_reason(tmp_path):
     with pytest.raises(mitk.FileWriteError, match=r"cannot write .*a\.txt: the disk is full"), atomic_output(target):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (OSError(13, "Permission denied"), "no permission"),
+        (OSError("cannot flush"), "cannot flush"),
+    ],
+)
+def test_an_error_is_as_precise_as_the_system_and_the_library_allow(tmp_path, monkeypatch, error, reason, full):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(atomic, "disk_is_full", lambda _: full)
+    if full and error.errno is None:
+        reason = "the disk is full"
+    with pytest.raises(mitk.FileWriteError) as caught, atomic_output("a.txt"):
+        raise error
+    assert str(caught.value) == f"cannot write a.txt: {reason}"
 
 
 def test_permissions_are_kept_or_those_of_a_plain_file(tmp_path):
@@ -159,6 +187,8 @@ def test_a_bad_target_is_named_with_its_reason(tmp_path):
         before = sorted(tmp_path.iterdir())
         with pytest.raises(mitk.FileWriteError, match=reason):
             image.save(target)
+        with pytest.raises(mitk.FileWriteError, match=reason):
+            atomic.check_writable(target)
         assert sorted(tmp_path.iterdir()) == before
 
 
@@ -222,6 +252,13 @@ def test_a_full_disk_leaves_the_old_file(small_disk, suffix):
         mitk.Image(big).save(target)
     assert contents(small_disk) == before
     assert len(list(small_disk.iterdir())) == len(before)
+
+
+def test_a_full_disk_is_told_from_one_with_room(small_disk):
+    assert not atomic.disk_is_full(small_disk)
+    with pytest.raises(OSError, match="No space"):
+        (small_disk / "all").write_bytes(bytes(1 << 20))
+    assert atomic.disk_is_full(small_disk)
 
 
 @pytest.fixture

@@ -75,9 +75,8 @@ _LEFTOVER_SECONDS_WITHOUT_LOCKS = 86400.0
 
 def full_suffix(path: str | os.PathLike[str]) -> str:
     """Return the ending that names the format: ``.nii.gz`` for ``a.b.nii.gz``, ``.mha`` for ``a.b.mha``."""
-    suffixes = Path(path).suffixes
-    doubled = len(suffixes) > 1 and suffixes[-1].lower() == ".gz"
-    return "".join(suffixes[-2 if doubled else -1 :])
+    name = Path(path)
+    return "".join(name.suffixes[-2 if name.suffix.lower() == ".gz" else -1 :])
 
 
 def with_small_ending(name: str) -> str:
@@ -246,7 +245,8 @@ class _Group:
     def _hidden_beside(self, target: Path) -> Path:
         if target.parent not in self._hidden:
             _settle_leftovers(target.parent)
-            folder = target.parent / f".{target.name[:100]}.{secrets.token_hex(6)}.mitk_rs"
+            # Names of 255 bytes are possible, and a character may take 4 of them.
+            folder = target.parent / f".{target.name[:50]}.{secrets.token_hex(6)}.mitk_rs"
             with _naming, held_interrupts():
                 folder.mkdir(mode=0o700)
                 _in_progress.add(folder)
