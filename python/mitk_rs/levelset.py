@@ -29,6 +29,7 @@ from mitk_rs._validation import Run, RunOptions, check_names, finite, flag, numb
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
 from mitk_rs.interop import as_image
+from mitk_rs.marching import FAR
 from mitk_rs.thresholds import ProposedThreshold, propose
 
 if TYPE_CHECKING:
@@ -52,8 +53,6 @@ _WITH_POINTS = _FRONTS | {"seeds"}
 Index = tuple[int, int, int]
 Floats = NDArray[np.float32]
 
-# Arrival time of voxels that no front reached: half of the greatest float32, as in ITK.
-_FAR = np.float32(np.finfo(np.float32).max / 2)
 # VMTK marks seeds with this value and shifts by its tenfold, so that 0 becomes positive.
 _NEGATIVE_EPSILON = -1e-6
 # VMTK without targets: the front runs this long.
@@ -478,7 +477,7 @@ def fast_marching(job: Job) -> Floats:
         raise RequestError("method fastmarching needs at least one source")
     times, level_time = _march_as_vmtk(job) if job.compat else _march(job)
     job.facts["level_time"] = level_time
-    reached = times < _FAR
+    reached = times < FAR
     level_set = times + np.float32(-level_time)
     if job.compat and job.far_value is None:
         return level_set
@@ -515,7 +514,7 @@ def _march(job: Job) -> tuple[Floats, float]:
     )
     arrival = {target: float(times[target[::-1]]) for target in targets}
     for target, arrives in arrival.items():
-        if arrives >= _FAR:
+        if arrives >= FAR:
             raise RequestError(unreachable(job, target))
     last = max(arrival, key=arrival.__getitem__)
     job.facts["deciding_target"] = last
@@ -540,7 +539,7 @@ def _march_as_vmtk(job: Job) -> tuple[Floats, float]:
     )
     arrival = {target: float(times[target[::-1]]) for target in job.targets}
     # Beyond `stop` there are tentative times only: those targets were not reached.
-    reached = {target: t for target, t in arrival.items() if t < _FAR and t <= stop}
+    reached = {target: t for target, t in arrival.items() if t < FAR and t <= stop}
     if not reached:
         job.warnings.extend(unreachable(job, target) for target in arrival)
         return times, 0.0

@@ -7,9 +7,15 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import add_reading, all_image_suffixes, check_inputs, check_outputs, check_time_step, read_input
-from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.files import (
+    add_input_options,
+    add_time_step,
+    all_image_suffixes,
+    check_files,
+    check_time_step,
+    read_input,
+)
+from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, number, one_of
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import parse_float
 
@@ -43,11 +49,9 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
         "--pixel-type", type=one_of(PIXEL_TYPES), metavar="TYPE", help=f"one of {', '.join(PIXEL_TYPES)}"
     )
     parser.add_argument("--round", action="store_true", help="let --pixel-type round and clip values")
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="write this frame only")
+    add_time_step(parser, "write this frame only")
     _add_resampling(parser)
-    add_common(parser)
-    add_streams(parser)
-    add_reading(parser)
+    add_input_options(parser)
     return parser
 
 
@@ -68,8 +72,7 @@ def run(args: Namespace) -> None:
     """Check everything, read, convert, write."""
     resampling = _resampling(args)
     inputs = [args.input, *([args.like] if args.like else [])]
-    check_inputs(*inputs)
-    check_outputs([(args.output, all_image_suffixes())], inputs=inputs, force=args.force)
+    check_files(args, inputs, [(args.output, all_image_suffixes())])
     from mitk_rs.io import write_image
 
     console = Console("mitk-rs convert", quiet=args.quiet, as_json=args.json)

@@ -7,9 +7,8 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, add_reading, check_inputs, check_outputs, read_input
-from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.files import IMAGE_SUFFIXES, add_input_options, check_files, read_input
+from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
@@ -39,9 +38,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("--stop", type=Numbers(parse_int, 3), metavar="I J K", help=_STOP)
     how.add_argument("--index", type=Numbers(parse_int, 6), metavar="I0 I1 J0 J1 K0 K1", help=_INDEX)
     how.add_argument("--box", type=Numbers(parse_float, 6), metavar="X0 X1 Y0 Y1 Z0 Z1", help=_BOX)
-    add_common(parser)
-    add_streams(parser)
-    add_reading(parser)
+    add_input_options(parser)
     return parser
 
 
@@ -49,8 +46,7 @@ def run(args: Namespace) -> None:
     """Check everything, read, cut, write."""
     if (args.start is None) != (args.stop is None):
         raise UsageError("--start and --stop go together: the first voxel, and the one behind the last")
-    check_inputs(args.input)
-    check_outputs([(args.output, IMAGE_SUFFIXES)], inputs=[args.input], force=args.force)
+    check_files(args, [args.input], [(args.output, IMAGE_SUFFIXES)])
     from mitk_rs.io import write_image
 
     console = Console("mitk-rs crop", quiet=args.quiet, as_json=args.json)

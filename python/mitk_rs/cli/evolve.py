@@ -12,15 +12,13 @@ from mitk_rs.cli.features import add_feature_options, feature_request
 from mitk_rs.cli.files import (
     IMAGE_SUFFIXES,
     SURFACE_SUFFIXES,
-    add_reading,
-    check_fits,
-    check_inputs,
-    check_outputs,
-    check_time_step,
+    add_input_options,
+    add_time_step,
+    check_files,
+    read_frame,
     read_input,
 )
-from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number, one_of
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.parser import CommandParser, Subparsers, integer, number, one_of
 from mitk_rs.errors import RequestError, UsageError
 
 if TYPE_CHECKING:
@@ -73,10 +71,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     add_feature_options(group, prefix="feature-")
     _add_threshold_options(parser)
     parser.add_argument("--compat", type=one_of(["vmtk"]), metavar="vmtk", help="keep VMTK's defects")
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
-    add_streams(parser)
-    add_reading(parser)
-    add_common(parser, threads=True)
+    add_time_step(parser)
+    add_input_options(parser, threads=True)
     return parser
 
 
@@ -122,17 +118,13 @@ def _add_threshold_options(parser: CommandParser) -> None:
 def run(args: Namespace) -> None:
     """Check everything, read, compute, write."""
     others = [*args.initial, *args.merge, *([args.feature] if args.feature else [])]
-    check_inputs(args.input, *others)
-    check_outputs(outputs_of(args), inputs=[args.input, *others], force=args.force)
+    check_files(args, [args.input, *others], outputs_of(args))
     request = feature_request(args)
     from mitk_rs.evolution import evolve_level_set
 
     console = Console("mitk-rs evolve", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    scan = read_input(args, args.input, console)
-    check_time_step(scan, args.input, args.time_step)
-    if args.output:
-        check_fits(scan, args.output, "float32", time_step=args.time_step or 0)
+    scan = read_frame(args, args.input, console, result=args.output)
     feature = _feature(args, scan, request, console)
     with console.progress(f"{args.type} evolution in {Path(args.input).name}") as progress:
         found = evolve_level_set(

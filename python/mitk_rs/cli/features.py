@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mitk_rs.cli.console import Console, outputs_of_kinds
-from mitk_rs.cli.files import (
-    IMAGE_SUFFIXES,
-    add_reading,
-    check_fits,
-    check_inputs,
-    check_outputs,
-    check_time_step,
-    read_input,
-)
-from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, add_common, integer, number, one_of
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.files import IMAGE_SUFFIXES, add_input_options, add_time_step, check_files, read_frame
+from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, integer, number, one_of
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
@@ -42,10 +33,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
         "-o", "--output", required=True, metavar="OUT", help=f"feature image to write: {' '.join(IMAGE_SUFFIXES)}"
     )
     add_feature_options(parser.add_argument_group("the feature"), prefix="")
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
-    add_streams(parser)
-    add_reading(parser)
-    add_common(parser, threads=True)
+    add_time_step(parser)
+    add_input_options(parser, threads=True)
     return parser
 
 
@@ -100,17 +89,14 @@ def feature_request(args: Namespace) -> dict[str, Any]:
 
 def run(args: Namespace) -> None:
     """Check everything, read, compute, write."""
-    check_inputs(args.input)
-    check_outputs([(args.output, IMAGE_SUFFIXES)], inputs=[args.input], force=args.force)
+    check_files(args, [args.input], [(args.output, IMAGE_SUFFIXES)])
     request = feature_request(args)
     from mitk_rs.features import feature_image
     from mitk_rs.io import write_image
 
     console = Console("mitk-rs features", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    image = read_input(args, args.input, console)
-    check_time_step(image, args.input, args.time_step)
-    check_fits(image, args.output, "float32", time_step=args.time_step or 0)
+    image = read_frame(args, args.input, console, result=args.output)
     with console.progress(f"feature of {Path(args.input).name}") as progress:
         feature = feature_image(image, progress=progress, **request)
     low, high = float(feature.as_numpy().min()), float(feature.as_numpy().max())

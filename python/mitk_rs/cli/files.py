@@ -8,10 +8,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitk_rs.cli.parser import add_common, integer
+from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace, _ActionsContainer
 
     from mitk_rs.cli.console import Console
     from mitk_rs.image import Image
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_SUFFIXES",
     "SURFACE_SUFFIXES",
-    "add_reading",
+    "add_input_options",
+    "add_time_step",
     "all_image_suffixes",
-    "check_fits",
+    "check_files",
     "check_inputs",
     "check_outputs",
     "check_time_step",
+    "read_frame",
     "read_input",
     "reading_options",
 ]
@@ -36,8 +40,13 @@ _DATA_SUFFIXES = {".mhd": (".zraw", ".raw"), ".nhdr": (".raw.gz", ".raw"), ".hdr
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
 
-def add_reading(parser: ArgumentParser) -> None:
-    """Add the options that say how inputs are read."""
+def add_input_options(
+    parser: ArgumentParser, *, threads: bool = False, output: bool = True, streams: bool = True
+) -> None:
+    """Add what every command that reads an image has: common options, the format of ``-``, how inputs are read."""
+    add_common(parser, threads=threads, output=output)
+    if streams:
+        add_streams(parser, output=output)
     group = parser.add_argument_group("reading")
     series = "which of several DICOM series of a folder: number in the list of mitk-rs info, UID or description"
     group.add_argument("--series", metavar="SERIES", help=series)
@@ -47,8 +56,13 @@ def add_reading(parser: ArgumentParser) -> None:
     group.add_argument("--allow-other-folders", action="store_true", help=folders)
 
 
+def add_time_step(parser: _ActionsContainer, text: str = "frame of an image with several") -> None:
+    """Add the option that chooses a frame."""
+    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help=text)
+
+
 def reading_options(args: Namespace) -> ReadOptions:
-    """The options of :func:`add_reading` as :func:`mitk_rs.io.read_image` takes them."""
+    """The options of :func:`add_input_options` as :func:`mitk_rs.io.read_image` takes them."""
     return {
         "series": args.series,
         "allow_gaps": args.allow_gaps,
@@ -63,6 +77,34 @@ def read_input(args: Namespace, path: str, console: Console) -> Image:
 
     with series_warnings(console.warning):
         return read_image(path, **reading_options(args))
+
+
+def read_frame(args: Namespace, path: str, console: Console, *, result: str | None = None) -> Image:
+    """Read an image from which one frame is computed.
+
+    Parameters
+    ----------
+    result
+        File for the level set or feature of that frame, if there is one.
+
+    Raises
+    ------
+    RequestError
+        ``--time-step`` is missing, or the image does not have it.
+    FileWriteError
+        The format of the result cannot hold it.
+    """
+    image = read_input(args, path, console)
+    check_time_step(image, path, args.time_step)
+    if result:
+        _check_fits(image, result, "float32", time_step=args.time_step or 0)
+    return image
+
+
+def check_files(args: Namespace, inputs: Sequence[str], outputs: Sequence[tuple[str, Collection[str]]]) -> None:
+    """Refuse inputs that cannot be read and outputs that cannot be written, before anything is loaded."""
+    check_inputs(*inputs)
+    check_outputs(outputs, inputs=inputs, force=args.force)
 
 
 def check_inputs(*paths: str) -> None:
@@ -156,7 +198,7 @@ def _check_existing(path: str, *, force: bool) -> None:
             raise FileWriteError(f"cannot write {path}: its data file {data} exists; --force replaces it")
 
 
-def check_fits(image: Image, path: str, dtype: str, *, time_step: int = 0) -> None:
+def _check_fits(image: Image, path: str, dtype: str, *, time_step: int = 0) -> None:
     """Refuse a format that cannot hold a scalar result of this type on the image's grid, before it is computed.
 
     Raises

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import (
-    add_reading,
+    add_input_options,
+    add_time_step,
     check_inputs,
     check_time_step,
     read_input,
     reading_options,
 )
-from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.parser import CommandParser, Subparsers
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -42,10 +42,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     statistics = "also read the voxels and print minimum, maximum and mean"
     parser.add_argument("--statistics", action="store_true", help=statistics)
     parser.add_argument("--histogram", action="store_true", help="percentiles, bars, and thresholds by Otsu's method")
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of the histogram")
-    add_common(parser, output=False)
-    add_streams(parser, output=False)
-    add_reading(parser)
+    add_time_step(parser, "frame of the histogram")
+    add_input_options(parser, output=False)
     return parser
 
 

@@ -11,26 +11,21 @@ from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.files import (
     IMAGE_SUFFIXES,
     SURFACE_SUFFIXES,
-    add_reading,
-    check_fits,
-    check_inputs,
-    check_outputs,
-    check_time_step,
-    read_input,
+    add_input_options,
+    add_time_step,
+    check_files,
+    read_frame,
 )
 from mitk_rs.cli.parser import (
     CommandParser,
     Numbers,
     Points,
     Subparsers,
-    add_common,
     converter,
-    integer,
     number,
     one_of,
 )
 from mitk_rs.cli.seeds import given_seeds, voxels_of
-from mitk_rs.cli.streams import add_streams
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import Member, parse_bool, parse_float
@@ -78,9 +73,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     for member in INIT.all_inputs():
         _add_member(parser, member)
     _add_native(parser)
-    add_common(parser, threads=True)
-    add_streams(parser)
-    add_reading(parser)
+    add_input_options(parser, threads=True)
     return parser
 
 
@@ -130,7 +123,7 @@ def _add_native(parser: CommandParser) -> None:
         "--points", type=one_of(["index", "physical", "ras"]), default="index", metavar="KIND", help=_POINTS
     )
     group.add_argument("--auto-lower", action="store_true", help="lower threshold from the values at the seeds")
-    group.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_time_step(group)
     group.add_argument("--fail-empty", action="store_true", help="exit with 4 where nothing is inside")
 
 
@@ -152,8 +145,7 @@ def run(args: Namespace) -> None:
         raise UsageError("--auto-lower does not go with --interactive: the dialogue asks for the threshold")
     source = _input(args)
     outputs = _outputs(args)
-    check_inputs(source)
-    check_outputs(outputs, inputs=[source], force=args.force)
+    check_files(args, [source], outputs)
     if args.disabled:
         console.note("-disabled 1: nothing done")
     elif args.interactive:
@@ -185,11 +177,8 @@ def _run_headless(args: Namespace, source: str, console: Console) -> None:
 
     clock = _Clock()
     seeds = {name: given_seeds(args, f"{name}points", name) for name in ("source", "target")}
-    image = read_input(args, source, console)
+    image = read_frame(args, source, console, result=args.olevelsetsfile)
     clock.lap("read")
-    check_time_step(image, source, args.time_step)
-    if args.olevelsetsfile:
-        check_fits(image, args.olevelsetsfile, "float32", time_step=args.time_step or 0)
     with console.progress(f"{args.method} of {Path(source).name}") as progress:
         result = initialize_level_set(image, **_request(args, image, seeds), progress=progress)
     clock.start = time.perf_counter()

@@ -7,10 +7,9 @@ from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import add_reading, check_inputs, check_outputs, read_input
+from mitk_rs.cli.files import add_input_options, add_time_step, check_inputs, check_outputs, read_input
 from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
-from mitk_rs.cli.parser import CommandParser, Numbers, Points, Subparsers, add_common, integer, number, one_of
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.parser import CommandParser, Numbers, Points, Subparsers, integer, number, one_of
 from mitk_rs.cli.words import repeated
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
@@ -55,9 +54,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     _add_projection(parser)
     _add_view(parser)
     _add_picture(parser)
-    add_common(parser, threads=True)
-    add_streams(parser)
-    add_reading(parser)
+    add_input_options(parser, threads=True)
     return parser
 
 
@@ -69,7 +66,7 @@ def _add_projection(parser: CommandParser) -> None:
     group.add_argument("--kind", "--mode", type=one_of(_KINDS), default="max", metavar="KIND", help=kinds)
     slab = "only voxels FIRST <= index < END along the axis; either may be left out"
     group.add_argument("--slab", type=_slab, metavar="FIRST:END", help=slab)
-    group.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_time_step(group)
 
 
 def _add_view(parser: CommandParser) -> None:

@@ -12,16 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import (
-    IMAGE_SUFFIXES,
-    add_reading,
-    check_fits,
-    check_inputs,
-    check_outputs,
-    check_time_step,
-    read_input,
-)
-from mitk_rs.cli.parser import CommandParser, Points, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.files import IMAGE_SUFFIXES, add_input_options, add_time_step, check_files, read_frame
+from mitk_rs.cli.parser import CommandParser, Points, Subparsers, integer, number, one_of
 from mitk_rs.cli.seeds import given_seeds, voxels_of
 from mitk_rs.errors import RequestError, UsageError
 
@@ -66,8 +58,7 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     group.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     text = "give up when the page was not used for so long (default: 3600)"
     group.add_argument("--timeout", type=number(), default=3600.0, metavar="S", help=text)
-    add_common(parser, threads=True)
-    add_reading(parser)
+    add_input_options(parser, threads=True, streams=False)
     return parser
 
 
@@ -81,7 +72,7 @@ def _add_beginning(parser: CommandParser) -> None:
         group.add_argument(f"--{name}", type=Points(), action="append", metavar="I J K", help=text)
     group.add_argument("--lower", type=number(), metavar="L", help="lower threshold")
     group.add_argument("--upper", type=number(), metavar="U", help="upper threshold")
-    group.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_time_step(group)
 
 
 def run(args: Namespace) -> None:
@@ -91,8 +82,7 @@ def run(args: Namespace) -> None:
     _check(args)
     console = Console("mitk-rs pick", quiet=args.quiet, as_json=args.json)
     given = {name: given_seeds(args, name, name) for name in ("source", "target")}
-    image = read_input(args, args.input, console)
-    check_time_step(image, args.input, args.time_step)
+    image = read_frame(args, args.input, console, result=None if args.html else args.level_set)
     request = _request(args, image, given)
     session = PickSession(image, name=args.input, time_step=args.time_step, threads=args.threads)
     session.reading = _reading_words(args)
@@ -100,7 +90,6 @@ def run(args: Namespace) -> None:
     if args.html:
         _write_page(args, session, request, console)
         return
-    check_fits(image, args.level_set, "float32", time_step=args.time_step or 0)
     _serve(args, session, request, console)
 
 
@@ -114,18 +103,17 @@ def _reading_words(args: Namespace) -> list[str]:
 def _check(args: Namespace) -> None:
     from mitk_rs.seeds import SEED_SUFFIXES
 
-    check_inputs(args.input)
     if args.html:
         for option, value in (("-o", args.output), ("--level-set", args.level_set), ("--port", args.port)):
             if value is not None:
                 raise UsageError(f"{option} does not go with --html: the page writes no files")
-        check_outputs([(args.html, (".html", ".htm"))], inputs=[args.input], force=args.force)
+        check_files(args, [args.input], [(args.html, (".html", ".htm"))])
         return
     if args.port is not None and args.port > 65535:
         raise UsageError(f"--port must be at most 65535, got {args.port}")
     args.output, args.level_set = args.output or _SEEDS, args.level_set or _LEVEL_SET
     outputs = [(args.output, SEED_SUFFIXES), (args.level_set, IMAGE_SUFFIXES)]
-    check_outputs(outputs, inputs=[args.input], force=args.force)
+    check_files(args, [args.input], outputs)
 
 
 def _request(args: Namespace, image: Image, given: dict[str, list[Seeds]]) -> Request:

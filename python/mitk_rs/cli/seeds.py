@@ -6,8 +6,8 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import add_reading, check_inputs, check_outputs, read_input
-from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, one_of
+from mitk_rs.cli.files import add_input_options, add_time_step, check_inputs, check_outputs, read_input
+from mitk_rs.cli.parser import CommandParser, Subparsers, one_of
 from mitk_rs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,11 +38,10 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("input", metavar="FILE[:LABEL]", help="file of points, perhaps with a label")
     parser.add_argument("output", nargs="?", metavar="OUT", help="file to write; its ending names the format")
     parser.add_argument("--image", metavar="SCAN", help="image that maps millimetres to voxels")
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
+    add_time_step(parser)
     kinds = "of OUT: index, LPS, RAS or napari; by default those of FILE where OUT can hold them, otherwise LPS"
     parser.add_argument("--coordinates", type=one_of(COORDINATES), metavar="KIND", help=kinds)
-    add_common(parser)
-    add_reading(parser)
+    add_input_options(parser, streams=False)
     return parser
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mitk_rs.cli.console import Console, outputs_of_kinds
 from mitk_rs.cli.evolve import add_outputs, add_weights, outputs_of, write_outputs
-from mitk_rs.cli.files import add_reading, check_fits, check_inputs, check_outputs, check_time_step, read_input
-from mitk_rs.cli.parser import CommandParser, Points, Subparsers, add_common, integer, number, one_of
+from mitk_rs.cli.files import add_input_options, add_time_step, check_files, read_frame
+from mitk_rs.cli.parser import CommandParser, Points, Subparsers, integer, number, one_of
 from mitk_rs.cli.seeds import given_seeds, voxels_of
-from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,10 +59,8 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
     parser.add_argument("--sigmoid", action="store_true", help="map gradients by a sigmoid over their range")
     parser.add_argument("--rough", action="store_true", help="leave the steps of voxels in the surface")
     parser.add_argument("--open", action="store_true", help="leave the surface open where the vessel leaves the scan")
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
-    add_streams(parser)
-    add_reading(parser)
-    add_common(parser, threads=True)
+    add_time_step(parser)
+    add_input_options(parser, threads=True)
     return parser
 
 
@@ -90,17 +87,13 @@ def run(args: Namespace) -> None:
     if args.auto_lower == (args.lower is not None):
         raise UsageError("missing --lower L, or --auto-lower instead" if args.lower is None else _EXCLUDED)
     outputs = outputs_of(args) if not args.picture else [*_others(args), (args.picture, PICTURES)]
-    check_inputs(args.input)
-    check_outputs(outputs, inputs=[args.input], force=args.force)
+    check_files(args, [args.input], outputs)
     from mitk_rs.segmentation import segment_vessel
 
     console = Console("mitk-rs segment", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
     seeds = {name: given_seeds(args, name, name) for name in ("source", "target")}
-    scan = read_input(args, args.input, console)
-    check_time_step(scan, args.input, args.time_step)
-    if args.output:
-        check_fits(scan, args.output, "float32", time_step=args.time_step or 0)
+    scan = read_frame(args, args.input, console, result=args.output)
     sources, targets = (voxels_of(seeds[name], name, scan, args.time_step) for name in ("source", "target"))
     lower: float | Literal["auto"] = "auto" if args.auto_lower else args.lower
     with console.progress(f"vessel in {Path(args.input).name}") as progress:

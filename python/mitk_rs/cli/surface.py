@@ -6,9 +6,8 @@ import time
 from argparse import Namespace
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import SURFACE_SUFFIXES, add_reading, check_inputs, check_outputs, check_time_step, read_input
-from mitk_rs.cli.parser import CommandParser, Subparsers, add_common, integer, number
-from mitk_rs.cli.streams import add_streams
+from mitk_rs.cli.files import SURFACE_SUFFIXES, add_input_options, add_time_step, check_files, read_frame
+from mitk_rs.cli.parser import CommandParser, Subparsers, number
 from mitk_rs.errors import RequestError
 
 __all__ = ["add_parser", "run"]
@@ -36,23 +35,19 @@ def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
         metavar="V",
         help="value of the image on the surface (default: 0)",
     )
-    parser.add_argument("--time-step", type=integer(minimum=0), metavar="N", help="frame of an image with several")
-    add_common(parser)
-    add_streams(parser)
-    add_reading(parser)
+    add_time_step(parser)
+    add_input_options(parser)
     return parser
 
 
 def run(args: Namespace) -> None:
     """Check everything, read, cut, write."""
-    check_inputs(args.input)
-    check_outputs([(args.output, SURFACE_SUFFIXES)], inputs=[args.input], force=args.force)
+    check_files(args, [args.input], [(args.output, SURFACE_SUFFIXES)])
     from mitk_rs.surface import extract_surface, write_surface
 
     console = Console("mitk-rs surface", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
-    image = read_input(args, args.input, console)
-    check_time_step(image, args.input, args.time_step)
+    image = read_frame(args, args.input, console)
     surface = extract_surface(image, args.level, time_step=args.time_step)
     triangles, points = surface.GetNumberOfCells(), surface.GetNumberOfPoints()
     if triangles == 0:
