@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,11 @@ from mitk_rs.interop import as_image
 if TYPE_CHECKING:
     from mitk_rs.geometry import BaseGeometry
     from mitk_rs.image import Image
+    from mitk_rs.interop import ForeignImage
 
 Array = NDArray[Any]
+#: What functions take where an image is needed.
+AnyImage: TypeAlias = "Image | NDArray[Any] | ForeignImage"
 Triple = tuple[float, float, float]
 Indices = list[tuple[int, int, int]]
 _Result = TypeVar("_Result")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._progress import Clock, shows_progress
-from mitk_rs._sources import Source, image_of
+from mitk_rs._sources import AnyImage, Source, image_of
 from mitk_rs._validation import (
     RunOptions,
     check_names,
@@ -167,17 +167,17 @@ class LevelSetEvolution(WithLevelSet):
 
 @shows_progress
 def evolve_level_set(
-    scan: Any,
-    initial: Any,
+    scan: AnyImage,
+    initial: AnyImage | Sequence[AnyImage],
     *,
     type: str = "geodesic",  # noqa: A002
     iterations: int,
     propagation: float = 0.0,
     curvature: float = 0.0,
     advection: float = 1.0,
-    feature: Any = None,
+    feature: AnyImage | None = None,
     isosurface: float = 0.0,
-    merge: Any = None,
+    merge: AnyImage | Sequence[AnyImage] | None = None,
     compat: str | None = None,
     **options: Unpack[EvolutionOptions],
 ) -> LevelSetEvolution:

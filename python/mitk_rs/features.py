@@ -12,11 +12,14 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Sequence
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._progress import shows_progress
-from mitk_rs._sources import Source
+from mitk_rs._sources import AnyImage, ImageT, Source
 from mitk_rs._validation import (
     RunOptions,
     check_names,
@@ -29,9 +32,27 @@ from mitk_rs._validation import (
 )
 from mitk_rs.errors import RequestError
 
-__all__ = ["FEATURE_TYPES", "feature_image"]
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
+    from mitk_rs.interop import ForeignImage
+
+__all__ = ["FEATURE_TYPES", "FeatureOptions", "feature_image"]
 
 FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
+
+
+class FeatureOptions(RunOptions, total=False):
+    """Keyword arguments of :func:`feature_image`, explained there."""
+
+    type: str
+    sigma: float
+    sigmoid: bool
+    sigmoid_range: tuple[float, float] | None
+    upwind_factor: float
+    radius: Sequence[int]
+    background: float
+    dimensionality: int
+    time_step: int | None
 
 
 class _Feature(TypedDict):
@@ -47,9 +68,15 @@ class _Feature(TypedDict):
     dimensionality: int
 
 
+@overload
+def feature_image(scan: ImageT, **options: Unpack[FeatureOptions]) -> ImageT: ...
+@overload
+def feature_image(scan: NDArray[Any], **options: Unpack[FeatureOptions]) -> NDArray[np.float32]: ...
+@overload
+def feature_image(scan: ForeignImage, **options: Unpack[FeatureOptions]) -> Image: ...
 @shows_progress
 def feature_image(
-    scan: Any,
+    scan: AnyImage,
     *,
     type: str = "gradient",  # noqa: A002
     sigma: float = 0.0,

@@ -232,10 +232,10 @@ class BaseGeometry:
     def __init__(
         self,
         *,
-        spacing: Any = (1.0, 1.0, 1.0),
-        origin: Any = (0.0, 0.0, 0.0),
+        spacing: ArrayLike = (1.0, 1.0, 1.0),
+        origin: ArrayLike = (0.0, 0.0, 0.0),
         direction: ArrayLike | None = None,
-        bounds: Any = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0),
+        bounds: ArrayLike = (0.0, 1.0, 0.0, 1.0, 0.0, 1.0),
         image_geometry: bool = False,
     ) -> None:
         if type(self) is BaseGeometry:
@@ -321,7 +321,7 @@ class BaseGeometry:
         return Point3D(*self._frame.origin)
 
     @origin.setter
-    def origin(self, value: Any) -> None:
+    def origin(self, value: ArrayLike) -> None:
         self._change(origin=_validation.triple(value, "origin"))
 
     @property
@@ -333,13 +333,13 @@ class BaseGeometry:
         return Vector3D(*self._frame.spacing)
 
     @spacing.setter
-    def spacing(self, value: Any) -> None:
+    def spacing(self, value: ArrayLike) -> None:
         spacing = _validation.spacing(value)
         with self._lock:
             if np.abs(np.subtract(spacing, self._frame.spacing)).max() > SPACING_TOLERANCE:
                 self._change(spacing=spacing)
 
-    def enforce_spacing(self, value: Any) -> None:
+    def enforce_spacing(self, value: ArrayLike) -> None:
         """Set the spacing, however little it differs from the present one."""
         self._change(spacing=_validation.spacing(value))
 
@@ -367,7 +367,7 @@ class BaseGeometry:
         return list(self._frame.bounds)
 
     @bounds.setter
-    def bounds(self, value: Any) -> None:
+    def bounds(self, value: ArrayLike) -> None:
         self._change(bounds=_validation.bounds(value))
 
     @property
@@ -412,7 +412,7 @@ class BaseGeometry:
         """Spacing 1, identity direction, origin 0; the bounds stay."""
         self._change(spacing=Frame.spacing, cosines=Frame.cosines, origin=Frame.origin)
 
-    def translate(self, vector: Any) -> None:
+    def translate(self, vector: ArrayLike) -> None:
         """Move the origin by ``vector`` (mm)."""
         step = _validation.triple(vector, "translation")
         with self._lock:
@@ -468,16 +468,16 @@ class BaseGeometry:
         """
         return Point3D(*self._frame.corner(_validation.corner(id)))
 
-    def is_inside(self, world: Any) -> Any:
+    def is_inside(self, world: ArrayLike) -> Any:
         """Whether world positions (mm) lie inside; a bool, or for ``(N, 3)`` arrays N of them."""
         frame = self._frame
         return _plain(frame.contains_index(frame.points_to_index(coordinates(world))))
 
-    def is_index_inside(self, index: Any) -> Any:
+    def is_index_inside(self, index: ArrayLike) -> Any:
         """Whether continuous indices lie inside: images count ``[-0.5, n - 0.5)``, others both bounds."""
         return _plain(self._frame.contains_index(coordinates(index)))
 
-    def clamp_point(self, world: Any) -> Point3D:
+    def clamp_point(self, world: ArrayLike) -> Point3D:
         """The point itself if inside, else cut to the box along world axes; right for unrotated ones only."""
         return Point3D(*self._frame.clamped(coordinates(_validation.triple(world, "point"))))
 
@@ -510,7 +510,7 @@ class BaseGeometry:
         with self._lock:
             self._set(self._frame.with_affine(matrix, space))
 
-    def index_to_world(self, index: Any, world: Any = None) -> Any:
+    def index_to_world(self, index: ArrayLike, world: ArrayLike | None = None) -> Any:
         """Map continuous indices to world positions (mm, LPS).
 
         Parameters
@@ -536,7 +536,7 @@ class BaseGeometry:
         frame = self._frame
         return converted(frame.points_to_world, frame.vectors_to_world, index, world)
 
-    def world_to_index(self, world: Any, index: Any = None) -> Any:
+    def world_to_index(self, world: ArrayLike, index: ArrayLike | None = None) -> Any:
         """Map world positions (mm, LPS) to continuous indices; arguments as in :meth:`index_to_world`."""
         frame = self._frame
         return converted(frame.points_to_index, frame.vectors_to_index, world, index)
@@ -594,13 +594,13 @@ class PlaneGeometry(BaseGeometry):
         """The third axis in mm; its length is the spacing across the plane."""
         return Vector3D(*self._frame.matrix[:, 2])
 
-    def index_to_world(self, index: Any, world: Any = None) -> Any:
+    def index_to_world(self, index: ArrayLike, world: ArrayLike | None = None) -> Any:
         """As for every geometry; 2-D points and vectors are multiplied by the in-plane spacing."""
         if not _is_flat(index, world):
             return super().index_to_world(index, world)
         return _scaled(np.array(self._frame.spacing[:2]), index, world)
 
-    def world_to_index(self, world: Any, index: Any = None) -> Any:
+    def world_to_index(self, world: ArrayLike, index: ArrayLike | None = None) -> Any:
         """As for every geometry; 2-D points and vectors are divided by the in-plane spacing."""
         if not _is_flat(world, index):
             return super().world_to_index(world, index)
@@ -637,8 +637,8 @@ class SlicedGeometry3D(BaseGeometry):
         cls,
         dimensions: Sequence[SupportsIndex],
         *,
-        spacing: Any = (1.0, 1.0, 1.0),
-        origin: Any = (0.0, 0.0, 0.0),
+        spacing: ArrayLike = (1.0, 1.0, 1.0),
+        origin: ArrayLike = (0.0, 0.0, 0.0),
         direction: ArrayLike | None = None,
     ) -> Self:
         """The geometry of an image of ``dimensions`` voxels (x, y and z; a missing z is one slice).

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._progress import shows_progress
-from mitk_rs._sources import Source, image_of, mask_of
+from mitk_rs._sources import AnyImage, Source, image_of, mask_of
 from mitk_rs._validation import Run, RunOptions, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
@@ -157,7 +157,7 @@ class InitializeOptions(RunOptions, total=False):
 
 @shows_progress
 def initialize_level_set(
-    image: Image | NDArray[Any],
+    image: AnyImage,
     *,
     method: Method = "collidingfronts",
     sources: Indices = (),

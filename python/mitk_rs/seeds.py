@@ -39,6 +39,7 @@ from xml.etree import ElementTree
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
 
 if TYPE_CHECKING:
+    from mitk_rs._sources import AnyImage
     from mitk_rs.image import Image
 
 __all__ = ["COORDINATES", "SEED_SUFFIXES", "Seed", "Seeds", "is_seed_file", "read_seeds", "write_seeds"]
@@ -127,7 +128,7 @@ class Seeds:
         listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         raise RequestError(f"{self.name}:{label}: no seed has this label; the labels are {listed or 'none'}")
 
-    def indices(self, image: Any, *, role: str = "seed", time_step: int | None = None) -> list[Index]:
+    def indices(self, image: AnyImage, *, role: str = "seed", time_step: int | None = None) -> list[Index]:
         """The voxels nearest to the seeds.
 
         Parameters

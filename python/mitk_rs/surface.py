@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mitk_rs._sources import Source
+from mitk_rs._sources import AnyImage, Source
 from mitk_rs._validation import flag, path_name, real_number, text, whole_number, wrong_type
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError, RequestError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-    from mitk_rs.image import Image
 
 __all__ = ["SURFACE_SUFFIXES", "extract_surface", "smooth_surface", "write_surface"]
 
@@ -38,7 +37,7 @@ SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
 
 def extract_surface(
-    level_set: Image | NDArray[Any], level: float = 0.0, *, time_step: int | None = None, closed: bool = False
+    level_set: AnyImage, level: float = 0.0, *, time_step: int | None = None, closed: bool = False
 ) -> vtkPolyData:
     """Triangulate the surface where an image takes the value ``level``.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mitk_rs._sources import Source
+from mitk_rs._sources import AnyImage, Source
 from mitk_rs._validation import whole_number
 from mitk_rs.errors import RequestError
 
@@ -59,7 +59,7 @@ class ProposedThreshold:
     """Median of the next darker class of voxels near the seeds."""
 
 
-def histogram(image: Any, *, bins: int = 64, time_step: int | None = None) -> Histogram:
+def histogram(image: AnyImage, *, bins: int = 64, time_step: int | None = None) -> Histogram:
     """Count the values of an image, and propose thresholds by Otsu's method.
 
     Parameters
@@ -135,7 +135,7 @@ def _otsu(values: NDArray[Any], thresholds: int) -> tuple[float, ...]:
 
 
 def propose_lower_threshold(
-    image: Any, seeds: Sequence[Sequence[int]], *, time_step: int | None = None
+    image: AnyImage, seeds: Sequence[Sequence[int]], *, time_step: int | None = None
 ) -> ProposedThreshold:
     """Propose a lower threshold for fronts through a bright vessel, from the values at its seeds.
 

@@ -1,6 +1,7 @@
 """Images of a class of the user's own, with a constructor of its own, go through every algorithm."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -104,3 +105,8 @@ def test_objects_of_other_libraries_become_the_class_that_is_asked_to():
     shared.as_numpy()[0, 0, 0] = 77
     assert type(shared) is Scan
     assert data.GetScalarComponentAsDouble(0, 0, 0, 0) == 77
+
+
+def test_help_shows_the_parameters_of_the_constructor():
+    assert list(inspect.signature(mitk.Image).parameters)[:4] == ["source", "spacing", "origin", "direction"]
+    assert list(inspect.signature(Scan).parameters) == list(inspect.signature(Scan.__init__).parameters)[1:]

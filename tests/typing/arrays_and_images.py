@@ -5,6 +5,7 @@ from typing import Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
+from vtkmodules.vtkCommonDataModel import vtkImageData
 
 import mitk_rs as mitk
 
@@ -45,3 +46,12 @@ assert_type(mitk.initialize_level_set(image, method="threshold", lower_threshold
 
 mitk.errors.GeometryError("modules are members of the package")
 mitk.interop.from_any(array)
+
+assert_type(mitk.feature_image(scan, sigma=1.0), Scan)
+assert_type(mitk.feature_image(array, type="upwind"), NDArray[np.float32])
+found = mitk.segment_vessel(vtkImageData(), sources=[(1, 1, 1)], targets=[(3, 3, 3)], lower=200.0)
+assert_type(found.level_set, mitk.Image)
+assert_type(mitk.feature_image(vtkImageData()), mitk.Image)
+mitk.initialize_level_set(vtkImageData(), method="threshold", lower_threshold=3)
+mitk.evolve_level_set(image, [image, array], iterations=10, merge=vtkImageData())
+mitk.Image(array, spacing=(0.5, 0.5, 2.0), origin=mitk.Point3D(1, 2, 3)).set_spacing(np.ones(3))

@@ -27,10 +27,21 @@ from mitk_rs.image import arguments
 from mitk_rs.image.accessors import Accessor, place
 from mitk_rs.image.arguments import Array
 from mitk_rs.image.conversions import Conversions
-from mitk_rs.image.protocols import cropped, foreign_state, fresh_time_geometry, pickled, spelled, twin
+from mitk_rs.image.protocols import (
+    ParametersOfInit,
+    cropped,
+    foreign_state,
+    fresh_time_geometry,
+    pickled,
+    spelled,
+    twin,
+)
 from mitk_rs.pixel_type import PixelType, make_pixel_type
 from mitk_rs.properties import PropertyOwner
 from mitk_rs.time_geometry import TimeGeometry
+
+if TYPE_CHECKING:
+    from mitk_rs.interop import ForeignImage
 
 Interpolation = Literal["linear", "nearest", "bspline", "lanczos"]
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -80,6 +91,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     __module__ = "mitk_rs"
     _uid: str | None
     _bound_times: TimeGeometry | None
+    __signature__ = ParametersOfInit()
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         made = super().__new__(cls, *args, **options)
@@ -91,8 +103,8 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     def __init__(
         self,
         source: Path | Array | IO[bytes] | bytearray | memoryview | None = None,
-        spacing: Any = None,
-        origin: Any = None,
+        spacing: ArrayLike | None = None,
+        origin: ArrayLike | None = None,
         direction: ArrayLike | None = None,
         copy: bool | None = True,  # noqa: FBT001, FBT002 - positional in MITK
         *,
@@ -201,8 +213,8 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     def _like(
         self,
         array: Array,
-        spacing: Any = None,
-        origin: Any = None,
+        spacing: ArrayLike | None = None,
+        origin: ArrayLike | None = None,
         direction: ArrayLike | None = None,
         *,
         components: bool = False,
@@ -225,7 +237,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     def initialize(
         self,
         dtype: DTypeLike | PixelType | None = None,
-        dimensions: Any = None,
+        dimensions: ArrayLike | None = None,
         channels: SupportsIndex = 1,
         *,
         type: PixelType | DTypeLike | None = None,  # noqa: A002 - MITK's name
@@ -272,8 +284,8 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
     def from_numpy(
         cls,
         array: Array,
-        spacing: Any = None,
-        origin: Any = None,
+        spacing: ArrayLike | None = None,
+        origin: ArrayLike | None = None,
         direction: ArrayLike | None = None,
         copy: bool | None = True,  # noqa: FBT001, FBT002 - positional in MITK
         *,
@@ -288,7 +300,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         return cls._of(Image(array, spacing, origin, direction, copy, components=components))
 
     @classmethod
-    def from_any(cls, source: Any) -> Self:
+    def from_any(cls, source: object) -> Self:
         """The image of an object of another library, recognised without importing that library.
 
         Arrays, SimpleITK and ITK images, ``vtkImageData``, pyvista grids, nibabel images, xarray arrays, torch
@@ -593,7 +605,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         x, y, z = self.get_geometry(time_step).spacing
         return x, y, z
 
-    def set_spacing(self, spacing: Any, time_step: SupportsIndex | None = 0) -> None:
+    def set_spacing(self, spacing: ArrayLike, time_step: SupportsIndex | None = 0) -> None:
         """Set the spacing (x, y, z) in mm of one time step, or with ``time_step=None`` of all.
 
         Raises
@@ -610,7 +622,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         x, y, z = self.get_geometry(time_step).origin
         return x, y, z
 
-    def set_origin(self, origin: Any, time_step: SupportsIndex | None = 0) -> None:
+    def set_origin(self, origin: ArrayLike, time_step: SupportsIndex | None = 0) -> None:
         """Set the origin (x, y, z) in mm of one time step, or with ``time_step=None`` of all."""
         self._change_geometry(time_step, lambda geometry: setattr(geometry, "origin", origin))
 
@@ -638,7 +650,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         return self.get_spacing()
 
     @spacing.setter
-    def spacing(self, value: Any) -> None:
+    def spacing(self, value: ArrayLike) -> None:
         self.set_spacing(value)
 
     @property
@@ -647,7 +659,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         return self.get_origin()
 
     @origin.setter
-    def origin(self, value: Any) -> None:
+    def origin(self, value: ArrayLike) -> None:
         self.set_origin(value)
 
     @property
@@ -697,11 +709,11 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         """
         self._change_geometry(time_step, lambda geometry: geometry.set_affine(matrix, space))
 
-    def index_to_world(self, index: Any, time_step: SupportsIndex = 0) -> Any:
+    def index_to_world(self, index: ArrayLike, time_step: SupportsIndex = 0) -> Any:
         """World position in mm of a continuous index (x, y, z), or of an array of them ``(N, 3)``."""
         return self.get_geometry(time_step).index_to_world(index)
 
-    def world_to_index(self, world: Any, time_step: SupportsIndex = 0) -> Any:
+    def world_to_index(self, world: ArrayLike, time_step: SupportsIndex = 0) -> Any:
         """Continuous index (x, y, z) of a world position in mm, or of an array of them ``(N, 3)``."""
         return self.get_geometry(time_step).world_to_index(world)
 
@@ -836,7 +848,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         self,
         spacing: float | Sequence[float] | None = None,
         *,
-        like: Any = None,
+        like: Image | ForeignImage | None = None,
         orthogonal: bool = False,
         interpolation: Interpolation = "linear",
         fill: float | None = None,

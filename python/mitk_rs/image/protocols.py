@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import pickle
 from collections.abc import Sequence
@@ -24,6 +25,15 @@ _Image = TypeVar("_Image", bound="Image")
 PICKLE_FORMAT = 1
 # What copies and pickles treat themselves; the rest of an object's attributes belongs to subclasses and users.
 _OWN_STATE = frozenset({"_bound_times", "_uid", "_property_lock", "_owned", "_provided"})
+
+
+class ParametersOfInit:
+    """What ``inspect.signature`` and ``help`` show of a class that has a ``__new__`` of its own: its constructor."""
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        signature = inspect.signature(owner.__init__)  # type: ignore[misc] - of the class that is asked
+        _self, *parameters = signature.parameters.values()
+        return inspect.Signature(parameters)
 
 
 def fresh_time_geometry(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mitk_rs._validation import one_of, type_error
 from mitk_rs.errors import FileError, RequestError
@@ -17,7 +17,37 @@ from mitk_rs.errors import FileError, RequestError
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["as_image", "from_any", "from_library"]
+__all__ = ["ForeignImage", "as_image", "from_any", "from_library"]
+
+
+class _HasGetSpacing(Protocol):
+    """Images of VTK, pyvista, SimpleITK and ITK."""
+
+    def GetSpacing(self) -> Any: ...  # noqa: N802 - their name
+
+
+class _HasAffine(Protocol):
+    """Images of nibabel."""
+
+    @property
+    def affine(self) -> Any: ...
+
+
+class _HasDims(Protocol):
+    """Arrays of xarray."""
+
+    @property
+    def dims(self) -> Any: ...
+
+
+class _HasNumpy(Protocol):
+    """Tensors of torch."""
+
+    def numpy(self) -> Any: ...
+
+
+ForeignImage = _HasGetSpacing | _HasAffine | _HasDims | _HasNumpy
+"""An image of another library, as type checkers see it; :func:`as_image` knows them by their classes."""
 
 # Where the classes live that our modules understand: module here, module there, name of the class there. An object
 # can only be of a class whose module is loaded already, so nothing is imported to find out.
