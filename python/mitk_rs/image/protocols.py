@@ -31,7 +31,7 @@ class ParametersOfInit:
     """What ``inspect.signature`` and ``help`` show of a class that has a ``__new__`` of its own: its constructor."""
 
     def __get__(self, instance: object, owner: type) -> inspect.Signature:
-        signature = inspect.signature(owner.__init__)  # type: ignore[misc] - of the class that is asked
+        signature = inspect.signature(owner.__init__)  # type: ignore[misc]
         _self, *parameters = signature.parameters.values()
         return inspect.Signature(parameters)
 
