@@ -358,6 +358,21 @@ def test_voxels_that_the_file_does_not_hold_are_refused(tmp_path, name):
     assert_refused(write_damaged(tmp_path, name, content), message)
 
 
+def test_a_detached_nrrd_header_cut_within_a_line_is_refused(tmp_path):
+    path = tmp_path / "x.nhdr"
+    image = mitk.Image(VOXELS)
+    image.set_property("Patient.Name", "Doe")
+    image.save(path)
+    whole = path.read_bytes()
+    assert whole.endswith(b"Doe\n")
+    for length in range(1, len(whole)):
+        path.write_bytes(whole[:length])
+        if not whole[:length].endswith(b"\n"):
+            assert_refused(path, "")
+    path.write_bytes(whole[:-1])
+    assert_refused(path, "the last line of its header does not end")
+
+
 def test_pieces_that_cover_the_extent_are_read(tmp_path):
     path = write_damaged(tmp_path, "x.vti", vti_of(["0 9 0 9 0 4", "0 9 0 9 4 9"]))
     assert (mitk.Image(path).array == 7).all()

@@ -71,7 +71,7 @@ class TextHeader:
         return "\n".join([*lines, *data, ""])
 
 
-def _lines(path: str, file: BinaryIO) -> Iterator[bytes]:
+def _lines(path: str, file: BinaryIO, *, last_must_end: bool = False) -> Iterator[bytes]:
     """The lines of a header, without their ends."""
     left = _LONGEST_HEADER
     for _ in range(_MOST_LINES):
@@ -81,6 +81,8 @@ def _lines(path: str, file: BinaryIO) -> Iterator[bytes]:
             raise unreadable(path, f"its header is longer than {_LONGEST_HEADER} bytes")
         if not line:
             return
+        if last_must_end and not line.endswith(b"\n"):
+            raise unreadable(path, "the last line of its header does not end: the file was cut short")
         yield line.rstrip(b"\r\n")
     raise unreadable(path, f"its header has more than {_MOST_LINES} lines")
 
@@ -314,9 +316,10 @@ def nrrd_header(path: str, *, anywhere: bool = False) -> TextHeader:
     names: list[str] = []
     count = 0
     with open_regular(path) as file:
-        lines = _lines(path, file)
-        if not re.fullmatch(rb"NRRD000[1-5]", next(lines, b"").rstrip()):
+        if not re.fullmatch(rb"NRRD000[1-5]", file.readline(_LONGEST_FIELD).rstrip()):
             raise unreadable(path, "it does not begin with NRRD0001 to NRRD0005")
+        # Key and value pairs may come last, and what is left of one looks whole. ITK ignores such a line.
+        lines = _lines(path, file, last_must_end=True)
         for count, line in enumerate(lines, start=2):  # noqa: B007 (the number of lines is needed afterwards)
             if not line:
                 break
