@@ -95,17 +95,22 @@ class Frame:
         affine[:3, 3] = self.origin
         return affine if space == "LPS" else _validation.RAS_FROM_LPS @ affine
 
+    # What is infinite, or too far away for doubles, is mapped to NaN and infinity without NumPy's warnings.
+    @np.errstate(all="ignore")
     def points_to_world(self, indices: FloatArray) -> FloatArray:
         world: FloatArray = self.vectors_to_world(indices) + np.array(self.origin)
         return world
 
+    @np.errstate(all="ignore")
     def vectors_to_world(self, indices: FloatArray) -> FloatArray:
         world: FloatArray = indices @ self.matrix.T
         return world
 
+    @np.errstate(all="ignore")
     def points_to_index(self, world: FloatArray) -> FloatArray:
         return self.vectors_to_index(world - np.array(self.origin))
 
+    @np.errstate(all="ignore")
     def vectors_to_index(self, world: FloatArray) -> FloatArray:
         indices: FloatArray = world @ self.inverse_direction.T / np.array(self.spacing)
         return indices

@@ -102,3 +102,11 @@ def test_a_geometry_without_extent_cannot_be_stretched():
     geometry = mitk.Geometry3D(bounds=(0, 0, 0, 1, 0, 1))
     with pytest.raises(mitk.GeometryError, match="axis 0 has no extent"):
         geometry.set_extent_in_mm(0, 1.0)
+
+
+@pytest.mark.parametrize("far", [math.inf, -math.inf, 1e308])
+@pytest.mark.parametrize("name", ["index_to_world", "world_to_index"])
+def test_places_too_far_away_for_doubles_are_mapped_without_a_warning(name, far):
+    geometry = mitk.Geometry3D(spacing=(10, 0.1, 1), direction=[[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
+    for place in ((far, far, far), mitk.Vector3D(far, far, far), np.full((2, 3), far)):
+        assert not np.isfinite(np.asarray(getattr(geometry, name)(place))).all()

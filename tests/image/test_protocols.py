@@ -474,3 +474,10 @@ def test_an_assignment_that_fails_leaves_no_lock(key, value, error):
     assert image._leases() == 0
     image[1, 2, 3] = 5
     assert image.array.sum() == 5
+
+
+def test_a_tolerance_beyond_the_type_of_the_voxels_is_infinite():
+    zeros, others = mitk.Image(np.zeros((2, 3), "f4")), mitk.Image(np.full((2, 3), 9, "f4"))
+    assert zeros.equals(others, atol=1e300)
+    assert zeros.equals(others, rtol=1e300)
+    assert not others.equals(zeros, rtol=1e300)

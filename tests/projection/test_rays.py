@@ -211,6 +211,8 @@ def test_a_turn_comes_round():
         ({"window": 10}, "window and level go together"),
         ({"window": np.nan, "level": 3}, "window and level must be finite|go together"),
         ({"dtype": "int8"}, "dtype is int8: allowed are uint8, uint16, float32"),
+        ({"dtype": "\ud800"}, r"dtype is '\\ud800': allowed are uint8, uint16, float32"),
+        ({"dtype": ("f4", -1)}, r"dtype is \('f4', -1\): allowed are uint8, uint16, float32"),
         ({"percentiles": (60, 40)}, "percentiles are 60 and 40"),
     ],
 )

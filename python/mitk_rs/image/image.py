@@ -509,10 +509,11 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         >>> image.as_numpy(writeable=False)[3, 2, 1]
         np.float32(7.0)
         """
+        step, patience = arguments.access(time_step, timeout, block)
         if not flag(use_accessor, "use_accessor"):
-            return self._write_view(time_step) if flag(writeable, "writeable") else self._read_view(time_step)
+            return self._write_view(step) if flag(writeable, "writeable") else self._read_view(step)
         lease = self._leased_write_view if flag(writeable, "writeable") else self._leased_read_view
-        return lease(time_step, timeout if flag(block, "block") else 0.0, place())[0]
+        return lease(step, patience, place())[0]
 
     def read(
         self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
@@ -521,8 +522,8 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
 
         Parameters and errors are those of :meth:`as_numpy`.
         """
-        patience = timeout if flag(block, "block") else 0.0
-        return Accessor(lambda where: self._leased_read_view(time_step, patience, where))
+        step, patience = arguments.access(time_step, timeout, block)
+        return Accessor(lambda where: self._leased_read_view(step, patience, where))
 
     def write(
         self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
@@ -540,8 +541,8 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         >>> int(image.array.sum())
         20
         """
-        patience = timeout if flag(block, "block") else 0.0
-        return Accessor(lambda where: self._leased_write_view(time_step, patience, where))
+        step, patience = arguments.access(time_step, timeout, block)
+        return Accessor(lambda where: self._leased_write_view(step, patience, where))
 
     def _fill(self, array: Array) -> None:
         np.copyto(self._write_view(None), array)
@@ -820,7 +821,9 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         theirs = other.as_numpy(use_accessor=True, writeable=False)
         # Along the slowest axis, so that comparing needs little memory.
         pairs = zip(mine, theirs, strict=True)
-        return all(np.allclose(a, b, rtol, atol, equal_nan=True) for a, b in pairs)
+        # A tolerance that the voxels' type does not hold is infinite in it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(np.allclose(a, b, rtol, atol, equal_nan=True) for a, b in pairs)
 
     def crop(self, lower: Sequence[int], upper: Sequence[int]) -> Self:
         """A new image of the voxels from index ``lower`` up to but without ``upper``, at the same place in the world.

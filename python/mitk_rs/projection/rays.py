@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -252,6 +253,8 @@ def render_spin(
         raise TypeError("render_spin() has no direction: it turns around the body axis, from azimuth on")
     given = _named(options, ("elevation", "size", *_CAMERA))
     real_number(azimuth, "azimuth")
+    if options.get("background") is not None:
+        real_number(options["background"], "background")
     cameras = [Camera(azimuth + 360.0 * i / frames, **given, options=run_options(options)) for i in range(frames)]
     image = as_image(image)
     volume = Volume(image, options.get("time_step"), options.get("spacing"))
@@ -303,8 +306,8 @@ def turn_window(
 def _checked_type(dtype: Any) -> str:
     try:
         name: str = np.dtype(dtype).name
-    except TypeError:
-        name = repr(dtype)
+    except (TypeError, ValueError):
+        name = reprlib.repr(dtype)
     if name not in _TYPES:
         raise RequestError(f"dtype is {name}: allowed are {', '.join(_TYPES)}")
     return name
