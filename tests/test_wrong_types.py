@@ -54,6 +54,36 @@ def test_the_message_names_the_function_and_what_came(name, wrong):
     assert "SimpleITK.Euler3DTransform" in message or not isinstance(wrong, SimpleITK.Transform)
 
 
+NAMED = {
+    "Color": lambda: mitk.Color(b"x", 0, 0),
+    "ColorProperty.from_value": lambda: mitk.ColorProperty.from_value(np.array(1.0)),
+    "FloatProperty": lambda: mitk.FloatProperty(None),
+    "Geometry3D": lambda: mitk.Geometry3D(bounds=2.5),
+    "Image.as_numpy": lambda: image().as_numpy("x"),
+    "Image.equals": lambda: image().equals(image(), atol=None),
+    "Image.read": lambda: image().read(timeout=b"x"),
+    "Image.write": lambda: image().write({}),
+    "Point3D": lambda: mitk.Point3D(1, 2, None),
+    "evolve_level_set": lambda: mitk.evolve_level_set(image(), image(), iterations=1, curvature=None),
+    "feature_image": lambda: mitk.feature_image(image(), sigma=None),
+    "render_spin": lambda: mitk.render_spin(image(), frames=2, background=b"x"),
+    "set_num_threads": lambda: mitk.set_num_threads("2"),
+    "vessel_tree": lambda: mitk.datasets.vessel_tree(direction={}),
+    "write_animation": lambda: mitk.projection.write_animation([np.zeros((4, 4), np.uint8)], "x.gif", seconds=None),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_message_begins_with_what_was_called(name):
+    with pytest.raises(TypeError, match=rf"^{name}: "):
+        NAMED[name]()
+
+
+def test_the_message_of_a_coordinate_begins_with_its_class():
+    with pytest.raises(TypeError, match=r"^Point3D\.x must be a number, got NoneType$"):
+        mitk.Point3D().x = None
+
+
 GOOD = {
     "image": image, "speed": image, "level_set": image, "seeds": lambda: [(1, 1, 1)], "targets": lambda: [(2, 2, 2)],
     "seeds1": lambda: [(1, 1, 1)], "seeds2": lambda: [(3, 3, 3)], "lower": lambda: (0, 0, 0),

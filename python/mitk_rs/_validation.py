@@ -13,6 +13,7 @@ import os
 import reprlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -110,7 +111,7 @@ def positive(value: float | None, name: str, *, zero: bool = False) -> float | N
 
 def not_negative(value: float, name: str) -> float:
     """A finite number of at least 0."""
-    positive(value, name, zero=True)
+    positive(real_number(value, name), name, zero=True)
     return float(value)
 
 
@@ -132,10 +133,18 @@ def public_function() -> str:
     """The function or class of this package that the user called."""
     frame, name = sys._getframe(1), ""
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mitk_rs."):
-        inner = "<" in frame.f_code.co_qualname or frame.f_globals["__name__"] == "mitk_rs._progress"
-        name = name if inner else frame.f_code.co_qualname
+        inner = "<" in frame.f_code.co_qualname or frame.f_globals["__name__"] in (__name__, "mitk_rs._progress")
+        name = name if inner else _called_name(frame)
         frame = frame.f_back  # type: ignore[assignment]
-    return name.removesuffix(".__init__").removesuffix(".__post_init__")
+    return name
+
+
+def _called_name(frame: FrameType) -> str:
+    """The name of a function as users write it: that of the class, also of a derived one, where an object is made."""
+    code = frame.f_code
+    if code.co_name in ("__init__", "__post_init__"):
+        return type(frame.f_locals[code.co_varnames[0]]).__name__
+    return code.co_qualname
 
 
 def wrong_type(what: str, expected: str, value: object) -> TypeError:

@@ -179,7 +179,7 @@ def vessel_tree(
     distance, labels = _rasterize(branches, grid)
     hounsfield = _paint(rng, grid, branches, distance) + _noise(rng, grid.shape, noise)
     voxels = np.clip(np.rint(hounsfield), -1024, 3071).astype(np.int16)
-    axes = _oblique() if direction is None else np.asarray(direction, dtype=np.float64)
+    axes = _oblique() if direction is None else _validation.direction(direction)
     shift = np.asarray(origin, dtype=np.float64)
     return VesselTree(
         image=Image(voxels, spacing=tuple(spacing), origin=tuple(origin), direction=axes),

@@ -97,7 +97,7 @@ def shown(value: Any) -> str:
 
 
 def defect(call: Call, error: BaseException) -> str:
-    """What is wrong with an error: not a class of ours, TypeError or MemoryError; more than a line; no argument named.
+    """What is wrong with an error: not a class of ours, TypeError or MemoryError; more than a line; no function named.
 
     Operators may raise what containers and NumPy arrays are known for.
     """
@@ -108,12 +108,10 @@ def defect(call: Call, error: BaseException) -> str:
         return "foreign"
     if isinstance(error, mitk.Exception) and "\n" in str(error):
         return "several lines"
-    # A function of the Rust module, whose errors do not name it.
-    if call.name == "set_num_threads":
-        return "" if "threads" in str(error) else "names nothing"
-    names = {call.name.rpartition(".")[2].rstrip("="), *call.parameters, *call.many}
+    # What names a property names its class.
+    names = set(call.name.rstrip("=").split("."))
     if isinstance(error, TypeError) and not names & set(re.findall(r"\w+", str(error))):
-        return "names nothing"
+        return "does not name the function"
     return ""
 
 

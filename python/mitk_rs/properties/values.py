@@ -269,7 +269,8 @@ class ColorProperty(_SimpleProperty):
 
     @classmethod
     def from_value(cls, value: Any) -> Self:
-        if isinstance(value, Color | Sequence | np.ndarray) and not isinstance(value, str) and len(value) == 3:
+        several = isinstance(value, Color | Sequence) or (isinstance(value, np.ndarray) and value.ndim)
+        if several and not isinstance(value, str) and len(value) == 3:
             return cls(Color(*value))
         raise cls._refuse(value, "a Color or three numbers")
 

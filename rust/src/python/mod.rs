@@ -19,6 +19,7 @@ mod views;
 use crate::cpu::Instructions;
 use crate::workers;
 use call::Threads;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 /// Version of the package, from `Cargo.toml`.
@@ -43,6 +44,8 @@ fn version() -> &'static str {
 /// ------
 /// RequestError
 ///     Any other number.
+/// TypeError
+///     ``n`` is not a whole number.
 ///
 /// See Also
 /// --------
@@ -56,8 +59,16 @@ fn version() -> &'static str {
 /// 3
 /// >>> mitk.set_num_threads(None)
 #[pyfunction]
-fn set_num_threads(n: Option<Threads>) -> PyResult<()> {
-    Ok(workers::set_num_threads(n.map(|n| n.0))?)
+fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
+    let given: Option<Threads> =
+        n.extract().or_else(|error: PyErr| match error.is_instance_of::<PyTypeError>(n.py()) {
+            true => {
+                let got = n.get_type().name()?;
+                Err(PyTypeError::new_err(format!("set_num_threads: n must be a whole number or None, got {got}")))
+            }
+            false => Err(error),
+        })?;
+    Ok(workers::set_num_threads(given.map(|n| n.0))?)
 }
 
 /// How many threads of this process may compute at once.
