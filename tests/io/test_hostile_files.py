@@ -4,6 +4,7 @@ import contextlib
 import errno
 import gzip
 import os
+import re
 import resource
 import struct
 import subprocess
@@ -371,6 +372,21 @@ def test_a_detached_nrrd_header_cut_within_a_line_is_refused(tmp_path):
             assert_refused(path, "")
     path.write_bytes(whole[:-1])
     assert_refused(path, "the last line of its header does not end")
+
+
+@pytest.mark.parametrize("count", ["4294967296", "9"])
+@pytest.mark.parametrize("compress", [True, False])
+def test_texts_that_a_vti_does_not_hold_are_refused(tmp_path, compress, count):
+    path = tmp_path / "x.vti"
+    image = mitk.Image(VOXELS)
+    image.set_property("Patient.Name", "Doe")
+    mitk.io.write_image(image, path, compress=compress)
+    content, found = re.subn(
+        rb'(<Array type="String".*?NumberOfTuples=)"\d+"', rb'\1"%b"' % count.encode(), path.read_bytes()
+    )
+    assert found == 1
+    path.write_bytes(content)
+    assert_refused(path, f"'mitk_rs_entries' has {count} texts" if len(count) > 1 else " texts, 9 are needed")
 
 
 def test_pieces_that_cover_the_extent_are_read(tmp_path):

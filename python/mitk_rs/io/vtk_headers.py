@@ -30,6 +30,7 @@ __all__ = ["LegacyGrid", "check_legacy", "check_xml"]
 _MOST_PIECES = 64
 _MOST_ARRAYS = 1000
 _MOST_COMPONENTS = 1024
+_MOST_TEXTS = 1 << 20
 _LONGEST_NAME = 256
 
 
@@ -227,7 +228,7 @@ class _Xml:
         tuples = self._tuples(array)
         free = self._attribute(array.attributes, "NumberOfTuples", 0, 1 << 40, -1)
         if is_text and "FieldData" in array.parents:
-            return self._check_text(array)
+            return self._check_text(array, free * components)
         code = _XML_TYPES.get(array.attributes.get("type", ""))
         if code is None:
             kind = shown(array.attributes.get("type", ""))
@@ -243,10 +244,15 @@ class _Xml:
     def _name(self, array: _Array) -> str:
         return repr(shown(array.attributes.get("Name", "")))
 
-    def _check_text(self, array: _Array) -> None:
-        """The bytes of texts: as many as the block says, ended by zeros."""
+    def _check_text(self, array: _Array, count: int) -> None:
+        """The bytes of texts: as many as the block says, ended by zeros. VTK takes memory for any number of them."""
+        if count > _MOST_TEXTS:
+            raise unreadable(self.path, f"array {self._name(array)} has {count} texts, {_MOST_TEXTS} are possible")
         is_ascii = array.attributes.get("format", "ascii") == "ascii"
-        self._values(array, np.dtype("i8" if is_ascii else "i1"), None, check_only=True)
+        is_packed = self.compressor not in ("", "vtkZLibDataCompressor")
+        codes = self._values(array, np.dtype("i8" if is_ascii else "i1"), None, check_only=is_packed)
+        if codes is not None and count > (there := np.count_nonzero(codes == 0)):
+            raise unreadable(self.path, f"array {self._name(array)} has {there} texts, {count} are needed")
 
     def _values(
         self, array: _Array, dtype: np.dtype[Any], count: int | None, *, check_only: bool = False
