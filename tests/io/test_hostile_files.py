@@ -374,19 +374,34 @@ def test_a_detached_nrrd_header_cut_within_a_line_is_refused(tmp_path):
     assert_refused(path, "the last line of its header does not end")
 
 
-@pytest.mark.parametrize("count", ["4294967296", "9"])
-@pytest.mark.parametrize("compress", [True, False])
-def test_texts_that_a_vti_does_not_hold_are_refused(tmp_path, compress, count):
+def vti_with_texts(tmp_path, old, new, *, compress):
+    """A .vti file with one text, changed where it says how that is stored."""
     path = tmp_path / "x.vti"
     image = mitk.Image(VOXELS)
     image.set_property("Patient.Name", "Doe")
     mitk.io.write_image(image, path, compress=compress)
-    content, found = re.subn(
-        rb'(<Array type="String".*?NumberOfTuples=)"\d+"', rb'\1"%b"' % count.encode(), path.read_bytes()
-    )
+    content, found = re.subn(old, new, path.read_bytes(), count=1)
     assert found == 1
     path.write_bytes(content)
-    assert_refused(path, f"'mitk_rs_entries' has {count} texts" if len(count) > 1 else " texts, 9 are needed")
+    return path
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_texts_that_a_vti_does_not_hold_are_refused(tmp_path, compress):
+    for count in (b"4294967296", b"9"):
+        path = vti_with_texts(tmp_path, b'NumberOfTuples="1"', b'NumberOfTuples="%b"' % count, compress=compress)
+        message = "texts, 9 are needed" if count == b"9" else "has 4294967296 texts, 1048576 are possible"
+        assert_refused(path, message)
+
+
+def test_more_texts_than_a_vti_says_are_refused(tmp_path):
+    """VTK would write them behind the memory that it took for those that the file says."""
+    path = vti_with_texts(tmp_path, b"header_type", b"other_type", compress=False)
+    assert_refused(path, "texts, 1 are needed")
+    texts = " ".join(["97 0"] * 500)
+    array = f'<FieldData><Array type="String" Name="a" NumberOfTuples="1" format="ascii">{texts}</Array></FieldData>'
+    path = write_damaged(tmp_path, "text.vti", vti_of(["0 9 0 9 0 9"]).replace("<Piece", array + "<Piece", 1))
+    assert_refused(path, "array 'a' has 500 texts, 1 are needed")
 
 
 def test_pieces_that_cover_the_extent_are_read(tmp_path):

@@ -245,13 +245,14 @@ class _Xml:
         return repr(shown(array.attributes.get("Name", "")))
 
     def _check_text(self, array: _Array, count: int) -> None:
-        """The bytes of texts: as many as the block says, ended by zeros. VTK takes memory for any number of them."""
+        """As many texts as the array says, each ended by a zero: VTK makes room for these, and writes all there are."""
         if count > _MOST_TEXTS:
             raise unreadable(self.path, f"array {self._name(array)} has {count} texts, {_MOST_TEXTS} are possible")
         is_ascii = array.attributes.get("format", "ascii") == "ascii"
-        is_packed = self.compressor not in ("", "vtkZLibDataCompressor")
-        codes = self._values(array, np.dtype("i8" if is_ascii else "i1"), None, check_only=is_packed)
-        if codes is not None and count > (there := np.count_nonzero(codes == 0)):
+        codes = self._values(array, np.dtype("i8" if is_ascii else "i1"), None)
+        there = 0 if codes is None else np.count_nonzero(codes == 0) + np.count_nonzero(codes[-1:])
+        # VTK leaves out an array that does not say how many there are.
+        if count > 0 and count != there:
             raise unreadable(self.path, f"array {self._name(array)} has {there} texts, {count} are needed")
 
     def _values(
@@ -303,7 +304,9 @@ class _Xml:
         if check_only:
             return source.need(sum(packed), name)
         if self.compressor != "vtkZLibDataCompressor":
-            raise unreadable(self.path, f"array {name} is packed by {self.compressor}, which surfaces cannot be here")
+            raise unreadable(
+                self.path, f"array {name} is packed by {self.compressor}, which surfaces and texts cannot be here"
+            )
         try:
             return np.frombuffer(
                 b"".join(zlib.decompress(source.take(one, name), 15, size or 1) for one in packed), dtype
