@@ -13,6 +13,7 @@ import argparse
 import importlib
 import inspect
 import os
+import pkgutil
 import posixpath
 import re
 import shutil
@@ -223,7 +224,23 @@ def documented(full: str) -> list[str]:
             if bases and all(base.__module__.startswith("mitk_rs.") for base in bases) and ".vmtk." not in full:
                 lines.append("   :inherited-members:")
         return lines
-    return [f".. {'autofunction' if callable(value) else 'autodata'}:: {full}"]
+    if callable(value):
+        return [f".. autofunction:: {full}"]
+    # A table of functions says nothing; other values do.
+    shown = [] if isinstance(value, dict) else [f"   :value: {value!r}"]
+    return [f".. py:data:: {full}", *shown, "", *(f"   {line}" for line in comment_of(owner, name))]
+
+
+def comment_of(owner: str, name: str) -> list[str]:
+    """The comment at a public value of a module, which may be written in one of its submodules."""
+    from sphinx.pycode import ModuleAnalyzer
+
+    package = getattr(importlib.import_module(owner), "__path__", [])
+    for module in (owner, *(found.name for found in pkgutil.iter_modules(package, f"{owner}."))):
+        comments = ModuleAnalyzer.for_module(module).find_attr_docs()
+        if ("", name) in comments:
+            return comments["", name]
+    raise SystemExit(f"docs: {owner}.{name} is public and has no comment (#: ...) that says what it is")
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from mitk_rs.image import Image
     from mitk_rs.interop import ForeignImage
 
-__all__ = ["FEATURE_TYPES", "FeatureOptions", "feature_image"]
+__all__ = ["FEATURE_TYPES", "feature_image"]
 
+#: Types of feature images.
 FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
 
 

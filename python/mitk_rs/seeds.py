@@ -51,6 +51,7 @@ Index = tuple[int, int, int]
 _MOST_BYTES = 16 * 2**20
 _MOST_SEEDS = 100_000
 
+#: What the numbers of a seed can be: voxel indices, millimetres in LPS or RAS, or those of napari.
 COORDINATES = ("index", "LPS", "RAS", "napari")
 
 
@@ -699,6 +700,7 @@ _FORMATS = {
     ".csv": _Format(_read_csv, _write_csv, COORDINATES),
     ".json": _Format(_read_json, _write_json, ("index", "LPS", "RAS")),
 }
+#: Endings of files of seeds.
 SEED_SUFFIXES = tuple(_FORMATS)
 _NAMED = re.compile(rf"(?P<file>.+?({'|'.join(map(re.escape, _FORMATS))}))(:(?P<label>.*))?", re.IGNORECASE | re.DOTALL)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SEGMENTATION_METHODS", "SegmentationReport", "VesselSegmentation", "segment_vessel"]
 
+#: Methods of initialization that :func:`segment_vessel` can begin with.
 SEGMENTATION_METHODS = ("collidingfronts", "fastmarching")
 
 #: Share of the whole work that initialization takes, about: for progress.

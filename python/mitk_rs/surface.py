@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SURFACE_SUFFIXES", "extract_surface", "smooth_surface", "write_surface"]
 
+#: Endings of the files that :func:`write_surface` writes.
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 
 

@@ -20,6 +20,7 @@ from mitk_rs.errors import RequestError
 
 __all__ = ["PERCENTILES", "Histogram", "ProposedThreshold", "histogram", "propose_lower_threshold"]
 
+#: Which percentiles :func:`histogram` gives.
 PERCENTILES = (0.0, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 100.0)
 # How far around the seeds the background is looked for.
 _MARGIN_MM = 20.0

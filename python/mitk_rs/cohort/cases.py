@@ -82,7 +82,7 @@ def _switch(text: str) -> bool:
 
 # Columns about the file, which `read_image` takes; the others are arguments of `initialize_level_set`.
 READING: dict[str, Callable[[str], Any]] = {"series": str, "allow_gaps": _switch, "allow_other_folders": _switch}
-# Column of the table: the argument it gives and how its text is read. Spellings are those of `mitk-rs init`.
+#: Column of the table: the argument it gives and how its text is read. Spellings are those of `mitk-rs init`.
 COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "method": ("method", str),
     "source": ("sources", _points),
@@ -101,7 +101,7 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     **{name: (name, read) for name, read in READING.items()},
 }
 
-# The same for segment_vessel; spellings are those of `mitk-rs segment`.
+#: The same for segment_vessel; spellings are those of `mitk-rs segment`.
 SEGMENT_COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "method": ("method", str),
     "source": ("sources", _points),

@@ -42,6 +42,7 @@ Axis = Literal["x", "y", "z", "t", 0, 1, 2, 3]
 VolumeAxis = Literal["x", "y", "z", 0, 1, 2]
 Extremum = Literal["max", "min"]
 Kind = Literal["max", "min", "mean", "sum", "std", "argmax", "argmin", "depth"]
+#: What :func:`~mitk_rs.project` computes along each line of voxels.
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _One = TypeVar("_One")
 Three = tuple[_One, _One, _One]

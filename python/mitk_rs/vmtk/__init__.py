@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "SCRIPTS", "make_script", "script_class"]
 
-# Name of a script: its module in mitk_rs.vmtk.scripts, and its class.
+#: Name of a script: its module in mitk_rs.vmtk.scripts, and its class.
 SCRIPTS: dict[str, tuple[str, str]] = {
     "vmtkimagecompare": ("images", "vmtkImageCompare"),
     "vmtkimagefeatures": ("evolution", "vmtkImageFeatures"),
@@ -42,7 +42,7 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     "vmtksurfacewriter": ("surfaces", "vmtkSurfaceWriter"),
 }
 
-# Commands of `mitk-rs` with VMTK's grammar.
+#: Commands of ``mitk-rs`` with VMTK's grammar.
 COMMANDS = (*SCRIPTS, "pype", "install-vmtk-names")
 
 
