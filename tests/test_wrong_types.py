@@ -5,6 +5,7 @@ import importlib
 import inspect
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import SimpleITK
 
 import mitk_rs as mitk
 from mitk_rs import errors
+from mitk_rs.cohort import read_cases
+from mitk_rs.datasets import vessel_tree
 
 
 def image():
@@ -54,21 +57,33 @@ def test_the_message_names_the_function_and_what_came(name, wrong):
     assert "SimpleITK.Euler3DTransform" in message or not isinstance(wrong, SimpleITK.Transform)
 
 
+def vessel():
+    ends = {"sources": [(20, 16, 14)], "targets": [(23, 19, 15)]}
+    bright = mitk.Image(np.linspace(1, 2, 7680, dtype=np.float32).reshape(16, 20, 24))
+    return mitk.segment_vessel(bright, **ends, lower=1.5, iterations=2)
+
+
 NAMED = {
     "Color": lambda: mitk.Color(b"x", 0, 0),
     "ColorProperty.from_value": lambda: mitk.ColorProperty.from_value(np.array(1.0)),
     "FloatProperty": lambda: mitk.FloatProperty(None),
     "Geometry3D": lambda: mitk.Geometry3D(bounds=2.5),
+    "ArbitraryTimeGeometry.from_time_points": lambda: mitk.ArbitraryTimeGeometry.from_time_points(np.array(1.0)),
     "Image.as_numpy": lambda: image().as_numpy("x"),
     "Image.equals": lambda: image().equals(image(), atol=None),
     "Image.read": lambda: image().read(timeout=b"x"),
     "Image.write": lambda: image().write({}),
     "Point3D": lambda: mitk.Point3D(1, 2, None),
+    "Seeds": lambda: mitk.Seeds(np.array(1.0)),
+    "VesselSegmentation.surface": lambda: vessel().surface(smooth=np.ones(3)),
     "evolve_level_set": lambda: mitk.evolve_level_set(image(), image(), iterations=1, curvature=None),
+    "extract_surface": lambda: mitk.extract_surface(np.zeros((4, 5, 6), np.float16)),
     "feature_image": lambda: mitk.feature_image(image(), sigma=None),
     "render_spin": lambda: mitk.render_spin(image(), frames=2, background=b"x"),
+    "read_cases": lambda: read_cases(np.array(1.0)),
     "set_num_threads": lambda: mitk.set_num_threads("2"),
-    "vessel_tree": lambda: mitk.datasets.vessel_tree(direction={}),
+    "slide": lambda: mitk.slide(np.zeros((4, 5, 6), ">i2"), axis="z", thickness=2),
+    "vessel_tree": lambda: vessel_tree(direction={}),
     "write_animation": lambda: mitk.projection.write_animation([np.zeros((4, 4), np.uint8)], "x.gif", seconds=None),
 }
 
@@ -77,6 +92,68 @@ NAMED = {
 def test_the_message_begins_with_what_was_called(name):
     with pytest.raises(TypeError, match=rf"^{name}: "):
         NAMED[name]()
+
+
+BLACK, WHITE = np.zeros((3, 4), bool), np.ones((3, 4), bool)
+REFUSED = {
+    "a path that is not text": (lambda: read_cases("\ud800"), mitk.FileError, "not the name of a file"),
+    "a path with a zero": (lambda: read_cases("\0"), mitk.FileError, "not the name of a file"),
+    "an array for an axis": (lambda: mitk.mip(image(), axis=np.array(1.0)), mitk.RequestError, "axis is array"),
+    "a negative number of targets": (
+        lambda: mitk.fast_marching(image(), seeds=[(1, 1, 1)], targets=[(2, 2, 2)], target_mode=-1),
+        mitk.RequestError,
+        "target_mode is -1: a number of targets is needed",
+    ),
+    "ends that are NaN": (
+        lambda: mitk.projection.Shades().apply(WHITE, (math.nan, 1)),
+        mitk.RequestError,
+        "both numbers must be finite",
+    ),
+    "a radius that is infinite": (
+        lambda: mitk.feature_image(image(), type="fwhm", radius=(math.inf,) * 3),
+        mitk.RequestError,
+        "radius is",
+    ),
+    "a size that is infinite": (lambda: vessel_tree(size=(math.inf,) * 3), mitk.RequestError, "size must be"),
+    "more noise than voxels hold": (lambda: vessel_tree(noise=1e300), mitk.RequestError, "at most 100000 HU"),
+    "a direction of complex numbers": (lambda: vessel_tree(direction=np.eye(3) * 1j), TypeError, "real numbers"),
+    "a space of two lines": (
+        lambda: mitk.write_surface(SURFACE, "x.stl", space="a\nfacet"),
+        mitk.RequestError,
+        "at most 60 printable characters",
+    ),
+    "a space that is not text": (
+        lambda: mitk.write_surface(SURFACE, "x.stl", space="\ud800"),
+        mitk.RequestError,
+        "at most 60 printable characters",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_values_that_python_numpy_and_vtk_would_refuse_are_refused_here(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    attempt, error, message = REFUSED[name]
+    with pytest.raises(error, match=message):
+        attempt()
+    assert not list(tmp_path.iterdir())
+
+
+def test_bits_are_drawn_and_cut_as_numbers_are():
+    shades = mitk.projection.Shades()
+    assert shades.range(np.concatenate([BLACK, WHITE])) == (0, 1)
+    assert shades.apply(np.concatenate([BLACK, WHITE])).tolist() == [[0] * 4] * 3 + [[255] * 4] * 3
+    ball = np.zeros((5, 5, 5), bool)
+    ball[2, 2, 2] = True
+    found, wanted = (mitk.extract_surface(one, 0.5).GetNumberOfPoints() for one in (ball, ball.view(np.uint8)))
+    assert found == wanted == 6
+
+
+def test_no_voxel_takes_a_level_beyond_its_type():
+    assert mitk.extract_surface(image(), 1e300).GetNumberOfPoints() == 0
+    assert mitk.extract_surface(image(), -1e300, closed=True).GetNumberOfPoints() == 0
+    bounds = mitk.extract_surface(image(), 1e300, closed=True).GetBounds()
+    assert np.allclose(bounds, (-1, 6, -1, 5, -1, 4), atol=1)
 
 
 def test_the_message_of_a_coordinate_begins_with_its_class():

@@ -87,7 +87,8 @@ class Source:
             if not isinstance(source, np.ndarray):
                 raise wrong_type(name, "an Image or a numpy array", source)
             check_unmasked(source, name)
-            if source.dtype.kind not in "biuf":
+            kind, size = source.dtype.kind, source.dtype.itemsize
+            if kind not in "biuf" or (kind == "f" and size not in (4, 8)) or not source.dtype.isnative:
                 allowed = "native uint8 to uint64, int8 to int64, float32, float64"
                 raise type_error(f"{name} has dtype {source.dtype}: allowed are {allowed}")
         self.components = self._has_components(series=series) if self.is_image else components

@@ -174,7 +174,8 @@ def check_kind(value: Any, kinds: type | tuple[type, ...], what: str, expected: 
     TypeError
         Naming the function that the user called, the argument, and both types.
     """
-    if not isinstance(value, kinds):
+    # An array without axes calls itself iterable.
+    if not isinstance(value, kinds) or (kinds is Iterable and getattr(value, "ndim", 1) == 0):
         raise wrong_type(what, expected, value)
 
 

@@ -37,6 +37,8 @@ Index = tuple[int, int, int]
 AIR, FAT, SOFT_TISSUE, SPONGY_BONE, LUMEN, COMPACT_BONE, CALCIUM = -1000.0, -90.0, 45.0, 180.0, 350.0, 750.0, 1100.0
 LOWER_THRESHOLD = 200.0
 DOWN = np.array([0.0, 0.0, -1.0])
+# Hounsfield units; voxels are cut to -1024 to 3071.
+_MOST_NOISE = 100_000
 # Lengths of the generations and the radius of the root, as fractions of the smallest extent of the volume.
 LENGTHS = (0.33, 0.3, 0.22, 0.17, 0.12)
 ROOT_RADIUS = 0.042
@@ -163,6 +165,8 @@ def vessel_tree(
     ------
     RequestError
         For a size, spacing, number of generations or noise out of range.
+    GeometryError
+        For a direction that is not an invertible 3x3 matrix.
 
     Examples
     --------
@@ -173,13 +177,13 @@ def vessel_tree(
     """
     _check(size, spacing, generations, noise)
     spacing, origin = _validation.spacing(spacing), triple(origin, "origin")
+    axes = _oblique() if direction is None else _validation.direction(direction)
     grid = _Grid(np.array(size), np.array(spacing, dtype=np.float64))
     rng = np.random.default_rng(whole_or_none(seed, "seed"))
     branches = _grow(rng, grid.extent, generations)
     distance, labels = _rasterize(branches, grid)
     hounsfield = _paint(rng, grid, branches, distance) + _noise(rng, grid.shape, noise)
     voxels = np.clip(np.rint(hounsfield), -1024, 3071).astype(np.int16)
-    axes = _oblique() if direction is None else _validation.direction(direction)
     shift = np.asarray(origin, dtype=np.float64)
     return VesselTree(
         image=Image(voxels, spacing=tuple(spacing), origin=tuple(origin), direction=axes),
@@ -219,14 +223,15 @@ class _Grid:
 
 def _check(size: Sequence[int], spacing: Sequence[float], generations: int, noise: float) -> None:
     lengths = numbers(size, "size")
-    if lengths.shape != (3,) or not ((lengths >= 32) & (lengths <= 1 << 16) & (lengths % 1 == 0)).all():
+    if lengths.shape != (3,) or not ((lengths >= 32) & (lengths <= 1 << 16) & (np.floor(lengths) == lengths)).all():
         raise RequestError(f"size must be three whole numbers of at least 32, at most 65536, got {reprlib.repr(size)}")
     distances = numbers(spacing, "spacing")
     if distances.shape != (3,) or not (np.isfinite(distances) & (distances > 0)).all():
         raise RequestError(f"spacing must be three positive lengths in mm, got {reprlib.repr(spacing)}")
     if not 1 <= whole_number(generations, "generations") <= len(LENGTHS):
         raise RequestError(f"generations must be 1 to {len(LENGTHS)}, got {generations}")
-    not_negative(noise, "noise")
+    if not_negative(noise, "noise") > _MOST_NOISE:
+        raise RequestError(f"noise must be at most {_MOST_NOISE} HU, got {noise:g}")
 
 
 def _unit(vector: Points) -> Points:

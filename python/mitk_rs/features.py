@@ -206,7 +206,7 @@ def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:
 
 def _radius(value: Sequence[int]) -> tuple[int, int, int]:
     radius = numbers(value, "radius")
-    if radius.shape != (3,) or not ((radius % 1 == 0) & (radius >= 0) & (radius < 2**31)).all():
+    if radius.shape != (3,) or not ((np.floor(radius) == radius) & (radius >= 0) & (radius < 2**31)).all():
         raise RequestError(f"radius is {reprlib.repr(value)}: three whole numbers (x, y, z) >= 0 are needed, in voxels")
     x, y, z = (int(r) for r in radius)
     return x, y, z

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import reprlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, Unpack, overload
@@ -430,7 +432,13 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
         return int(number)
     if isinstance(mode, str) and mode not in ("none", "one", "all"):
         raise RequestError(f"target_mode is {mode!r}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
-    return mode if isinstance(mode, str) else whole_number(mode, "target_mode")
+    return mode if isinstance(mode, str) else _target_count(mode)
+
+
+def _target_count(count: int) -> int:
+    if not 0 <= whole_number(count, "target_mode") <= sys.maxsize:
+        raise RequestError(f"target_mode is {reprlib.repr(count)}: a number of targets is needed")
+    return count
 
 
 def _sparse(found: tuple[NDArray[np.int64], NDArray[Any]], shape: tuple[int, ...]) -> SparseTimes:

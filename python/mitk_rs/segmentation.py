@@ -114,7 +114,7 @@ class VesselSegmentation(WithLevelSet):
         from mitk_rs.surface import extract_surface, smooth_surface
 
         surface = extract_surface(self.level_set, closed=closed)
-        return smooth_surface(surface) if smooth and surface.GetNumberOfPoints() else surface
+        return smooth_surface(surface) if flag(smooth, "smooth") and surface.GetNumberOfPoints() else surface
 
     def _facts(self) -> dict[str, str]:
         found, start = self.report.evolution, self.report.initialization

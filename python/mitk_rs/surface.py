@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import reprlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -78,7 +80,9 @@ def extract_surface(
         raise RequestError(f"level is {level}: it must be a finite number")
     volume = Source(level_set, "the image", time_step=time_step)
     prepare = partial(_capped, level=float(level)) if flag(closed, "closed") else np.ascontiguousarray
-    surface = volume.read(lambda frame: _cut(prepare(_checked(frame)), float(level)))
+    # A level beyond the type of the voxels is infinite in it.
+    with np.errstate(over="ignore"):
+        surface = volume.read(lambda frame: _cut(prepare(_checked(frame)), float(level)))
     matrix, origin = volume.matrix, np.asarray(volume.origin)
     _carry_to_world(surface, matrix, origin - matrix.sum(axis=1) if closed else origin)
     return surface
@@ -151,7 +155,7 @@ def _checked(frame: NDArray[Any]) -> NDArray[Any]:
     if frame.ndim != 3 or min(frame.shape) < 2:
         size = " x ".join(str(n) for n in reversed(frame.shape))
         raise RequestError(f"the image has {size} voxels: a surface needs at least two along x, y and z")
-    return frame
+    return frame.view(np.uint8) if frame.dtype == np.bool_ else frame
 
 
 def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
@@ -245,6 +249,8 @@ def write_surface(
     ------
     FileWriteError
         Unknown ending, an empty surface, a folder that is missing or not writable, a full disk.
+    RequestError
+        A ``space`` that the header of STL cannot hold.
 
     Examples
     --------
@@ -265,12 +271,14 @@ def write_surface(
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(SURFACE_SUFFIXES)}")
     if surface.GetNumberOfPoints() == 0:
         raise FileWriteError(f"cannot write {path}: the surface is empty")
+    if not re.fullmatch(r"[ -~]{0,60}", text(space, "space")):
+        raise RequestError(f"space is {reprlib.repr(space)}: it must be at most 60 printable characters of ASCII")
     from mitk_rs.io.vtk import run_writer
 
     # VTK counts in KiB; the packed and the plain bytes, and the text of VTP, exist side by side.
     checks.check_room(4096 * surface.GetActualMemorySize(), "writing the surface")
     with atomic_output(path) as temporary:
-        writer = _writer(suffix, binary=flag(binary, "binary"), space=text(space, "space"))
+        writer = _writer(suffix, binary=flag(binary, "binary"), space=space)
         if suffix == ".stl" and not binary:
             _check_room_for_text(surface, temporary)
         run_writer(writer, surface, str(temporary), str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -182,6 +183,8 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
         raise FileMissingError(f"cannot read {path}: no such file") from error
     except UnicodeDecodeError as error:
         raise FileError(f"cannot read {path}: not text in UTF-8") from error
+    except ValueError as error:
+        raise FileError(f"cannot read {reprlib.repr(str(path))}: not the name of a file") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -5,6 +5,7 @@ The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` giv
 
 from __future__ import annotations
 
+import operator
 import reprlib
 import sys
 from collections.abc import Callable, Sequence
@@ -72,7 +73,10 @@ def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> Any:
     """
     if isinstance(axis, str) and axis.lower() in names:
         return names.index(axis.lower())
-    number = axis.__index__() if hasattr(axis, "__index__") and np.ndim(axis) == 0 else -1
+    try:
+        number = operator.index(axis)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
     if 0 <= number < len(names):
         return number
     allowed = f"{', '.join(names)} or 0 to {len(names) - 1} for them"

@@ -72,6 +72,7 @@ def robust_range(values: Array, *, percentiles: tuple[float, float] = ROBUST_PER
     if not 0 <= low < high <= 100:
         raise RequestError(f"percentiles are {low:g} and {high:g}: allowed are 0 <= low < high <= 100")
     finite = values[np.isfinite(values)]
+    finite = finite.view(np.uint8) if finite.dtype == np.bool_ else finite
     if finite.size == 0:
         return 0.0, 0.0
     ends = np.percentile(finite, [low, high])
@@ -223,6 +224,8 @@ class Shades:
         found = numbers(self.range(values) if ends is None else ends, "ends")
         if found.shape != (2,):
             raise RequestError(f"ends is {reprlib.repr(ends)}: two numbers are needed, shown black and white")
+        if not np.isfinite(found).all():
+            raise RequestError(f"ends is {reprlib.repr(ends)}: both numbers must be finite")
         low, high = found.tolist()
         grey = to_grey(values, low, high, np.uint8 if self.bits == 8 else np.uint16)
         return apply_colormap(grey, self.colormap)
