@@ -109,6 +109,7 @@ REFUSED = {
         mitk.RequestError,
         "both numbers must be finite",
     ),
+    "bins that no memory holds": (lambda: mitk.histogram(image(), bins=2**63), mitk.RequestError, "bins is"),
     "a radius that is infinite": (
         lambda: mitk.feature_image(image(), type="fwhm", radius=(math.inf,) * 3),
         mitk.RequestError,
@@ -137,6 +138,18 @@ def test_values_that_python_numpy_and_vtk_would_refuse_are_refused_here(name, tm
     with pytest.raises(error, match=message):
         attempt()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [0, 7, 1e300, -1e300, 2**63 - 1])
+def test_equal_values_of_any_size_are_in_one_bin(value):
+    found = mitk.histogram(np.full((4, 5, 6), value))
+    assert sorted(found.counts)[-2:] == [0, 120]
+    assert (np.diff(found.edges) > 0).all()
+
+
+def test_bits_are_counted_as_numbers_are():
+    bits = np.array([[True, False, True]])
+    assert mitk.histogram(bits, bins=2).counts.tolist() == [1, 2]
 
 
 def test_bits_are_drawn_and_cut_as_numbers_are():

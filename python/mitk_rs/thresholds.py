@@ -7,6 +7,7 @@ tissue is found with the half-maximum rule: its border is where the value is hal
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ PERCENTILES = (0.0, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 100.0)
 # How far around the seeds the background is looked for.
 _MARGIN_MM = 20.0
 _OTSU_BINS = 256
+_MOST_BINS = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ def histogram(image: AnyImage, *, bins: int = 64, time_step: int | None = None) 
     Raises
     ------
     RequestError
-        Several components, or no finite value.
+        Several components, no finite value, or more than 16777216 bins.
 
     See Also
     --------
@@ -88,16 +90,19 @@ def histogram(image: AnyImage, *, bins: int = 64, time_step: int | None = None) 
     >>> found.counts.tolist(), found.percentiles[50.0]
     ([7100, 900], 0.0)
     """
-    if whole_number(bins, "bins") < 1:
-        raise RequestError(f"bins is {bins}: at least one is needed")
+    if not 1 <= whole_number(bins, "bins") <= _MOST_BINS:
+        raise RequestError(f"bins is {reprlib.repr(bins)}: allowed are 1 to {_MOST_BINS}")
     return Source(image, "the image", time_step=time_step).read(lambda voxels: _histogram(voxels, bins))
 
 
 def _histogram(voxels: NDArray[Any], bins: int) -> Histogram:
     values = _finite(voxels)
     # As float64, so that the width of a bin does not overflow the type of the voxels.
-    span = float(values.min()), float(values.max())
-    counts, edges = np.histogram(values, bins, span)
+    low, high = float(values.min()), float(values.max())
+    # The edges of bins must differ, also where all values are equal and large.
+    least = 2 * bins * float(np.spacing(max(abs(low), abs(high))))
+    around = max(0.5, least) if high - low < least else 0.0
+    counts, edges = np.histogram(values, bins, (low - around, high + around))
     found = np.percentile(values, PERCENTILES).tolist()
     return Histogram(
         edges=edges,
@@ -109,6 +114,7 @@ def _histogram(voxels: NDArray[Any], bins: int) -> Histogram:
 
 def _finite(voxels: NDArray[Any]) -> NDArray[Any]:
     values = voxels.ravel()
+    values = values.view(np.uint8) if values.dtype == np.bool_ else values
     if voxels.dtype.kind == "f" and not np.isfinite(values).all():
         values = values[np.isfinite(values)]
     if not values.size:
