@@ -207,6 +207,12 @@ impl Spread {
         }))
     }
 
+    /// The step of one of the rays, along each axis.
+    #[inline(always)]
+    pub(super) fn step(&self) -> [i64; 3] {
+        self.0.map(|[_, _, low, _]| low)
+    }
+
     /// Where the samples `from ..= to` may lie along each axis.
     #[inline(always)]
     pub(super) fn over(&self, from: i64, to: i64) -> [[i64; 2]; 3] {

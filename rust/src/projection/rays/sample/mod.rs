@@ -214,7 +214,20 @@ pub(super) struct Stretch<'p> {
     pub(super) last: [i32; RAYS],
 }
 
+/// Samples between taking one and prefetching: those of the next stretch.
+const AHEAD: i64 = STEPS;
+
 impl Stretch<'_> {
+    /// Where the voxel of an address would be after [`AHEAD`] more samples, give or take a voxel: to prefetch.
+    #[inline(always)]
+    pub(super) fn ahead<T>(&self, sampler: &Sampler<'_, T>, address: *const u8) -> *const u8 {
+        let voxels =
+            self.packet.spread.step().map(|step| step.wrapping_mul(AHEAD).wrapping_add(1 << (PLACES - 1)) >> PLACES);
+        let offset =
+            (0..3).fold(0isize, |sum, a| sum.wrapping_add((voxels[a] as isize).wrapping_mul(sampler.strides[a])));
+        address.wrapping_offset(offset)
+    }
+
     /// Positions of the rays' first samples, counted from the corner.
     #[inline(always)]
     pub(super) fn starts(&self) -> [[i64; RAYS]; 3] {

@@ -31,6 +31,7 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
     let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
     let limits = stretch.corner.limits(sampler).map(|limit| _mm512_set1_epi32(limit));
     let base = stretch.corner.address(sampler);
+    let ahead = stretch.ahead(sampler, base);
     let (y, z) = (sampler.strides[1], sampler.strides[2]);
     // SAFETY: arrays of sixteen numbers of 32 bits.
     let [first, last] = unsafe { [&stretch.first, &stretch.last].map(|a| _mm512_loadu_si512(a.as_ptr().cast())) };
@@ -55,6 +56,10 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
             position[a] = [_mm512_add_epi64(low, step[a][0]), _mm512_add_epi64(high, step[a][1])];
         }
         swept.rest[s as usize] = taken & !inner;
+        let mut offsets = [0; 16];
+        // SAFETY: sixteen numbers of 32 bits.
+        unsafe { _mm512_storeu_si512(offsets.as_mut_ptr().cast(), offset) };
+        prefetch(ahead, &offsets);
         let row = |more: isize| {
             // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
             let (a, b) = unsafe { pair_avx512::<T>(base.wrapping_offset(more), offset, inner) };
@@ -122,7 +127,7 @@ pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, sampler: &Sampler<'_, T>, str
     unsafe { sweep_in_256_bits(sampler, stretch) }
 }
 
-/// Both halves of the lanes take each step one after the other, so that the loads of one hide the arithmetic of the other.
+/// One half of the lanes after the other, so that what is found so far stays in registers.
 ///
 /// # Safety
 /// As [`sweep_avx2`].
@@ -130,15 +135,14 @@ pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, sampler: &Sampler<'_, T>, str
 unsafe fn sweep_in_256_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
     let cells = Cells::new(sampler, stretch);
     let starts = stretch.starts();
-    // SAFETY: there are sixteen lanes.
-    let mut halves = [0, 8].map(|lane| unsafe { EightLanes::new(stretch, &starts, lane) });
     let mut swept = Swept::default();
-    for s in 0..stretch.steps {
-        // SAFETY: the samples lie inside by the caller's promise.
-        let [low, high] = halves.each_mut().map(|half| unsafe { half.take_step::<T>(&cells, s) });
-        swept.rest[s as usize] = low | high << 8;
-    }
-    for (half, lane) in halves.iter().zip([0, 8]) {
+    for lane in [0, 8] {
+        // SAFETY: there are sixteen lanes.
+        let mut half = unsafe { EightLanes::new(stretch, &starts, lane) };
+        for s in 0..stretch.steps {
+            // SAFETY: the samples lie inside by the caller's promise.
+            swept.rest[s as usize] |= unsafe { half.take_step::<T>(&cells, s) } << lane;
+        }
         // SAFETY: arrays of sixteen numbers of 32 bits.
         unsafe {
             _mm256_storeu_ps(swept.value.as_mut_ptr().add(lane), half.best);
@@ -152,6 +156,8 @@ unsafe fn sweep_in_256_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
 struct Cells {
     /// The voxel at the corner.
     base: *const u8,
+    /// Where the one at the corner would be after [`AHEAD`] more samples, give or take a voxel.
+    ahead: *const u8,
     /// Bytes from a voxel to its neighbours along y, along z, and to the one beyond both.
     rows: [isize; 4],
     strides: [i32; 3],
@@ -164,7 +170,8 @@ impl Cells {
         let [_, y, z] = sampler.strides;
         let strides = sampler.strides.map(|stride| stride as i32);
         let limits = stretch.corner.limits(sampler);
-        Self { base: stretch.corner.address(sampler), rows: [0, y, z, y + z], strides, limits }
+        let base = stretch.corner.address(sampler);
+        Self { base, ahead: stretch.ahead(sampler, base), rows: [0, y, z, y + z], strides, limits }
     }
 }
 
@@ -222,30 +229,38 @@ impl EightLanes {
         let inner = !outside & 0xff;
         if inner != 0 {
             let offsets = readable(offset, inner);
-            // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
-            let pairs = cells.rows.map(|row| unsafe { pair_avx2::<T>(cells.base.wrapping_offset(row), &offsets) });
-            self.take_cell::<T>(pairs, part, outer, now);
+            prefetch(cells.ahead, &offsets);
+            let mut lines = [_mm256_setzero_ps(); 4];
+            for (line, row) in lines.iter_mut().zip(cells.rows) {
+                // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
+                let [a, b] = unsafe { pair_avx2::<T>(cells.base.wrapping_offset(row), &offsets) };
+                *line = lerp_avx2(a, b, part[0]);
+            }
+            self.take_cell(lines, part, outer, now);
         }
         outside & !skipped
     }
 
-    /// Takes a sample of each lane that is not `outer`, from the eight voxels around it.
+    /// Takes a sample of each lane that is not `outer`, from what the four lines along x around it are worth.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn take_cell<T: Pixel>(&mut self, pairs: [[__m256i; 2]; 4], part: [__m256; 3], outer: __m256i, now: __m256i) {
-        let [near, next_y, next_z, beyond] = pairs.map(|pair| {
-            let [a, b] = pair.map(|voxels| match T::TYPE {
-                PixelType::F32 => _mm256_castsi256_ps(voxels),
-                _ => _mm256_cvtepi32_ps(voxels),
-            });
-            lerp_avx2(a, b, part[0])
-        });
+    fn take_cell(&mut self, lines: [__m256; 4], part: [__m256; 3], outer: __m256i, now: __m256i) {
+        let [near, next_y, next_z, beyond] = lines;
         let (near, far) = (lerp_avx2(near, next_y, part[1]), lerp_avx2(next_z, beyond, part[1]));
         let value = lerp_avx2(near, far, part[2]);
         let greater = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_GT_OQ>(value, self.best));
         let better = _mm256_castsi256_ps(_mm256_andnot_si256(outer, greater));
         self.best = _mm256_blendv_ps(self.best, value, better);
         self.at = _mm256_blendv_ps(self.at, _mm256_castsi256_ps(now), better);
+    }
+}
+
+/// Brings what lies at `base + offset` into the cache, which may be any addresses.
+#[inline(always)]
+fn prefetch(base: *const u8, offsets: &[i32]) {
+    for &offset in offsets {
+        // SAFETY: prefetching reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(base.wrapping_offset(offset as isize).cast()) };
     }
 }
 
@@ -281,34 +296,53 @@ fn lerp_avx2(a: __m256, b: __m256, part: __m256) -> __m256 {
     _mm256_add_ps(a, _mm256_mul_ps(_mm256_sub_ps(b, a), part))
 }
 
-/// The voxels at `base + offset` and their neighbours along x, as integers or as the bits of `f32`. Single loads: the gather
-/// instruction is microcode on many processors.
+/// The voxels at `base + offset` and their neighbours along x. Single loads: the gather instruction is microcode on many
+/// processors.
 ///
 /// # Safety
 /// They must be readable, with as many bytes behind as `bytes_per_pair` says.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn pair_avx2<T: Pixel>(base: *const u8, offsets: &[i32; 8]) -> [__m256i; 2] {
-    let at = |lane: usize| base.wrapping_offset(offsets[lane] as isize);
+unsafe fn pair_avx2<T: Pixel>(base: *const u8, offsets: &[i32; 8]) -> [__m256; 2] {
     if matches!(T::TYPE, PixelType::F32 | PixelType::I32) {
-        // SAFETY: the caller's promise: eight bytes each.
-        let two = |i: usize| unsafe { _mm_loadh_pd(_mm_load_sd(at(i).cast()), at(i + 1).cast()) };
-        let [low, high] = [0, 2].map(|i| _mm256_castpd_ps(_mm256_set_m128d(two(i + 4), two(i))));
-        let both = [_mm256_shuffle_ps::<0b10_00_10_00>(low, high), _mm256_shuffle_ps::<0b11_01_11_01>(low, high)];
-        return both.map(|voxels| _mm256_castps_si256(voxels));
+        // SAFETY: the caller's promise.
+        return unsafe { pair_of_words::<T>(base, offsets) };
     }
-    // SAFETY: the caller's promise: four bytes each.
-    let [a, b, c, d, e, f, g, h]: [i32; 8] = std::array::from_fn(|i| unsafe { at(i).cast::<i32>().read_unaligned() });
-    let pairs = _mm256_setr_epi32(a, b, c, d, e, f, g, h);
-    match T::TYPE {
+    let at = |lane: usize| {
+        // SAFETY: the caller's promise: four bytes each.
+        unsafe { base.wrapping_offset(offsets[lane] as isize).cast::<i32>().read_unaligned() }
+    };
+    let pairs = _mm256_setr_epi32(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
+    let (a, b) = match T::TYPE {
         PixelType::U8 => {
             let byte = _mm256_set1_epi32(0xff);
-            [_mm256_and_si256(pairs, byte), _mm256_and_si256(_mm256_srli_epi32::<8>(pairs), byte)]
+            (_mm256_and_si256(pairs, byte), _mm256_and_si256(_mm256_srli_epi32::<8>(pairs), byte))
         }
-        PixelType::I8 => {
-            [_mm256_slli_epi32::<24>(pairs), _mm256_slli_epi32::<16>(pairs)].map(|byte| _mm256_srai_epi32::<24>(byte))
-        }
-        PixelType::U16 => [_mm256_and_si256(pairs, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32::<16>(pairs)],
-        _ => [_mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(pairs)), _mm256_srai_epi32::<16>(pairs)],
+        PixelType::I8 => (
+            _mm256_srai_epi32::<24>(_mm256_slli_epi32::<24>(pairs)),
+            _mm256_srai_epi32::<24>(_mm256_slli_epi32::<16>(pairs)),
+        ),
+        PixelType::U16 => (_mm256_and_si256(pairs, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32::<16>(pairs)),
+        _ => (_mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(pairs)), _mm256_srai_epi32::<16>(pairs)),
+    };
+    [_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)]
+}
+
+/// [`pair_avx2`] of voxels of 32 bits.
+///
+/// # Safety
+/// As there.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn pair_of_words<T: Pixel>(base: *const u8, offsets: &[i32; 8]) -> [__m256; 2] {
+    let at = |lane: usize| base.wrapping_offset(offsets[lane] as isize);
+    // SAFETY: the caller's promise: eight bytes each.
+    let two = |i: usize| unsafe { _mm_loadh_pd(_mm_load_sd(at(i).cast()), at(i + 1).cast()) };
+    let low = _mm256_castpd_ps(_mm256_set_m128d(two(4), two(0)));
+    let high = _mm256_castpd_ps(_mm256_set_m128d(two(6), two(2)));
+    let (a, b) = (_mm256_shuffle_ps::<0b10_00_10_00>(low, high), _mm256_shuffle_ps::<0b11_01_11_01>(low, high));
+    if matches!(T::TYPE, PixelType::F32) {
+        return [a, b];
     }
+    [_mm256_cvtepi32_ps(_mm256_castps_si256(a)), _mm256_cvtepi32_ps(_mm256_castps_si256(b))]
 }
