@@ -10,6 +10,7 @@
 
 use crate::error::{Error, Result};
 use crate::grid::Size3;
+use crate::memory::prefetch;
 use crate::pixel::{Pixel, PixelType};
 use ndarray::ArrayView3;
 use std::marker::PhantomData;
@@ -116,22 +117,71 @@ impl<'a> Voxels<'a> {
 
     /// Reads `out.len()` voxels of row `(y, z)` starting at `x0`, each mapped by `map`.
     pub fn read_row<T: Pixel, U>(&self, x0: usize, y: usize, z: usize, out: &mut [U], map: impl Fn(T) -> U) {
-        let s = self.size.array();
-        assert!(T::TYPE == self.pixel && x0 + out.len() <= s[0] && y < s[1] && z < s[2]);
+        self.assert_inside::<T>([x0, y, z], [out.len(), 1, 1]);
+        // SAFETY: inside and of the right type, just asserted.
+        unsafe { self.read_row_unchecked(x0, y, z, out, map) }
+    }
+
+    /// Reads a box of voxels from `start` on, each mapped by `map`; rows of `out` are `pitch[0]` apart, slices `pitch[1]`.
+    #[inline(always)]
+    pub(crate) fn read_box<T: Pixel, U>(
+        &self,
+        start: [usize; 3],
+        extent: [usize; 3],
+        pitch: [usize; 2],
+        out: &mut [U],
+        map: impl Fn(T) -> U,
+    ) {
+        self.assert_inside::<T>(start, extent);
+        // The rows of a box are far apart, often in as many pages: asked for one by one, each is waited for.
+        for (y, z) in (0..extent[2]).flat_map(|z| (0..extent[1]).map(move |y| (y, z))) {
+            // SAFETY: inside, as asserted.
+            prefetch(unsafe { self.row_ptr(start[0], start[1] + y, start[2] + z) });
+        }
+        for (y, z) in (0..extent[2]).flat_map(|z| (0..extent[1]).map(move |y| (y, z))) {
+            let row = y * pitch[0] + z * pitch[1];
+            let row = &mut out[row..row + extent[0]];
+            // SAFETY: inside and of the right type, as asserted.
+            unsafe { self.read_row_unchecked(start[0], start[1] + y, start[2] + z, row, &map) };
+        }
+    }
+
+    /// Panics unless a box lies inside and `T` is the pixel type.
+    #[inline(always)]
+    fn assert_inside<T: Pixel>(&self, start: [usize; 3], extent: [usize; 3]) {
+        let size = self.size.array();
+        let inside = |a: usize| extent[a] <= size[a] && start[a] <= size[a] - extent[a];
+        assert!(T::TYPE == self.pixel && inside(0) && inside(1) && inside(2));
+    }
+
+    /// [`Voxels::read_row`], unchecked.
+    ///
+    /// # Safety
+    /// The row must lie inside `size`, and `T` must be the pixel type.
+    #[inline(always)]
+    unsafe fn read_row_unchecked<T: Pixel, U>(
+        &self,
+        x0: usize,
+        y: usize,
+        z: usize,
+        out: &mut [U],
+        map: impl Fn(T) -> U,
+    ) {
         if self.strides[0] == size_of::<T>() as isize {
-            // SAFETY: the row is inside, asserted above.
+            // SAFETY: the row is inside, by the caller's promise.
             let row = unsafe { self.row_ptr(x0, y, z) }.cast::<T>();
             // SAFETY: `x0 + i` is inside the row.
             let at = |i: usize| map(unsafe { row.add(i).read_unaligned() });
-            let whole = out.len() / SHORT * SHORT;
             // Short rows are read often, and with a length that the compiler knows it does without a call to copy them.
-            for (n, out) in out[..whole].chunks_exact_mut(SHORT).enumerate() {
+            let (short, rest) = out.as_chunks_mut::<SHORT>();
+            for (n, out) in short.iter_mut().enumerate() {
                 (0..SHORT).for_each(|i| out[i] = at(n * SHORT + i));
             }
-            (whole..out.len()).for_each(|i| out[i] = at(i));
+            let read = SHORT * short.len();
+            rest.iter_mut().enumerate().for_each(|(i, out)| *out = at(read + i));
         } else {
             for (i, o) in out.iter_mut().enumerate() {
-                // SAFETY: inside and of the right type, asserted above.
+                // SAFETY: inside and of the right type, by the caller's promise.
                 *o = map(unsafe { self.get_unchecked([x0 + i, y, z]) });
             }
         }

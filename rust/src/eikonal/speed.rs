@@ -108,29 +108,11 @@ impl<'a> Speed<'a> {
     /// Speeds of a box of voxels; rows of `out` are `pitch[0]` apart, slices `pitch[1]`.
     pub(crate) fn read_box<T: Time>(&self, start: [usize; 3], extent: [usize; 3], pitch: [usize; 2], out: &mut [T]) {
         crate::pixel::dispatch_pixel!(self.voxels.pixel(), P => match &self.map {
-            None => self.read_rows::<P, T>(start, extent, pitch, out, |v| T::from_f64(v.to_f64())),
+            None => self.voxels.read_box::<P, T>(start, extent, pitch, out, |v| T::from_f64(v.to_f64())),
             Some(map) => {
-                self.read_rows::<P, T>(start, extent, pitch, out, |v| T::from_f64(f64::from(map.speed(v.to_f32()))));
+                self.voxels.read_box::<P, T>(start, extent, pitch, out, |v| T::from_f64(f64::from(map.speed(v.to_f32()))));
             }
         });
-    }
-
-    #[inline(always)]
-    fn read_rows<P: Pixel, T: Time>(
-        &self,
-        start: [usize; 3],
-        extent: [usize; 3],
-        pitch: [usize; 2],
-        out: &mut [T],
-        map: impl Fn(P) -> T,
-    ) {
-        for z in 0..extent[2] {
-            for y in 0..extent[1] {
-                let row = y * pitch[0] + z * pitch[1];
-                let row = &mut out[row..row + extent[0]];
-                self.voxels.read_row::<P, T>(start[0], start[1] + y, start[2] + z, row, &map);
-            }
-        }
     }
 
     /// The first voxel of a box, in memory order of the caller's volume, that has no valid speed.

@@ -41,6 +41,8 @@ use crate::pixel::Pixel;
 pub(crate) struct Steps {
     /// `1 / h^2` per axis.
     pub(crate) inverse_h2: [f64; 3],
+    /// `h^2` of the first axis, for spacings that are the same along all.
+    h2: f64,
     /// Whether the spacing is the same along all axes.
     pub(crate) equal: bool,
     /// `8 sum s / sqrt(s_min)`, `8 sum s / s_min`: see [`Steps::reach`].
@@ -59,7 +61,7 @@ impl Steps {
         let s = inverse_squares(h);
         let (sum, least) = (s[0] + s[1] + s[2], s[0].min(s[1]).min(s[2]));
         let slack = [8.0 * sum / least.sqrt(), 8.0 * sum / least];
-        Self { inverse_h2: s, equal: h[0] == h[1] && h[1] == h[2], slack, axes }
+        Self { inverse_h2: s, h2: 1.0 / s[0], equal: h[0] == h[1] && h[1] == h[2], slack, axes }
     }
 
     /// How many units in the last place the cascade and the form above may differ, for solutions from neighbours that
@@ -129,7 +131,7 @@ unsafe fn equal_axes<L: Lanes>(nearest: [L::Times; 3], speed: L::Times, steps: &
     unsafe {
         let [a0, a1, a2] = sorted(nearest);
         let (a0, a1, a2, f) = (L::widen(a0), L::widen(a1), L::widen(a2), L::widen(speed));
-        let w = Wide::div(L::Wide::splat(1.0 / steps.inverse_h2[0]), Wide::mul(f, f));
+        let w = Wide::div(L::Wide::splat(steps.h2), Wide::mul(f, f));
         let (d1, d2, d12) = (Wide::sub(a1, a0), Wide::sub(a2, a0), Wide::sub(a2, a1));
         let e1 = mul_sub::<L>(d1, d1, w);
         let e2 = mul_sub::<L>(d12, d12, mul_sub::<L>(d2, d2, w));

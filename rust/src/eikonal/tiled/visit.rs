@@ -302,11 +302,13 @@ pub(crate) fn activate<T: Time>(
         &mut *pointer
     };
     outbox.bad = BadSpeed::first(outbox.bad, field.read_speeds(number, &mut tile.speeds));
+    let higher = |a: T, b: T| if b > a { b } else { a };
+    let mut highest = [T::default(); LANES];
     for (brick, speeds) in tile.speeds.0.iter().enumerate() {
-        let highest = speeds.iter().fold(T::default(), |highest, f| if *f > highest { *f } else { highest });
-        tile.open |= u64::from(highest > T::default()) << brick;
-        tile.fastest = if highest > tile.fastest { highest } else { tile.fastest };
+        tile.open |= u64::from(speeds.iter().fold(false, |any, f| any | (*f > T::default()))) << brick;
+        highest = std::array::from_fn(|lane| higher(highest[lane], speeds[lane]));
     }
+    tile.fastest = highest.into_iter().fold(T::default(), higher);
     tile.later = tile.open;
     plant(field, tile);
     if tile.later == 0 {
