@@ -110,6 +110,13 @@ REFUSED = {
         "both numbers must be finite",
     ),
     "bins that no memory holds": (lambda: mitk.histogram(image(), bins=2**63), mitk.RequestError, "bins is"),
+    "a value that level sets do not hold": (
+        lambda: mitk.initialize_level_set(
+            image(), method="threshold", sources=[(0, 0, 0)], targets=[(5, 4, 3)], far_value=1e300
+        ),
+        mitk.RequestError,
+        "far_value is 1e\\+300",
+    ),
     "a radius that is infinite": (
         lambda: mitk.feature_image(image(), type="fwhm", radius=(math.inf,) * 3),
         mitk.RequestError,

@@ -273,7 +273,7 @@ def initialize_level_set(
         "negate": flag(negate, "negate"),
         "combine": one_of(options.get("combine", "minimum"), "combine", ("minimum", "sum")),
         "compat": one_of(options.get("compat"), "compat", (None, "vmtk")) == "vmtk",
-        "far_value": positive(options.get("far_value"), "far_value"),
+        "far_value": _single(positive(options.get("far_value"), "far_value"), "far_value"),
         "stop_time": positive(options.get("stop_time"), "stop_time"),
         "target_offset": positive(options.get("target_offset", 100.0), "target_offset", zero=True),
     }
@@ -483,6 +483,13 @@ def fast_marching(job: Job) -> Floats:
         return level_set
     level_set[~reached] = _far_value(job, level_set, reached)
     return level_set
+
+
+def _single(value: float | None, name: str) -> float | None:
+    """A number that level sets hold, which are float32, or nothing."""
+    if value is not None and value > float(np.finfo(np.float32).max):
+        raise RequestError(f"{name} is {value:g}: float32, the type of level sets, holds 3.4e+38 at most")
+    return value
 
 
 def _far_value(job: Job, level_set: Floats, reached: NDArray[np.bool_]) -> float:

@@ -50,7 +50,8 @@ def sweep(how: str, names: list[str], folder: Path) -> tuple[Counter[str], list[
         )
     last = (folder / "log").read_text(errors="replace")[-2000:]
     assert done.returncode == 0, f"the child ended with {done.returncode} in {last}"
-    *wrong, counts = map(json.loads, done.stdout.splitlines())
+    # VTK prints between the lines of JSON.
+    *wrong, counts = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
     return Counter(counts["counts"]), wrong
 
 

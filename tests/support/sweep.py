@@ -99,10 +99,10 @@ def shown(value: Any) -> str:
 def defect(call: Call, error: BaseException) -> str:
     """What is wrong with an error: not a class of ours, TypeError or MemoryError; more than a line; no function named.
 
-    Operators may raise what containers and NumPy arrays are known for.
+    Operators may raise what containers and NumPy arrays are known for, and warn of numbers that become infinite.
     """
     operator = call.name.endswith(("__", ".pop", ".popitem"))
-    if operator and isinstance(error, LookupError | TypeError | ValueError | OverflowError):
+    if operator and isinstance(error, LookupError | TypeError | ValueError | OverflowError | RuntimeWarning):
         return ""
     if not isinstance(error, TypeError | MemoryError | mitk.Exception | ModuleNotFoundError):
         return "foreign"
