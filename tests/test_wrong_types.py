@@ -147,6 +147,11 @@ def test_values_that_python_numpy_and_vtk_would_refuse_are_refused_here(name, tm
     assert not list(tmp_path.iterdir())
 
 
+def test_places_at_infinity_are_nowhere_in_a_picture():
+    volume = mitk.projection.rays.Volume(image(), None)
+    assert np.isnan(mitk.projection.Camera(size=(16, 16)).place(volume, np.full((2, 3), math.inf))).all()
+
+
 @pytest.mark.parametrize("value", [0, 7, 1e300, -1e300, 2**63 - 1])
 def test_equal_values_of_any_size_are_in_one_bin(value):
     found = mitk.histogram(np.full((4, 5, 6), value))

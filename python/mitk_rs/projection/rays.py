@@ -435,6 +435,8 @@ class Camera:
             mm=None if self.mm is None else _scale("mm", self.mm),
         )
 
+    # As geometries map them, places at infinity are NaN.
+    @np.errstate(all="ignore")
     def place(self, volume: Volume, indices: Array) -> Array:
         """Where voxel indices ``(n, 3)`` are seen, in pixels (x, y)."""
         pixel = self.pixel(volume)
