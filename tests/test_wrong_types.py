@@ -81,6 +81,7 @@ NAMED = {
     "feature_image": lambda: mitk.feature_image(image(), sigma=None),
     "render_spin": lambda: mitk.render_spin(image(), frames=2, background=b"x"),
     "read_cases": lambda: read_cases(np.array(1.0)),
+    "render_mip": lambda: mitk.render_mip(image(), size=(5, 5), window=()),
     "set_num_threads": lambda: mitk.set_num_threads("2"),
     "slide": lambda: mitk.slide(np.zeros((4, 5, 6), ">i2"), axis="z", thickness=2),
     "vessel_tree": lambda: vessel_tree(direction={}),
@@ -179,6 +180,12 @@ def test_no_voxel_takes_a_level_beyond_its_type():
     assert mitk.extract_surface(image(), -1e300, closed=True).GetNumberOfPoints() == 0
     bounds = mitk.extract_surface(image(), 1e300, closed=True).GetBounds()
     assert np.allclose(bounds, (-1, 6, -1, 5, -1, 4), atol=1)
+
+
+def test_the_message_of_a_picture_of_a_spin_begins_with_the_spin():
+    pictures = mitk.render_spin(image(), frames=2, size=(5, 5), window=(), level=1)
+    with pytest.raises(TypeError, match=r"^render_spin: window must be a number"):
+        next(pictures)
 
 
 def test_the_message_of_a_coordinate_begins_with_its_class():

@@ -133,7 +133,7 @@ def public_function() -> str:
     """The function or class of this package that the user called."""
     frame, name = sys._getframe(1), ""
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mitk_rs."):
-        inner = "<" in frame.f_code.co_qualname or frame.f_globals["__name__"] in (__name__, "mitk_rs._progress")
+        inner = "<" in _called_name(frame) or frame.f_globals["__name__"] in (__name__, "mitk_rs._progress")
         name = name if inner else _called_name(frame)
         frame = frame.f_back  # type: ignore[assignment]
     return name
@@ -144,7 +144,8 @@ def _called_name(frame: FrameType) -> str:
     code = frame.f_code
     if code.co_name in ("__init__", "__post_init__"):
         return type(frame.f_locals[code.co_varnames[0]]).__name__
-    return code.co_qualname
+    # What comes bit by bit is computed when the function has returned.
+    return code.co_qualname.removesuffix(".<locals>.<genexpr>")
 
 
 def wrong_type(what: str, expected: str, value: object) -> TypeError:
