@@ -10,7 +10,7 @@ use crate::projection::number::{Number, Summand};
 use std::marker::PhantomData;
 
 /// A way to make one number of a line. Everything is `#[inline(always)]`, see [`crate::cpu::Vectorize`].
-pub(super) trait Fold<T: Number> {
+pub(super) trait Fold<T: Number>: Sized {
     /// The running result, which is also the output's type.
     type Acc: Copy + Send + Sync;
     /// What differs from line to line, e.g. the mean when deviations are summed.
@@ -20,6 +20,21 @@ pub(super) trait Fold<T: Number> {
 
     /// Takes one voxel.
     fn step(acc: Self::Acc, value: T, param: Self::Param) -> Self::Acc;
+
+    /// As [`fold_each`], with as many running results as there are lanes.
+    ///
+    /// # Safety
+    /// Each run must have these voxels.
+    #[inline(always)]
+    unsafe fn block<R: VoxelRun<T>, const N: usize>(
+        accs: &mut [Self::Acc],
+        runs: [R; N],
+        first: usize,
+        params: impl Fn(usize) -> Self::Param,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { fold_each::<T, Self, R, N>(accs, runs, first, params) }
+    }
 
     /// Takes the `n` voxels of a line.
     ///
@@ -46,6 +61,23 @@ pub(super) trait Fold<T: Number> {
     /// # Safety
     /// What `line` returns must have `n` voxels.
     unsafe fn finish<R: VoxelRun<T>>(acc: Self::Acc, line: impl FnOnce() -> R, n: usize) -> Self::Acc;
+}
+
+/// Takes the voxels from `first` on of several runs, one after the other: as many of each as there are running results.
+///
+/// # Safety
+/// Each run must have these voxels.
+#[inline(always)]
+pub(super) unsafe fn fold_each<T: Number, F: Fold<T>, R: VoxelRun<T>, const N: usize>(
+    accs: &mut [F::Acc],
+    runs: [R; N],
+    first: usize,
+    params: impl Fn(usize) -> F::Param,
+) {
+    for (k, acc) in accs.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *acc = runs.into_iter().fold(*acc, |acc, run| F::step(acc, unsafe { run.get(first + k) }, params(k)));
+    }
 }
 
 /// An order in which one value beats another.
@@ -123,6 +155,23 @@ impl<T: Number, O: Order<T>> Fold<T> for Extreme<O> {
     #[inline(always)]
     fn step(acc: T, value: T, (): ()) -> T {
         O::better(acc, value)
+    }
+
+    /// By whole vectors: left to the compiler, small numbers are compared one at a time, because results could overlap voxels.
+    #[inline(always)]
+    unsafe fn block<R: VoxelRun<T>, const N: usize>(
+        accs: &mut [T],
+        runs: [R; N],
+        first: usize,
+        _params: impl Fn(usize),
+    ) {
+        let mut best = T::lanes(O::START);
+        best.as_mut().copy_from_slice(accs);
+        for run in runs {
+            // SAFETY: the caller's promise.
+            keep_better::<T, O>(&mut best, &unsafe { run.lanes(first) });
+        }
+        accs.copy_from_slice(best.as_ref());
     }
 
     #[inline(always)]

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
-use fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total};
+use fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total, fold_each};
 use lines::{Dense, Lines, Piece, Strided, VoxelRun};
 use rayon::prelude::*;
 
@@ -158,12 +158,13 @@ impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
         }
     }
 
-    /// Folds all lines of the chunk at once, a few voxels of each per pass.
+    /// Folds all lines of the chunk at once.
     #[inline(always)]
     fn fold_together(self) {
         let Self { lines, params, first, out } = self;
         out.fill(F::START);
-        let passes = lines.depth - lines.depth % PASS;
+        // What is read from front to back is read voxel by voxel: several rows of a page at once stop the prefetcher.
+        let passes = if lines.row_by_row() { 0 } else { lines.depth - lines.depth % PASS };
         for depth in (0..passes).step_by(PASS) {
             fold_pass::<T, F, PASS>(lines, depth, params, first, out);
         }
@@ -254,21 +255,12 @@ unsafe fn fold_rows<T: Number, F: Fold<T>, R: VoxelRun<T>, const N: usize>(
     let lanes = LANE_BYTES / size_of::<T>();
     let whole = out.len() - out.len() % lanes;
     let (blocks, rest) = out.split_at_mut(whole);
-    let take = |i: usize, acc: F::Acc| {
-        let step = |acc, run: R| {
-            // SAFETY: `i` is less than the length of the output.
-            F::step(acc, unsafe { run.get(i) }, params.get(first + i))
-        };
-        runs.into_iter().fold(acc, step)
-    };
     for (block, start) in blocks.chunks_exact_mut(lanes).zip((0..).step_by(lanes)) {
-        for (i, acc) in block.iter_mut().enumerate() {
-            *acc = take(start + i, *acc);
-        }
+        // SAFETY: the block's voxels are less than the length of the output.
+        unsafe { F::block(block, runs, start, |k| params.get(first + start + k)) };
     }
-    for (i, acc) in rest.iter_mut().enumerate() {
-        *acc = take(whole + i, *acc);
-    }
+    // SAFETY: as above.
+    unsafe { fold_each::<T, F, R, N>(rest, runs, whole, |k| params.get(first + whole + k)) };
 }
 
 #[cfg(test)]
