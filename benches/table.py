@@ -222,7 +222,7 @@ def _cpu() -> str:
 def write_section(title: str, text: str, path: Path) -> None:
     """Replace the section ``## title`` of the file of results, or append it; other sections stay."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
+    old = path.read_text(encoding="utf-8") if path.exists() else f"# Speed: {path.stem}\n"
     section = f"## {title}\n\n{text.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     found = pattern.search(old)

@@ -111,7 +111,8 @@ def positive(value: float | None, name: str, *, zero: bool = False) -> float | N
 
 def not_negative(value: float, name: str) -> float:
     """A finite number of at least 0."""
-    positive(real_number(value, name), name, zero=True)
+    real_number(value, name)
+    positive(value, name, zero=True)
     return float(value)
 
 
