@@ -50,11 +50,11 @@ def test_peak_counts_what_the_call_added(table: ModuleType) -> None:
 
 
 def test_section_replaces_only_itself(table: ModuleType, tmp_path: Path) -> None:
-    file = tmp_path / "RESULTS.md"
+    file = tmp_path / "processor.md"
     table.write_section("One", "first", file)
     table.write_section("Two", "second", file)
     table.write_section("One", "third", file)
-    assert file.read_text() == "# Results\n\n## One\n\nthird\n\n## Two\n\nsecond\n"
+    assert file.read_text() == "# Speed: processor\n\n## One\n\nthird\n\n## Two\n\nsecond\n"
 
 
 def test_worker_answers_and_reports_errors(table: ModuleType, tmp_path: Path) -> None:
