@@ -172,7 +172,7 @@ MANYLINUX := $(if $(filter Linux,$(shell uname -s)),--zig --compatibility manyli
 wheel: .make/run .make/wheel
 	@rm -rf dist
 	maturin build --release --locked --quiet $(MANYLINUX) --out dist
-	maturin sdist --quiet --out dist
+	maturin sdist --out dist
 	abi3audit --strict dist/*.whl
 	twine check --strict dist/*
 	bash tools/try_wheel.sh dist/*.whl
