@@ -2,6 +2,7 @@
 
 use super::{Sampler, Stretch, Swept};
 use crate::cpu::{Avx2, Avx512};
+use crate::memory::prefetch;
 use crate::pixel::{Pixel, PixelType};
 use crate::projection::rays::packet::NOTHING;
 use std::arch::x86_64::*;
@@ -59,7 +60,7 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
         let mut offsets = [0; 16];
         // SAFETY: sixteen numbers of 32 bits.
         unsafe { _mm512_storeu_si512(offsets.as_mut_ptr().cast(), offset) };
-        prefetch(ahead, &offsets);
+        offsets.iter().for_each(|&offset| prefetch(ahead.wrapping_offset(offset as isize)));
         let row = |more: isize| {
             // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
             let (a, b) = unsafe { pair_avx512::<T>(base.wrapping_offset(more), offset, inner) };
@@ -229,7 +230,7 @@ impl EightLanes {
         let inner = !outside & 0xff;
         if inner != 0 {
             let offsets = readable(offset, inner);
-            prefetch(cells.ahead, &offsets);
+            offsets.iter().for_each(|&offset| prefetch(cells.ahead.wrapping_offset(offset as isize)));
             let mut lines = [_mm256_setzero_ps(); 4];
             for (line, row) in lines.iter_mut().zip(cells.rows) {
                 // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
@@ -252,15 +253,6 @@ impl EightLanes {
         let better = _mm256_castsi256_ps(_mm256_andnot_si256(outer, greater));
         self.best = _mm256_blendv_ps(self.best, value, better);
         self.at = _mm256_blendv_ps(self.at, _mm256_castsi256_ps(now), better);
-    }
-}
-
-/// Brings what lies at `base + offset` into the cache, which may be any addresses.
-#[inline(always)]
-fn prefetch(base: *const u8, offsets: &[i32]) {
-    for &offset in offsets {
-        // SAFETY: prefetching reads nothing and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(base.wrapping_offset(offset as isize).cast()) };
     }
 }
 
