@@ -507,7 +507,11 @@ DEADLY = {
     "format string.mhd": (meta().replace(b"LOCAL", b"x%s%s%s%n.raw 0 3 1"), "is not the name of one file"),
     "long field.nrrd": (
         nrrd().replace(b"raw\n", b"raw\nspace units: " + LONG + b"\n"),
-        "has 70001 characters, 10000 are",
+        "has 70001 characters, 700 are",
+    ),
+    "long word.nrrd": (
+        nrrd().replace(b"raw\n", b"raw\ncenterings: cell cell " + b"x" * 1100 + b"\n"),
+        "field centers has 1111 characters, 700 are possible",
     ),
     "long line.nrrd": (nrrd().replace(b"encoding", LONG), "neither a field nor 'key:=value'"),
     "long type.nrrd": (nrrd(kind=LONG.decode()), "field type has 70001 characters"),
@@ -814,6 +818,18 @@ def test_an_stl_as_text_that_is_cut_is_refused(tmp_path):
         else:
             with pytest.raises(mitk.FileError, match="cannot read"):
                 mitk.read_surface(path)
+
+
+@pytest.mark.parametrize("data", ["POINT_DATA 3", "CELL_DATA 1"])
+def test_a_legacy_surface_cut_before_its_arrays_is_refused(tmp_path, data):
+    file = tmp_path / "x.vtk"
+    grid = "POINTS 3 float\n0 0 0 1 0 0 0 1 0\nPOLYGONS 1 4\n3 0 1 2\n"
+    whole = f"# vtk DataFile Version 3.0\nx\nASCII\nDATASET POLYDATA\n{grid}{data}\n"
+    file.write_text(whole + "SCALARS s float\nLOOKUP_TABLE default\n1 2 3\n"[: None if data[0] == "P" else -4])
+    assert mitk.read_surface(file).GetNumberOfPolys() == 1
+    file.write_text(whole)
+    with pytest.raises(mitk.FileError, match=f"the file is truncated: no array follows {data} at byte"):
+        mitk.read_surface(file)
 
 
 def test_a_name_of_a_data_file_with_a_zero_byte_is_refused(tmp_path):

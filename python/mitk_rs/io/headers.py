@@ -19,8 +19,10 @@ from mitk_rs.io.checks import check_numbers, check_shape, data_file, decoded, op
 
 __all__ = ["TextHeader", "meta_header", "nrrd_header"]
 
-# A line that says how the image is stored, and what all lines together may have.
-_LONGEST_FIELD = 10_000
+# A field that says how the image is stored: ITK's reader of NRRD writes longer ones behind the 1,024 letters of its messages.
+_LONGEST_FIELD = 700
+# Free text, which ITK does not see, and what all lines together may have.
+_LONGEST_TEXT = 10_000
 _MOST_LINES = 10_000
 _LONGEST_HEADER = 1 << 26
 
@@ -89,8 +91,9 @@ def _lines(path: str, file: BinaryIO, *, last_must_end: bool = False) -> Iterato
 
 def _plain(path: str, name: str, value: bytes) -> str:
     """A field that says how the image is stored: short and in ASCII."""
-    if len(value) > _LONGEST_FIELD:
-        raise unreadable(path, f"field {name} has {len(value)} characters, {_LONGEST_FIELD} are possible")
+    most = _LONGEST_TEXT if name == "content" else _LONGEST_FIELD
+    if len(value) > most:
+        raise unreadable(path, f"field {name} has {len(value)} characters, {most} are possible")
     text = value.decode("ascii", "replace").strip()
     if not all(" " <= letter <= "~" or letter == "\t" for letter in text):
         raise unreadable(path, f"field {name} has characters that are not printable ASCII: {shown(text)!r}")

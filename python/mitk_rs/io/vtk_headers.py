@@ -556,6 +556,8 @@ class _Legacy:
                 break
         if self.points is None:
             raise self.bad("the file is truncated: there is no grid")
+        if count and keyword in ("POINT_DATA", "CELL_DATA"):
+            raise self.bad(f"the file is truncated: no array follows {keyword} {count}")
 
     def _check_start(self) -> None:
         start = re.match(rb"# vtk DataFile Version (\d)\.(\d)\s*?\n", self.content[:256], re.IGNORECASE)
