@@ -43,7 +43,9 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 # Names that say more than what they are made of.
-autodoc_type_aliases = {name: name for name in ("AnyImage", "ArrayLike", "DTypeLike", "ForeignImage")}
+autodoc_type_aliases = {
+    name: name for name in ("AnyImage", "ArrayLike", "DTypeLike", "ForeignImage", "Position", "Positions", "Target")
+}
 autosummary_generate = False
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 90

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Self, SupportsFloat, SupportsIndex
+from typing import Any, Literal, Self, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +44,15 @@ __all__ = [
     "PlaneGeometry",
     "SlicedGeometry3D",
 ]
+
+Number: TypeAlias = float | np.integer[Any] | np.floating[Any]
+#: One place, and many: an array ``(N, 3)`` or a list of places.
+Position: TypeAlias = Point3D | Sequence[Number]
+Positions: TypeAlias = NDArray[Any] | Sequence[Point3D | Sequence[Number] | NDArray[Any]]
+#: What a map fills in place.
+Target: TypeAlias = Point3D | Vector3D | NDArray[np.floating[Any]]
+#: For maps that give the class that they are given.
+PlaceT = TypeVar("PlaceT", Point2D, Vector2D, Vector3D)
 
 # Columns this close to unit length are meant as unit: rounding of cosines must not leak into the spacing.
 UNIT_TOLERANCE = 1e-6
@@ -473,12 +482,20 @@ class BaseGeometry:
         """
         return Point3D(*self._frame.corner(_validation.corner(id)))
 
-    def is_inside(self, world: ArrayLike) -> Any:
+    @overload
+    def is_inside(self, world: Position) -> bool: ...
+    @overload
+    def is_inside(self, world: Positions) -> bool | NDArray[np.bool_]: ...
+    def is_inside(self, world: Position | Positions) -> bool | NDArray[np.bool_]:
         """Whether world positions (mm) lie inside; a bool, or for ``(N, 3)`` arrays N of them."""
         frame = self._frame
         return _plain(frame.contains_index(frame.points_to_index(coordinates(world))))
 
-    def is_index_inside(self, index: ArrayLike) -> Any:
+    @overload
+    def is_index_inside(self, index: Position) -> bool: ...
+    @overload
+    def is_index_inside(self, index: Positions) -> bool | NDArray[np.bool_]: ...
+    def is_index_inside(self, index: Position | Positions) -> bool | NDArray[np.bool_]:
         """Whether continuous indices lie inside: images count ``[-0.5, n - 0.5)``, others both bounds."""
         return _plain(self._frame.contains_index(coordinates(index)))
 
@@ -515,7 +532,15 @@ class BaseGeometry:
         with self._lock:
             self._set(self._frame.with_affine(matrix, space))
 
-    def index_to_world(self, index: ArrayLike, world: ArrayLike | None = None) -> Any:
+    @overload
+    def index_to_world(self, index: Vector3D) -> Vector3D: ...
+    @overload
+    def index_to_world(self, index: Position) -> Point3D: ...
+    @overload
+    def index_to_world(self, index: Positions) -> FloatArray: ...
+    @overload
+    def index_to_world(self, index: Vector3D | Position | Positions, world: Target) -> None: ...
+    def index_to_world(self, index: Any, world: Any = None) -> Any:
         """Map continuous indices to world positions (mm, LPS).
 
         Parameters
@@ -541,13 +566,21 @@ class BaseGeometry:
         frame = self._frame
         return converted(frame.points_to_world, frame.vectors_to_world, index, world)
 
-    def world_to_index(self, world: ArrayLike, index: ArrayLike | None = None) -> Any:
+    @overload
+    def world_to_index(self, world: Vector3D) -> Vector3D: ...
+    @overload
+    def world_to_index(self, world: Position) -> Point3D: ...
+    @overload
+    def world_to_index(self, world: Positions) -> FloatArray: ...
+    @overload
+    def world_to_index(self, world: Vector3D | Position | Positions, index: Target) -> None: ...
+    def world_to_index(self, world: Any, index: Any = None) -> Any:
         """Map world positions (mm, LPS) to continuous indices; arguments as in :meth:`index_to_world`."""
         frame = self._frame
         return converted(frame.points_to_index, frame.vectors_to_index, world, index)
 
 
-def _plain(truth: Any) -> Any:
+def _plain(truth: NDArray[np.bool_]) -> bool | NDArray[np.bool_]:
     return bool(truth) if truth.ndim == 0 else truth
 
 
@@ -599,13 +632,33 @@ class PlaneGeometry(BaseGeometry):
         """The third axis in mm; its length is the spacing across the plane."""
         return Vector3D(*self._frame.matrix[:, 2])
 
-    def index_to_world(self, index: ArrayLike, world: ArrayLike | None = None) -> Any:
+    @overload
+    def index_to_world(self, index: PlaceT) -> PlaceT: ...
+    @overload
+    def index_to_world(self, index: Position) -> Point3D: ...
+    @overload
+    def index_to_world(self, index: Positions) -> FloatArray: ...
+    @overload
+    def index_to_world(
+        self, index: Point2D | Vector2D | Vector3D | Position | Positions, world: Point2D | Vector2D | Target
+    ) -> None: ...
+    def index_to_world(self, index: Any, world: Any = None) -> Any:
         """As for every geometry; 2-D points and vectors are multiplied by the in-plane spacing."""
         if not _is_flat(index, world):
             return super().index_to_world(index, world)
         return _scaled(np.array(self._frame.spacing[:2]), index, world)
 
-    def world_to_index(self, world: ArrayLike, index: ArrayLike | None = None) -> Any:
+    @overload
+    def world_to_index(self, world: PlaceT) -> PlaceT: ...
+    @overload
+    def world_to_index(self, world: Position) -> Point3D: ...
+    @overload
+    def world_to_index(self, world: Positions) -> FloatArray: ...
+    @overload
+    def world_to_index(
+        self, world: Point2D | Vector2D | Vector3D | Position | Positions, index: Point2D | Vector2D | Target
+    ) -> None: ...
+    def world_to_index(self, world: Any, index: Any = None) -> Any:
         """As for every geometry; 2-D points and vectors are divided by the in-plane spacing."""
         if not _is_flat(world, index):
             return super().world_to_index(world, index)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import struct
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, SupportsFloat, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,14 +20,22 @@ from mitk_rs._validation import real_number, type_error
 __all__ = ["Color", "Point2D", "Point3D", "Vector2D", "Vector3D"]
 
 
-def _coordinate_property(index: int, name: str, meaning: str = "") -> property:
-    def read(self: _Coordinates) -> float:
-        return self[index]
+class _Coordinate(property):
+    """One coordinate by its name."""
 
-    def write(self: _Coordinates, value: SupportsFloat) -> None:
-        self._values[index] = self._rounded(real_number(value, f"{type(self).__name__}.{name}"))
+    def __init__(self, index: int, name: str, meaning: str = "") -> None:
+        def read(point: _Coordinates) -> float:
+            return point[index]
 
-    return property(read, write, doc=f"The {meaning or name} coordinate.")
+        def write(point: _Coordinates, value: SupportsFloat) -> None:
+            point._values[index] = point._rounded(real_number(value, f"{type(point).__name__}.{name}"))
+
+        super().__init__(read, write, doc=f"The {meaning or name} coordinate.")
+
+    if TYPE_CHECKING:
+
+        def __get__(self, point: Any, kind: type | None = None) -> float: ...  # type: ignore[override]
+        def __set__(self, point: Any, value: SupportsFloat) -> None: ...
 
 
 class _Coordinates:
@@ -142,8 +150,8 @@ class Vector2D(_Vector):
     __module__ = "mitk_rs"
     __slots__ = ()
     _size = 2
-    x = _coordinate_property(0, "x")
-    y = _coordinate_property(1, "y")
+    x = _Coordinate(0, "x")
+    y = _Coordinate(1, "y")
 
 
 class Vector3D(_Vector):
@@ -159,12 +167,35 @@ class Vector3D(_Vector):
     __module__ = "mitk_rs"
     __slots__ = ()
     _size = 3
-    x = _coordinate_property(0, "x")
-    y = _coordinate_property(1, "y")
-    z = _coordinate_property(2, "z")
+    x = _Coordinate(0, "x")
+    y = _Coordinate(1, "y")
+    z = _Coordinate(2, "z")
 
 
-class Point2D(_Coordinates):
+_Displacement = TypeVar("_Displacement", bound=_Vector)
+
+
+class _Point(_Coordinates, Generic[_Displacement]):
+    __module__ = "mitk_rs"
+    __slots__ = ()
+    _displacement: type[_Displacement]
+
+    def __add__(self, vector: _Displacement) -> Self:
+        if not isinstance(vector, self._displacement):
+            return NotImplemented
+        return type(self)(*(self._displacement(*self) + vector))
+
+    @overload
+    def __sub__(self, other: Self) -> _Displacement: ...
+    @overload
+    def __sub__(self, other: _Displacement) -> Self: ...
+    def __sub__(self, other: Self | _Displacement) -> _Displacement | Self:
+        if isinstance(other, type(self)):
+            return self._displacement(*self) - self._displacement(*other)
+        return self + -other if isinstance(other, self._displacement) else NotImplemented
+
+
+class Point2D(_Point[Vector2D]):
     """A position in a plane: ``Point2D()`` is the origin, ``Point2D(x, y)`` has coordinates.
 
     Point - point is a :class:`Vector2D`; point + vector and point - vector are points.
@@ -173,23 +204,12 @@ class Point2D(_Coordinates):
     __module__ = "mitk_rs"
     __slots__ = ()
     _size = 2
-    x = _coordinate_property(0, "x")
-    y = _coordinate_property(1, "y")
-
-    def __add__(self, vector: Vector2D) -> Point2D:
-        return Point2D(*(Vector2D(*self) + vector)) if isinstance(vector, Vector2D) else NotImplemented
-
-    @overload
-    def __sub__(self, other: Point2D) -> Vector2D: ...
-    @overload
-    def __sub__(self, other: Vector2D) -> Point2D: ...
-    def __sub__(self, other: Point2D | Vector2D) -> Vector2D | Point2D:
-        if isinstance(other, Point2D):
-            return Vector2D(*self) - Vector2D(*other)
-        return Point2D(*(Vector2D(*self) - other)) if isinstance(other, Vector2D) else NotImplemented
+    _displacement = Vector2D
+    x = _Coordinate(0, "x")
+    y = _Coordinate(1, "y")
 
 
-class Point3D(_Coordinates):
+class Point3D(_Point[Vector3D]):
     """A position in space: ``Point3D()`` is the origin, ``Point3D(x, y, z)`` has coordinates.
 
     Point - point is a :class:`Vector3D`; point + vector and point - vector are points.
@@ -206,21 +226,10 @@ class Point3D(_Coordinates):
     __module__ = "mitk_rs"
     __slots__ = ()
     _size = 3
-    x = _coordinate_property(0, "x")
-    y = _coordinate_property(1, "y")
-    z = _coordinate_property(2, "z")
-
-    def __add__(self, vector: Vector3D) -> Point3D:
-        return Point3D(*(Vector3D(*self) + vector)) if isinstance(vector, Vector3D) else NotImplemented
-
-    @overload
-    def __sub__(self, other: Point3D) -> Vector3D: ...
-    @overload
-    def __sub__(self, other: Vector3D) -> Point3D: ...
-    def __sub__(self, other: Point3D | Vector3D) -> Vector3D | Point3D:
-        if isinstance(other, Point3D):
-            return Vector3D(*self) - Vector3D(*other)
-        return Point3D(*(Vector3D(*self) - other)) if isinstance(other, Vector3D) else NotImplemented
+    _displacement = Vector3D
+    x = _Coordinate(0, "x")
+    y = _Coordinate(1, "y")
+    z = _Coordinate(2, "z")
 
 
 class Color(_Coordinates):
@@ -236,9 +245,9 @@ class Color(_Coordinates):
     __module__ = "mitk_rs"
     __slots__ = ()
     _size = 3
-    r = _coordinate_property(0, "r", "red")
-    g = _coordinate_property(1, "g", "green")
-    b = _coordinate_property(2, "b", "blue")
+    r = _Coordinate(0, "r", "red")
+    g = _Coordinate(1, "g", "green")
+    b = _Coordinate(2, "b", "blue")
 
     def _rounded(self, value: SupportsFloat) -> float:
         rounded: float = struct.unpack("f", struct.pack("f", float(value)))[0]

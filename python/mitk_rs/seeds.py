@@ -171,7 +171,7 @@ class Seeds:
             raise RequestError(self._outside(seed, place, size, role))
         return i, j, k
 
-    def _outside(self, seed: Seed, place: Sequence[float], size: Index, role: str) -> str:
+    def _outside(self, seed: Seed, place: Iterable[float], size: Index, role: str) -> str:
         voxel = f"({', '.join(f'{value:.6g}' for value in place)})"
         whose = f"{role} {seed.label!r} of {self.name}" if seed.label else role
         if self.space == "index":

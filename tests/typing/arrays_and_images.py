@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, assert_type
 
+import nibabel.nifti1
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
@@ -55,3 +57,30 @@ assert_type(mitk.feature_image(vtkImageData()), mitk.Image)
 mitk.initialize_level_set(vtkImageData(), method="threshold", lower_threshold=3)
 mitk.evolve_level_set(image, [image, array], iterations=10, merge=vtkImageData())
 mitk.Image(array, spacing=(0.5, 0.5, 2.0), origin=mitk.Point3D(1, 2, 3)).set_spacing(np.ones(3))
+
+point, vector, plane = mitk.Point3D(1, 2, 3), mitk.Vector3D(0, 0, 1), mitk.PlaneGeometry()
+brightest = np.unravel_index(array.argmax(), array.shape)
+assert_type(image.index_to_world(point), mitk.Point3D)
+assert_type(image.index_to_world((1, 2, 3)), mitk.Point3D)
+assert_type(image.index_to_world(brightest[::-1]), mitk.Point3D)
+assert_type(image.index_to_world(vector, time_step=0), mitk.Vector3D)
+assert_type(image.world_to_index(array), NDArray[np.float64])
+assert_type(image.world_to_index([(1, 2, 3), (4, 5, 6)]), NDArray[np.float64])
+assert_type(image.get_geometry().world_to_index([point, point]), NDArray[np.float64])
+assert_type(image.get_geometry().index_to_world(vector), mitk.Vector3D)
+image.get_geometry().index_to_world(array, np.empty_like(array))
+image.get_geometry().world_to_index((1, 2, 3), point)
+assert_type(plane.index_to_world(mitk.Point2D(1, 2)), mitk.Point2D)
+assert_type(plane.world_to_index(mitk.Vector2D(1, 2)), mitk.Vector2D)
+assert_type(plane.world_to_index(point), mitk.Point3D)
+plane.index_to_world(mitk.Point2D(1, 2), mitk.Point2D())
+assert_type(plane.is_inside(point), bool)
+assert_type(plane.is_index_inside((1, 2.5, 3)), bool)
+assert_type(plane.is_inside(array), bool | NDArray[np.bool_])
+assert_type(image.get_property("a", raw=True), mitk.BaseProperty | None)
+assert_type(image.to_simpleitk(), sitk.Image)
+assert_type(image.to_nibabel(), nibabel.nifti1.Nifti1Image)
+mitk.Image.from_simpleitk(image.to_simpleitk())
+assert_type(image.index_to_world(point).x, float)
+assert_type(point - point, mitk.Vector3D)
+assert_type(point - vector, mitk.Point3D)

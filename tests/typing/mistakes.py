@@ -14,4 +14,6 @@ mitk.render_mip(array, zoom="2")  # not a number
 mitk.fast_marching(array, seeds=[(1, 1, 1)], target_offsets=3.0)  # no such option
 mitk.initialize_level_set(array, method="thresholds")  # no such method
 mitk.montage(array)  # not an image
+mitk.Image().index_to_world("1 2 3")  # not numbers
+mitk.Geometry3D().index_to_world(mitk.Vector3D()).x = "1"  # not a number
 print(mitk.Imgae)  # no such name

@@ -6,6 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 if TYPE_CHECKING:
+    import nibabel.nifti1
+    import nibabel.spatialimages
+    import pyvista
+    import SimpleITK
+    import torch
+    import xarray
     from vtkmodules.vtkCommonDataModel import vtkImageData
 
     from mitk_rs.image import Image
@@ -45,11 +51,11 @@ class Conversions:
         """
         return self._converted("vtk", time_step)  # type: ignore[no-any-return]
 
-    def to_pyvista(self, time_step: SupportsIndex = 0) -> Any:
+    def to_pyvista(self, time_step: SupportsIndex = 0) -> pyvista.ImageData:
         """Show a time step as ``pyvista.ImageData`` that shares the voxels, as :meth:`to_vtk` does."""
         return self._converted("pyvista", time_step)
 
-    def to_simpleitk(self) -> Any:
+    def to_simpleitk(self) -> SimpleITK.Image:
         """Copy the image to a ``SimpleITK.Image``, all time steps, with the text entries a file would have.
 
         The geometry is that of the first time step; a fourth axis has spacing 1 and origin 0.
@@ -73,7 +79,7 @@ class Conversions:
         """
         return self._converted("itk")
 
-    def to_nibabel(self) -> Any:
+    def to_nibabel(self) -> nibabel.nifti1.Nifti1Image:
         """Show the image as ``nibabel.Nifti1Image``: axes ``(x, y, z, t, c)``, affine in RAS millimetres.
 
         The voxels are shared, read-only, and live as long as the result.
@@ -87,7 +93,7 @@ class Conversions:
         """
         return self._converted("nibabel")
 
-    def to_xarray(self) -> Any:
+    def to_xarray(self) -> xarray.DataArray:
         """Show the image as ``xarray.DataArray`` with dimensions ``([t, ][z, ]y, x[, c])``.
 
         Coordinates are millimetres along the image's own axes (milliseconds for t), as ``itk.xarray_from_image``
@@ -96,7 +102,7 @@ class Conversions:
         """
         return self._converted("xarray")
 
-    def to_torch(self) -> Any:
+    def to_torch(self) -> torch.Tensor:
         """Show all voxels as ``torch.Tensor`` ``([t, ][z, ]y, x[, c])`` that shares them, through DLPack.
 
         Tensors are always writeable: what is written changes the image, and no lock is held.
@@ -143,12 +149,12 @@ class Conversions:
         return cls._made_of("vtk", source, copy=copy)
 
     @classmethod
-    def from_pyvista(cls, source: Any, *, copy: bool | None = None) -> Self:
+    def from_pyvista(cls, source: pyvista.DataSet, *, copy: bool | None = None) -> Self:
         """The image of a ``pyvista.ImageData``: same as :meth:`from_vtk`."""
         return cls._made_of("vtk", source, copy=copy)
 
     @classmethod
-    def from_simpleitk(cls, source: Any) -> Self:
+    def from_simpleitk(cls, source: SimpleITK.Image) -> Self:
         """A copy of a ``SimpleITK.Image``, with its text entries as properties."""
         return cls._made_of("simpleitk", source)
 
@@ -158,12 +164,12 @@ class Conversions:
         return cls._made_of("itk", source)
 
     @classmethod
-    def from_nibabel(cls, source: Any) -> Self:
+    def from_nibabel(cls, source: nibabel.spatialimages.SpatialImage) -> Self:
         """A copy of a nibabel image, from RAS and ``(x, y, z, t)`` to LPS and ``(t, z, y, x)``."""
         return cls._made_of("nibabel", source)
 
     @classmethod
-    def from_xarray(cls, source: Any) -> Self:
+    def from_xarray(cls, source: xarray.DataArray) -> Self:
         """A copy of an ``xarray.DataArray`` with dimensions named t, z, y, x, c.
 
         Raises
@@ -176,7 +182,7 @@ class Conversions:
         return cls._made_of("xarray", source)
 
     @classmethod
-    def from_torch(cls, source: Any) -> Self:
+    def from_torch(cls, source: torch.Tensor) -> Self:
         """A copy of a ``torch.Tensor`` ``([t, ][z, ]y, x)``, from whatever device it is on."""
         return cls._made_of("torch", source)
 

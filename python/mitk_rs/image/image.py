@@ -13,7 +13,7 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Self, SupportsIndex, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Self, SupportsIndex, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -22,7 +22,7 @@ from mitk_rs import _core
 from mitk_rs._validation import flag, not_negative, path_name, type_error, whole_number
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError, TimeStepError
-from mitk_rs.geometry import BaseGeometry
+from mitk_rs.geometry import BaseGeometry, Position, Positions
 from mitk_rs.image import arguments
 from mitk_rs.image.accessors import Accessor, place
 from mitk_rs.image.arguments import Array
@@ -37,6 +37,7 @@ from mitk_rs.image.protocols import (
     twin,
 )
 from mitk_rs.pixel_type import PixelType, make_pixel_type
+from mitk_rs.points import Point3D, Vector3D
 from mitk_rs.properties import PropertyOwner
 from mitk_rs.time_geometry import TimeGeometry
 
@@ -710,11 +711,23 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         """
         self._change_geometry(time_step, lambda geometry: geometry.set_affine(matrix, space))
 
-    def index_to_world(self, index: ArrayLike, time_step: SupportsIndex = 0) -> Any:
+    @overload
+    def index_to_world(self, index: Vector3D, time_step: SupportsIndex = 0) -> Vector3D: ...
+    @overload
+    def index_to_world(self, index: Position, time_step: SupportsIndex = 0) -> Point3D: ...
+    @overload
+    def index_to_world(self, index: Positions, time_step: SupportsIndex = 0) -> NDArray[np.float64]: ...
+    def index_to_world(self, index: Any, time_step: SupportsIndex = 0) -> Any:
         """World position in mm of a continuous index (x, y, z), or of an array of them ``(N, 3)``."""
         return self.get_geometry(time_step).index_to_world(index)
 
-    def world_to_index(self, world: ArrayLike, time_step: SupportsIndex = 0) -> Any:
+    @overload
+    def world_to_index(self, world: Vector3D, time_step: SupportsIndex = 0) -> Vector3D: ...
+    @overload
+    def world_to_index(self, world: Position, time_step: SupportsIndex = 0) -> Point3D: ...
+    @overload
+    def world_to_index(self, world: Positions, time_step: SupportsIndex = 0) -> NDArray[np.float64]: ...
+    def world_to_index(self, world: Any, time_step: SupportsIndex = 0) -> Any:
         """Continuous index (x, y, z) of a world position in mm, or of an array of them ``(N, 3)``."""
         return self.get_geometry(time_step).world_to_index(world)
 

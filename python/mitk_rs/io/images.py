@@ -15,7 +15,7 @@ from mitk_rs.io import read_record, read_records, readers_of, write_record
 from mitk_rs.io.checks import check_path, unreadable
 from mitk_rs.io.formats import FORMATS
 from mitk_rs.io.record import ImageRecord, PathName, ReadOptions
-from mitk_rs.properties import BaseProperty, property_from_dict
+from mitk_rs.properties import property_from_dict
 
 __all__ = ["IOUtil", "get_loaded_modules", "image_of", "read_image", "record_of", "write_image"]
 
@@ -138,7 +138,8 @@ def image_of(record: ImageRecord, *, shared: bool = False) -> Image:
 
 def record_of(image: Image) -> ImageRecord:
     """Describe an image; the record shows its voxels, unprotected, so hold an accessor meanwhile."""
-    stored: dict[str, BaseProperty] = {name: image.get_property(name, raw=True) for name in image.property_keys}
+    found = ((name, image.get_property(name, raw=True)) for name in image.property_keys)
+    stored = {name: value for name, value in found if value is not None}
     return ImageRecord(
         shape=image.shape,
         dtype=image.dtype,

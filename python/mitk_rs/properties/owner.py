@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from mitk_rs._validation import check_kind, flag, type_error
 from mitk_rs.errors import PropertyNotOwnedError, RequestError
@@ -54,6 +54,10 @@ class PropertyOwner:
         with self._property_lock:
             return sorted({*self._owned, *self._provided})
 
+    @overload
+    def get_property(self, key: str, raw: Literal[True]) -> BaseProperty | None: ...
+    @overload
+    def get_property(self, key: str, raw: bool = False) -> Any: ...  # noqa: FBT001, FBT002
     def get_property(self, key: str, raw: bool = False) -> Any:  # noqa: FBT001, FBT002 - MITK's signature
         """The value of a property, ``None`` if there is none.
 
