@@ -19,7 +19,8 @@ from mitk_rs.io.checks import check_numbers, check_shape, data_file, decoded, op
 
 __all__ = ["TextHeader", "meta_header", "nrrd_header"]
 
-# A field that says how the image is stored: ITK's reader of NRRD writes longer ones behind the 1,024 letters of its messages.
+# A field that says how the image is stored: ITK's reader of NRRD writes longer ones behind the 1,024 letters of its
+# messages.
 _LONGEST_FIELD = 700
 # Free text, which ITK does not see, and what all lines together may have.
 _LONGEST_TEXT = 10_000
