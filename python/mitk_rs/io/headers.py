@@ -268,6 +268,8 @@ def _check_meta(path: str, fields: dict[str, str]) -> None:
         for name in names:
             if name in fields:
                 check_numbers(path, name, fields[name], length)
+    if "ElementSpacing" in fields:
+        _check_spacings(path, "ElementSpacing", check_numbers(path, "ElementSpacing", fields["ElementSpacing"])[:3])
     if "CenterOfRotation" in fields:
         check_numbers(path, "CenterOfRotation", fields["CenterOfRotation"], count)
     for name, most in (("ElementNumberOfChannels", 65535), ("CompressedDataSize", 1 << 62), ("HeaderSize", 1 << 62)):

@@ -285,15 +285,29 @@ def _write_tiff(record: ImageRecord, file: BinaryIO, *, compress: bool) -> None:
 # --- .npy --------------------------------------------------------------------------------------------------------
 
 
-def _read_npy(path: str, *, with_voxels: bool) -> tuple[ImageHeader, Any]:
+def _npy_header(path: str, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape of the array, whether it is in Fortran's order, and the type of its elements."""
     from numpy.lib import format as npy
 
-    with _reading(path, Exception, RecursionError) as file:
+    if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+        raise unreadable(path, r"it does not begin with \x93NUMPY: it is not a .npy file, or its beginning is damaged")
+    file.seek(0)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    try:
         version = npy.read_magic(file)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-        if read is None:
-            raise unreadable(path, f"it has version {version} of the format, 1.0 and 2.0 are possible")
-        shape, is_fortran, stored = read(file)
+        if version in readers:
+            return readers[version](file)
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            # Python also says so of a header that is nested too deeply; then there is room.
+            checks.check_room(1 << 20, "the header")
+        raise unreadable(path, "its header is damaged, truncated or longer than 10000 bytes") from error
+    raise unreadable(path, f"it has version {version} of the format, 1.0 and 2.0 are possible")
+
+
+def _read_npy(path: str, *, with_voxels: bool) -> tuple[ImageHeader, Any]:
+    with checks.open_regular(path) as file:
+        shape, is_fortran, stored = _npy_header(path, file)
         start, size = file.tell(), file.seek(0, 2)
     if len(shape) not in (2, 3, 4):
         raise unreadable(path, f"field shape has {len(shape)} axes, 2 to 4 are possible")
