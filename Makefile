@@ -138,7 +138,7 @@ mutants: .make/build .make/test .make/audit
 # cargo-deny likewise: cargo install cargo-deny --locked
 audit: .make/audit
 	cargo deny check
-	for group in run test docs bench wheel; do $(PY) -m pip_audit --requirement requirements/$$group.txt --disable-pip; done
+	for file in requirements/*.txt; do $(PY) -m pip_audit --strict --disable-pip --requirement $$file; done
 
 bench: .make/build .make/test .make/bench
 	$(if $(findstring --quick,$(BENCH)),,cargo bench --locked --bench core)

@@ -51,3 +51,11 @@ def test_every_pin_is_exact_and_has_hashes(group):
 def test_the_makefile_installs_nothing_without_a_hash():
     recipe = (ROOT / "Makefile").read_text()
     assert "--require-hashes --requirement requirements/$*.txt" in recipe
+
+
+def test_the_audit_looks_up_every_pin_and_fails_where_it_cannot():
+    """Without --strict packages that the index does not know are reported as skipped, with status 0."""
+    recipe = (ROOT / "Makefile").read_text().partition("\naudit:")[2].partition("\n\n")[0]
+    files, options = re.search(r"for file in (\S+); do \$\(PY\) -m pip_audit (.*)\$\$file", recipe).groups()
+    assert set(ROOT.glob(files)) >= {ROOT / "requirements" / f"{group}.txt" for group in ["run", *EXTRAS]}
+    assert "--strict" in options.split()
