@@ -4,12 +4,14 @@ import builtins
 import importlib
 import inspect
 import io
+import itertools
 import json
 import math
 
 import numpy as np
 import pytest
 import SimpleITK
+from public_surface import calls
 
 import mitk_rs as mitk
 from mitk_rs import errors
@@ -246,6 +248,31 @@ def test_no_argument_of_a_public_function_raises_anything_else(name, tmp_path, m
                 # The value was allowed after all, and so was what the call wrote.
                 for written in tmp_path.iterdir():
                     written.unlink()
+
+
+LONG = ["a" * 10**6, ["a" * 1000] * 1000, list(range(10**4)), b"x" * 10**6, 10**4000, {str(i): i for i in range(10**4)}]
+# There the message is NumPy's, or the key itself.
+OTHERS = ("Color.__array__.dtype", "Image.__array__.dtype", "Image.__setitem__.value", "PropertyView.__")
+
+
+# ITK crashes where a warning of its own import is an error.
+@pytest.mark.filterwarnings("ignore")
+def test_messages_show_little_of_long_values_and_stay_on_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    messages = {}
+    for call in calls():
+        if "torch" in call.name:
+            continue
+        for name, long in itertools.product({*call.parameters, *call.many}, LONG):
+            given = call.good() | {name: (long,) if name in call.many else long}
+            try:
+                call.prepare(given)()
+            except Exception as error:
+                messages[f"{call.name}.{name}", type(long).__name__] = str(error)
+    assert len(messages) > 2500
+    ours = {key: message for key, message in messages.items() if not key[0].startswith(OTHERS)}
+    wrong = {key: message[:100] for key, message in ours.items() if len(message) > 2000 or "\n" in message}
+    assert not wrong, "\n".join(map(str, wrong.items()))
 
 
 RUNS = {

@@ -8,7 +8,6 @@ libraries become an ``Image`` first.
 from __future__ import annotations
 
 import os
-import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _validation
-from mitk_rs._validation import check_unmasked, existing_step, type_error, wrong_type
+from mitk_rs._validation import brief, check_unmasked, existing_step, type_error, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.image.accessors import place
 from mitk_rs.interop import as_image
@@ -270,10 +269,10 @@ def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True)
     points = _points(value, f"{name} must be a list of {example}, got", (2, 3) if len(shape) == 2 else (3,))
     if points.dtype == np.uint64 or (points.dtype.kind == "O" and all(isinstance(i, int) for i in points.flat)):
         if not all(abs(int(i)) < 2**63 for i in points.flat):
-            raise RequestError(f"{name} must lie inside the image, got {reprlib.repr(value)}")
+            raise RequestError(f"{name} must lie inside the image, got {brief(value)}")
         points = points.astype(np.int64)
     if points.dtype.kind not in "iu":
-        raise type_error(f"{name} must be whole numbers (voxel indices), got {reprlib.repr(value)}")
+        raise type_error(f"{name} must be whole numbers (voxel indices), got {brief(value)}")
     if needed and not len(points):
         raise RequestError(f"{name} is empty: at least one voxel is needed, as a list of {example}")
     if points.shape[1] == 2:
@@ -283,7 +282,7 @@ def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True)
 
 def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-        raise type_error(f"{complaint} {reprlib.repr(value)}")
+        raise type_error(f"{complaint} {brief(value)}")
     given = value if isinstance(value, np.ndarray) else list(value)
     if len(given) == 0:
         return np.empty((0, 3), np.int64)
@@ -292,7 +291,7 @@ def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
     except ValueError:
         points = np.empty(0)
     if points.ndim != 2 or points.shape[1] not in lengths:
-        raise RequestError(f"{complaint} {reprlib.repr(value)}")
+        raise RequestError(f"{complaint} {brief(value)}")
     if points.dtype.kind == "f" and given is not value and all(isinstance(i, int) for point in given for i in point):
         # NumPy makes floats of integers that 64 bits with a sign do not hold.
         points = np.asarray(given, object)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypedDict, 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mitk_rs.errors import GeometryError, RequestError, TimeStepError
+from mitk_rs.errors import GeometryError, RequestError, TimeStepError, one_line
 
 if TYPE_CHECKING:
     from mitk_rs.marching import Cancel, Progress
@@ -81,7 +81,9 @@ def check_names(function: str, given: Mapping[str, object], options: type[Mappin
     known = options.__annotations__
     for name in given:
         if name not in known:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}: known are {', '.join(known)}")
+            raise TypeError(
+                f"{function}() got an unexpected keyword argument {brief(name)}: known are {', '.join(known)}"
+            )
 
 
 def number(value: float | None, name: str) -> float | None:
@@ -120,7 +122,7 @@ def one_of(value: _Value, name: str, allowed: Sequence[_Value]) -> _Value:
     """One of the values that are allowed."""
     # An array would be compared element by element.
     if not isinstance(value, str | int | None) or value not in allowed:
-        raise RequestError(f"{name} is {value!r}: it must be one of {', '.join(map(repr, allowed))}")
+        raise RequestError(f"{name} is {brief(value)}: it must be one of {', '.join(map(repr, allowed))}")
     return value
 
 
@@ -128,6 +130,15 @@ def flag(value: bool, name: str) -> bool:  # noqa: FBT001
     """True or False; also 0, 1 and NumPy's booleans."""
     check_kind(value, (bool, int, np.bool_), name, "True or False")
     return bool(value)
+
+
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = 100
+
+
+def brief(value: object) -> str:
+    """The ``repr`` of a value as messages show it: of a long one the beginning and the end, or the first entries."""
+    return _brief.repr(value)
 
 
 def public_function() -> str:
@@ -157,13 +168,13 @@ def wrong_type(what: str, expected: str, value: object) -> TypeError:
 def type_error(text: str) -> TypeError:
     """A ``TypeError`` that names the function that the user called."""
     function = public_function()
-    return TypeError(f"{function}: {text}" if function else text)
+    return TypeError(one_line(f"{function}: {text}" if function else text))
 
 
 def _described(value: object) -> str:
     kind = type(value)
     if kind.__module__ == "builtins":
-        return f"{kind.__name__} {reprlib.repr(value)}" if isinstance(value, str | int | float) else kind.__name__
+        return f"{kind.__name__} {brief(value)}" if isinstance(value, str | int | float) else kind.__name__
     # Classes called Image are many.
     return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
 
@@ -196,7 +207,7 @@ def real_number(value: Any, what: str) -> float:
     except (TypeError, ValueError):
         raise wrong_type(what, "a number", value) from None
     except OverflowError:
-        raise RequestError(f"{what} is {reprlib.repr(value)}: it is too large for a number of 64 bits") from None
+        raise RequestError(f"{what} is {brief(value)}: it is too large for a number of 64 bits") from None
 
 
 def path_name(value: Any, what: str = "path") -> str:
@@ -255,7 +266,7 @@ def numbers(value: Any, what: str) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         raise wrong_type(what, "numbers", value) from None
     except OverflowError:
-        raise RequestError(f"{what} is {reprlib.repr(value)}: it is too large for numbers of 64 bits") from None
+        raise RequestError(f"{what} is {brief(value)}: it is too large for numbers of 64 bits") from None
 
 
 # --- places in the world ------------------------------------------------------------------------------------------
@@ -273,7 +284,7 @@ _MOST_NUMBERS = 100
 
 
 def _float_list(value: Any, what: str, expected: str) -> list[float]:
-    message = f"{what} must be {expected}, got {reprlib.repr(value)}"
+    message = f"{what} must be {expected}, got {brief(value)}"
     if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise type_error(message)
     items: list[SupportsFloat] = list(itertools.islice(value, _MOST_NUMBERS))
@@ -291,7 +302,7 @@ def triple(value: Any, what: str) -> Triple:
     """Three finite numbers, from any sequence, point, vector or array."""
     numbers = _float_list(value, what, "three numbers")
     if len(numbers) != 3:
-        raise type_error(f"{what} must be three numbers, got {reprlib.repr(value)}")
+        raise type_error(f"{what} must be three numbers, got {brief(value)}")
     if not all(map(math.isfinite, numbers)):
         raise GeometryError(f"{what} must be finite, got {tuple(numbers)}")
     return numbers[0], numbers[1], numbers[2]
@@ -301,7 +312,7 @@ def spacing(value: Any) -> Triple:
     """Three positive lengths in mm."""
     numbers = _float_list(value, "spacing", "three numbers")
     if len(numbers) != 3:
-        raise type_error(f"spacing must be three numbers, got {reprlib.repr(value)}")
+        raise type_error(f"spacing must be three numbers, got {brief(value)}")
     if not all(0 < number < math.inf for number in numbers):
         raise GeometryError(f"spacing must be finite and greater than 0 mm on every axis, got {tuple(numbers)}")
     if min(numbers) < SMALLEST_SPACING or max(numbers) > LARGEST_SPACING:
@@ -334,7 +345,7 @@ def affine(value: ArrayLike, space: str) -> FloatArray:
 def check_space(space: str) -> None:
     """Whether affine matrices are known in it."""
     if not isinstance(space, str) or space not in ("LPS", "RAS"):
-        raise RequestError(f'space must be "LPS" or "RAS", got {space!r}')
+        raise RequestError(f'space must be "LPS" or "RAS", got {brief(space)}')
 
 
 def _real_matrix(value: ArrayLike, what: str = "direction", size: str = "3x3") -> FloatArray:
@@ -397,5 +408,5 @@ def coordinates(value: Any, size: int = 3) -> FloatArray:
     except ValueError:
         array = np.empty(0)
     if array.dtype.kind not in "biuf" or array.ndim == 0 or array.shape[-1] != size:
-        raise type_error(f"coordinates must be {size} numbers or an array (N, {size}), got {reprlib.repr(value)}")
+        raise type_error(f"coordinates must be {size} numbers or an array (N, {size}), got {brief(value)}")
     return array.astype(np.float64)

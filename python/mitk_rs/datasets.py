@@ -11,7 +11,6 @@ mean of what they contain, as a scanner's do, before the noise comes on top.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs import _validation
-from mitk_rs._validation import not_negative, numbers, triple, whole_number, whole_or_none
+from mitk_rs._validation import brief, not_negative, numbers, triple, whole_number, whole_or_none
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
 from mitk_rs.seeds import Seed, Seeds
@@ -224,10 +223,10 @@ class _Grid:
 def _check(size: Sequence[int], spacing: Sequence[float], generations: int, noise: float) -> None:
     lengths = numbers(size, "size")
     if lengths.shape != (3,) or not ((lengths >= 32) & (lengths <= 1 << 16) & (np.floor(lengths) == lengths)).all():
-        raise RequestError(f"size must be three whole numbers of at least 32, at most 65536, got {reprlib.repr(size)}")
+        raise RequestError(f"size must be three whole numbers of at least 32, at most 65536, got {brief(size)}")
     distances = numbers(spacing, "spacing")
     if distances.shape != (3,) or not (np.isfinite(distances) & (distances > 0)).all():
-        raise RequestError(f"spacing must be three positive lengths in mm, got {reprlib.repr(spacing)}")
+        raise RequestError(f"spacing must be three positive lengths in mm, got {brief(spacing)}")
     if not 1 <= whole_number(generations, "generations") <= len(LENGTHS):
         raise RequestError(f"generations must be 1 to {len(LENGTHS)}, got {generations}")
     if not_negative(noise, "noise") > _MOST_NOISE:

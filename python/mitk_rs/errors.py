@@ -30,12 +30,23 @@ __all__ = [
 ]
 
 
+# A longer message loses its middle: what fills it is a value that the caller knows.
+_LONGEST_MESSAGE = 1500
+
+
+def one_line(message: str) -> str:
+    """Return a message as one line that a terminal shows, whatever it quotes: the text of an array has many lines."""
+    if len(message) > _LONGEST_MESSAGE:
+        half = _LONGEST_MESSAGE // 2
+        message = f"{message[:half]} ... {message[-half:]}"
+    return re.sub(r"\s*\n\s*", " ", message)
+
+
 class Exception(builtins.RuntimeError):
     """Root of everything mitk_rs raises on purpose (``mitk::Exception``)."""
 
     def __str__(self) -> str:
-        # One line, whatever is quoted: the text of an array has many.
-        return re.sub(r"\s*\n\s*", " ", super().__str__())
+        return one_line(super().__str__())
 
 
 class RequestError(Exception, ValueError):
@@ -68,7 +79,7 @@ class FileError(Exception, OSError, ValueError):
     def __str__(self) -> str:
         # OSError would show errno and filename in their place where they are set. Names may have bytes that are not
         # UTF-8; the message must be printable all the same.
-        return builtins.BaseException.__str__(self).encode("utf-8", "backslashreplace").decode()
+        return one_line(builtins.BaseException.__str__(self)).encode("utf-8", "backslashreplace").decode()
 
 
 class FileMissingError(FileError, FileNotFoundError):

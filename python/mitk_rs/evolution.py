@@ -25,6 +25,7 @@ from mitk_rs._progress import Clock, shows_progress
 from mitk_rs._sources import AnyImage, Source, image_of
 from mitk_rs._validation import (
     RunOptions,
+    brief,
     check_names,
     finite,
     flag,
@@ -381,7 +382,7 @@ class _Evolution:
             raise RequestError(f"the scan has {size} voxels: a surface evolves in at least 3 along x, y and z")
         if feature is not None and parameters["type"] not in _WITH_FEATURE:
             raise RequestError(
-                f"feature is for types 'geodesic' and 'curves': type {parameters['type']!r} uses the scan"
+                f"feature is for types 'geodesic' and 'curves': type {brief(parameters['type'])} uses the scan"
             )
         self.initial = self._others(initial, "initial")
         self.merge = [] if merge is None else self._others(merge, "merge")

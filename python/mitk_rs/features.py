@@ -10,7 +10,6 @@ image-based modeling framework for patient-specific computational hemodynamics",
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -22,6 +21,7 @@ from mitk_rs._progress import shows_progress
 from mitk_rs._sources import AnyImage, ImageT, Source
 from mitk_rs._validation import (
     RunOptions,
+    brief,
     check_names,
     finite,
     flag,
@@ -197,7 +197,7 @@ def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:
         return None
     ends = numbers(value, "sigmoid_range")
     if ends.shape != (2,):
-        raise RequestError(f"sigmoid_range is {value!r}: two finite numbers are needed, the lower one first")
+        raise RequestError(f"sigmoid_range is {brief(value)}: two finite numbers are needed, the lower one first")
     low, high = map(float, ends)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise RequestError(f"sigmoid_range is {value}: two finite numbers are needed, the lower one first")
@@ -207,7 +207,7 @@ def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:
 def _radius(value: Sequence[int]) -> tuple[int, int, int]:
     radius = numbers(value, "radius")
     if radius.shape != (3,) or not ((np.floor(radius) == radius) & (radius >= 0) & (radius < 2**31)).all():
-        raise RequestError(f"radius is {reprlib.repr(value)}: three whole numbers (x, y, z) >= 0 are needed, in voxels")
+        raise RequestError(f"radius is {brief(value)}: three whole numbers (x, y, z) >= 0 are needed, in voxels")
     x, y, z = (int(r) for r in radius)
     return x, y, z
 
@@ -216,8 +216,8 @@ def _check_feature(feature: _Feature) -> None:
     """Refuse what has no effect on the type."""
     kind = feature["type"]
     if feature["sigma"] > 0 and kind != "gradient":
-        raise RequestError(f"sigma is for type 'gradient': type {kind!r} does not smooth")
+        raise RequestError(f"sigma is for type 'gradient': type {brief(kind)} does not smooth")
     if feature["sigmoid"] and kind not in ("gradient", "upwind"):
-        raise RequestError(f"sigmoid is for types 'gradient' and 'upwind': type {kind!r} has a map of its own")
+        raise RequestError(f"sigmoid is for types 'gradient' and 'upwind': type {brief(kind)} has a map of its own")
     if feature["sigmoid_range"] is not None and not feature["sigmoid"]:
         raise RequestError("sigmoid_range is only used with sigmoid=True")

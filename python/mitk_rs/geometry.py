@@ -12,7 +12,6 @@ spacing as in MITK."""
 from __future__ import annotations
 
 import itertools
-import reprlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from mitk_rs import _validation
 from mitk_rs._validation import (
     FloatArray,
     Triple,
+    brief,
     check_kind,
     coordinates,
     flag,
@@ -208,8 +208,7 @@ def _fill(target: Any, result: FloatArray) -> None:
         return
     if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or target.shape != result.shape:
         raise type_error(
-            f"the output must be a Point3D, a Vector3D or a float array of shape {result.shape}, "
-            f"got {reprlib.repr(target)}"
+            f"the output must be a Point3D, a Vector3D or a float array of shape {result.shape}, got {brief(target)}"
         )
     target[...] = result
 

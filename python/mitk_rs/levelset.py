@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from mitk_rs import _core
 from mitk_rs._progress import shows_progress
 from mitk_rs._sources import AnyImage, Source, image_of, mask_of
-from mitk_rs._validation import Run, RunOptions, check_names, finite, flag, number, one_of, positive, run_options
+from mitk_rs._validation import Run, RunOptions, brief, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
 from mitk_rs.interop import as_image
@@ -304,7 +304,7 @@ def _points(value: Indices, name: str, volume: Source, image: Any) -> list[Index
 def _check(method: str, parameters: dict[str, Any], volume: Source) -> None:
     """What can be wrong before a voxel is read."""
     if not isinstance(method, str) or method not in METHODS:
-        raise RequestError(f"method is {method!r}: it must be one of {', '.join(METHODS)}")
+        raise RequestError(f"method is {brief(method)}: it must be one of {', '.join(METHODS)}")
     lower, upper = parameters["lower"], parameters["upper"]
     if method in _WITH_THRESHOLDS and lower is not None and upper is not None and lower > upper:
         raise RequestError(f"the lower threshold {lower:g} is above the upper threshold {upper:g}")

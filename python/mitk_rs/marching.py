@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import reprlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from mitk_rs._progress import shows_progress
 from mitk_rs._sources import ImageT, Source
 from mitk_rs._validation import (
     RunOptions,
+    brief,
     check_kind,
     check_names,
     flag,
@@ -428,16 +428,18 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
     if isinstance(mode, str) and mode.startswith("some:"):
         number = mode.removeprefix("some:")
         if not number.isdecimal():
-            raise RequestError(f"target_mode is {mode!r}: after 'some:' a number of targets is needed, as in 'some:2'")
+            raise RequestError(
+                f"target_mode is {brief(mode)}: after 'some:' a number of targets is needed, as in 'some:2'"
+            )
         return int(number)
     if isinstance(mode, str) and mode not in ("none", "one", "all"):
-        raise RequestError(f"target_mode is {mode!r}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
+        raise RequestError(f"target_mode is {brief(mode)}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
     return mode if isinstance(mode, str) else _target_count(mode)
 
 
 def _target_count(count: int) -> int:
     if not 0 <= whole_number(count, "target_mode") <= sys.maxsize:
-        raise RequestError(f"target_mode is {reprlib.repr(count)}: a number of targets is needed")
+        raise RequestError(f"target_mode is {brief(count)}: a number of targets is needed")
     return count
 
 

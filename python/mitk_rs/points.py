@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, SupportsFloat, S
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import real_number, type_error
+from mitk_rs._validation import brief, real_number, type_error
 
 __all__ = ["Color", "Point2D", "Point3D", "Vector2D", "Vector3D"]
 
@@ -56,7 +56,7 @@ class _Coordinates:
     def _position(self, index: SupportsIndex) -> int:
         position = operator.index(index)
         if not 0 <= position < self._size:
-            raise IndexError(f"{type(self).__name__} has elements 0 to {self._size - 1}, got {position}")
+            raise IndexError(f"{type(self).__name__} has elements 0 to {self._size - 1}, got {brief(position)}")
         return position
 
     def _rounded(self, value: SupportsFloat) -> float:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import reprlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mitk_rs._sources import AnyImage, Source
-from mitk_rs._validation import flag, path_name, real_number, text, whole_number, wrong_type
+from mitk_rs._validation import brief, flag, path_name, real_number, text, whole_number, wrong_type
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.io import checks
@@ -105,9 +104,9 @@ def smooth_surface(surface: vtkPolyData, *, iterations: int = 30, pass_band: flo
     surface
         Triangles; they are not changed.
     iterations
-        Degree of the filter, at least 1: more follow the pass band better.
+        Degree of the filter, 6 to 1000: more follow the pass band better.
     pass_band
-        0 to 2: the smaller, the smoother. 0.1 removes the steps of voxels and keeps vessels.
+        0.001 to 2: the smaller, the smoother. 0.1 removes the steps of voxels and keeps vessels.
 
     Returns
     -------
@@ -133,11 +132,16 @@ def smooth_surface(surface: vtkPolyData, *, iterations: int = 30, pass_band: flo
     """
     if not hasattr(surface, "GetNumberOfPoints"):
         raise wrong_type("surface", "a vtkPolyData", surface)
-    if not 1 <= whole_number(iterations, "iterations") < 2**31:
-        raise RequestError(f"iterations is {iterations}: it must be at least 1 and below 2147483648")
-    if not 0 < real_number(pass_band, "pass_band") <= 2:
-        raise RequestError(f"pass_band is {pass_band}: it must be above 0 and at most 2")
+    # Outside of these VTK may find no filter; it would say so on standard output and shrink the surface.
+    if not 6 <= whole_number(iterations, "iterations") <= 1000:
+        raise RequestError(f"iterations is {iterations}: it must be at least 6 and at most 1000")
+    if not 0.001 <= real_number(pass_band, "pass_band") <= 2:
+        raise RequestError(f"pass_band is {pass_band}: it must be at least 0.001 and at most 2")
     checks.check_room(1024 * surface.GetNumberOfPoints(), "the smooth surface")
+    if surface.GetNumberOfCells() == 0:
+        twin: vtkPolyData = surface.NewInstance()
+        twin.DeepCopy(surface)
+        return twin
     smoother = vtk("vtkFiltersCore").vtkWindowedSincPolyDataFilter()
     smoother.SetInputData(surface)
     smoother.SetNumberOfIterations(iterations)
@@ -272,7 +276,7 @@ def write_surface(
     if surface.GetNumberOfPoints() == 0:
         raise FileWriteError(f"cannot write {path}: the surface is empty")
     if not re.fullmatch(r"[ -~]{0,60}", text(space, "space")):
-        raise RequestError(f"space is {reprlib.repr(space)}: it must be at most 60 printable characters of ASCII")
+        raise RequestError(f"space is {brief(space)}: it must be at most 60 printable characters of ASCII")
     from mitk_rs.io.vtk import run_writer
 
     # VTK counts in KiB; the packed and the plain bytes, and the text of VTP, exist side by side.

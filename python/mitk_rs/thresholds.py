@@ -7,7 +7,6 @@ tissue is found with the half-maximum rule: its border is where the value is hal
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs._sources import AnyImage, Source
-from mitk_rs._validation import whole_number
+from mitk_rs._validation import brief, whole_number
 from mitk_rs.errors import RequestError
 
 __all__ = ["PERCENTILES", "Histogram", "ProposedThreshold", "histogram", "propose_lower_threshold"]
@@ -91,7 +90,7 @@ def histogram(image: AnyImage, *, bins: int = 64, time_step: int | None = None) 
     ([7100, 900], 0.0)
     """
     if not 1 <= whole_number(bins, "bins") <= _MOST_BINS:
-        raise RequestError(f"bins is {reprlib.repr(bins)}: allowed are 1 to {_MOST_BINS}")
+        raise RequestError(f"bins is {brief(bins)}: allowed are 1 to {_MOST_BINS}")
     return Source(image, "the image", time_step=time_step).read(lambda voxels: _histogram(voxels, bins))
 
 

@@ -11,7 +11,6 @@ import itertools
 import logging
 import math
 import operator
-import reprlib
 import sys
 import threading
 from bisect import bisect_left, bisect_right
@@ -21,7 +20,7 @@ from typing import Any, Protocol, Self, SupportsFloat, SupportsIndex, cast
 
 import numpy as np
 
-from mitk_rs._validation import check_kind, not_negative, real_number, type_error, whole_number
+from mitk_rs._validation import brief, check_kind, not_negative, real_number, type_error, whole_number
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry, Geometry3D, SlicedGeometry3D
 
@@ -52,7 +51,7 @@ def whole_step(value: SupportsIndex, what: str = "time step") -> int:
     try:
         step = operator.index(value)
     except TypeError:
-        raise type_error(f"{what} must be a whole number, got {reprlib.repr(value)}") from None
+        raise type_error(f"{what} must be a whole number, got {brief(value)}") from None
     if step < 0:
         raise type_error(f"{what} must not be negative, got {step}")
     return step
@@ -61,7 +60,7 @@ def whole_step(value: SupportsIndex, what: str = "time step") -> int:
 def _moment(value: SupportsFloat, what: str = "time point") -> float:
     """Check a moment in ms."""
     if isinstance(value, str | bytes):
-        raise type_error(f"{what} must be a number of ms, got {value!r}")
+        raise type_error(f"{what} must be a number of ms, got {brief(value)}")
     point = real_number(value, what)
     if not math.isfinite(point):
         raise RequestError(f"{what} must be a finite number of ms, got {point}")

@@ -1,10 +1,13 @@
 """Surfaces lie where the geometry says, face outwards, and are written whole or not at all."""
 
+import ctypes
+import itertools
 import resource
 
 import numpy as np
 import pytest
 from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkPolyData
 from vtkmodules.vtkIOGeometry import vtkOBJReader, vtkSTLReader
 from vtkmodules.vtkIOLegacy import vtkPolyDataReader
 from vtkmodules.vtkIOPLY import vtkPLYReader
@@ -248,14 +251,27 @@ def test_smoothing_removes_steps_and_keeps_the_volume():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"iterations": 0}, "iterations is 0: it must be at least 1"),
+        ({"iterations": 0}, "iterations is 0: it must be at least 6"),
+        ({"iterations": 3}, "iterations is 3: it must be at least 6 and at most 1000"),
+        ({"iterations": 1001}, "at most 1000"),
         ({"pass_band": 0}, "pass_band is 0"),
+        ({"pass_band": 1e-4, "iterations": 300}, "it must be at least 0.001 and at most 2"),
         ({"pass_band": 2.5}, "at most 2"),
     ],
 )
 def test_smoothing_out_of_range_is_refused(options, message):
     with pytest.raises(mitk.RequestError, match=message):
         mitk.smooth_surface(mitk.extract_surface(mitk.datasets.tube(), 50), **options)
+
+
+def test_smoothing_prints_nothing(capfd):
+    surface = mitk.extract_surface(mitk.Image(np.random.default_rng(0).random((3, 3, 3), np.float32)), 0.5)
+    for iterations, pass_band in itertools.product((6, 7, 30, 1000), (0.001, 0.0011, 0.1, 2)):
+        mitk.smooth_surface(surface, iterations=iterations, pass_band=pass_band)
+    assert mitk.smooth_surface(vtkPolyData()).GetNumberOfPoints() == 0
+    # What C++ wrote is in its own buffer.
+    ctypes.CDLL(None).fflush(None)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_two_voxels_along_each_axis_are_enough_for_a_surface():

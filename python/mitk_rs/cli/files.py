@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitk_rs._validation import brief
 from mitk_rs.cli.parser import add_common, integer
 from mitk_rs.cli.streams import add_streams
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
@@ -117,7 +118,7 @@ def check_inputs(*paths: str) -> None:
     """
     for path in paths:
         if "\0" in path or not path:
-            raise FileMissingError(f"cannot read {path!r}: not a file name")
+            raise FileMissingError(f"cannot read {brief(path)}: not a file name")
         try:
             status = os.stat(path)  # noqa: PTH116 - Path.stat would turn "a/" into "a"
         except OSError as error:
@@ -166,7 +167,7 @@ def check_outputs(
 
 def _check_name(path: str, suffixes: Collection[str]) -> None:
     if "\0" in path or not path:
-        raise FileWriteError(f"cannot write {path!r}: not a file name")
+        raise FileWriteError(f"cannot write {brief(path)}: not a file name")
     if not any(path.lower().endswith(suffix) for suffix in suffixes):
         raise FileWriteError(f"cannot write {path}: its ending must be one of {' '.join(suffixes)}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from mitk_rs._validation import check_kind, flag
+from mitk_rs._validation import brief, check_kind, flag
 from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError
 
 __all__ = ["COLUMNS", "READING", "SEGMENT_COLUMNS", "Case", "Rows", "read_cases"]
@@ -184,7 +183,7 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise FileError(f"cannot read {path}: not text in UTF-8") from error
     except ValueError as error:
-        raise FileError(f"cannot read {reprlib.repr(str(path))}: not the name of a file") from error
+        raise FileError(f"cannot read {brief(str(path))}: not the name of a file") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -253,8 +252,8 @@ def _name(name: str, number: int) -> str:
     wrong = "/" in name or "\\" in name or name.startswith(".") or not name.isprintable() or len(name) > _MAX_NAME
     if wrong or name in ("", "index", "summary"):
         raise RequestError(
-            f"case {number} is named {name!r}: a name is the stem of files, without slashes, not index or summary, of "
-            f"at most {_MAX_NAME} characters"
+            f"case {number} is named {brief(name)}: a name is the stem of files, without slashes, not index or "
+            f"summary, of at most {_MAX_NAME} characters"
         )
     return name
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mitk_rs._progress import shows_progress
-from mitk_rs._validation import RunOptions, check_names, flag, positive, run_options, whole_number
+from mitk_rs._validation import RunOptions, brief, check_names, flag, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
 from mitk_rs.cohort.worker import Plan, Record, begin_worker, failed, run_case
 from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError
@@ -187,7 +187,7 @@ def _folder(output: str | PathLike[str]) -> str:
 def _ending(suffix: str, name: str, allowed: Iterable[str]) -> str:
     known = tuple(allowed)
     if suffix not in known:
-        raise RequestError(f"{name} is {suffix!r}: it must be one of {', '.join(known)}")
+        raise RequestError(f"{name} is {brief(suffix)}: it must be one of {', '.join(known)}")
     return suffix
 
 

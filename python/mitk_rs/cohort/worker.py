@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mitk_rs import _platform
+from mitk_rs._validation import brief
 from mitk_rs.cohort.cases import READING, Case
 from mitk_rs.errors import Exception as MitkError
 from mitk_rs.errors import RequestError
@@ -239,7 +240,7 @@ def _voxels(points: Any, kind: str, role: str, image: Image, time_step: int | No
     if isinstance(points, str):
         return read_seeds(points).indices(image, role=role, time_step=time_step)
     if kind not in ("index", "physical", "ras"):
-        raise RequestError(f"points is {kind!r}: it must be one of 'index', 'physical', 'ras'")
+        raise RequestError(f"points is {brief(kind)}: it must be one of 'index', 'physical', 'ras'")
     if kind == "index" and not all(float(value).is_integer() for point in points for value in point):
         raise RequestError(f"{role} expects whole numbers, got {points}; points physical takes mm")
     if kind == "ras":

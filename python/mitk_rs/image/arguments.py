@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import operator
-import reprlib
 from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import check_kind, flag, is_masked, real_number, type_error
+from mitk_rs._validation import brief, check_kind, flag, is_masked, real_number, type_error
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.pixel_type import PixelType, component_type
 
@@ -24,11 +23,11 @@ def dimensions(value: Any) -> list[int]:
     """Sizes (x, y[, z[, t]]) as ints of at least 1."""
     expected = "dimensions must be 2 to 4 whole numbers (x, y, z, t)"
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise type_error(f"{expected}, got {reprlib.repr(value)}")
+        raise type_error(f"{expected}, got {brief(value)}")
     try:
         sizes = [operator.index(size) for size in itertools.islice(value, 100)]
     except TypeError:
-        raise type_error(f"{expected}, got {reprlib.repr(value)}") from None
+        raise type_error(f"{expected}, got {brief(value)}") from None
     if not 2 <= len(sizes) <= 4:
         raise RequestError(f"{expected}, got {len(sizes)}")
     for axis, size in zip(_AXES, sizes, strict=False):
@@ -42,7 +41,7 @@ def time_step(value: SupportsIndex) -> int:
     try:
         step = operator.index(value)
     except TypeError:
-        raise type_error(f"time_step must be an int, got {reprlib.repr(value)}") from None
+        raise type_error(f"time_step must be an int, got {brief(value)}") from None
     if step < 0:
         raise type_error(f"time_step must be an int >= 0, got {step}")
     return step
@@ -62,7 +61,7 @@ def pixel(dtype: DTypeLike | PixelType, channels: SupportsIndex) -> tuple[str, i
     try:
         count = operator.index(channels)
     except TypeError:
-        raise type_error(f"channels must be an int, got {reprlib.repr(channels)}") from None
+        raise type_error(f"channels must be an int, got {brief(channels)}") from None
     if not 1 <= count < 2**63:
         raise RequestError(f"channels must be at least 1, got {count}")
     if not isinstance(dtype, PixelType):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mitk_rs._validation import type_error
+from mitk_rs._validation import brief, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.geometry import BaseGeometry, SlicedGeometry3D
 from mitk_rs.time_geometry import ProportionalTimeGeometry, TimeGeometry
@@ -137,7 +137,7 @@ def _corner(value: Any, name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     try:
         indices = tuple(operator.index(index) for index in value)
     except TypeError:
-        raise type_error(f"{name} must be {len(sizes)} whole numbers, got {value!r}") from None
+        raise type_error(f"{name} must be {len(sizes)} whole numbers, got {brief(value)}") from None
     if len(indices) != len(sizes):
         raise RequestError(f"{name} must have {len(sizes)} indices (x, y, z), got {len(indices)}")
     return indices

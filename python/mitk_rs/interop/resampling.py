@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs._core import get_num_threads
-from mitk_rs._validation import finite, flag, one_of, real_number, wrong_type
+from mitk_rs._validation import brief, finite, flag, one_of, real_number, wrong_type
 from mitk_rs._validation import spacing as checked_spacing
 from mitk_rs.errors import MemoryLimitError, RequestError
 from mitk_rs.interop import as_image
@@ -173,7 +173,9 @@ def _resampled_step(
         made = work.Execute(source)
     except RuntimeError as error:
         reason = str(error).strip().rpartition("\n")[2]
-        raise RequestError(f"the image cannot be resampled with interpolation {interpolation!r}: {reason}") from None
+        raise RequestError(
+            f"the image cannot be resampled with interpolation {brief(interpolation)}: {reason}"
+        ) from None
     # The view does not keep the image alive.
     found: NDArray[Any] = sitk.GetArrayViewFromImage(made).copy()
     return found

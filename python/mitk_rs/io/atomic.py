@@ -36,7 +36,7 @@ from pathlib import Path
 
 from mitk_rs import _platform
 from mitk_rs._interrupts import held_interrupts
-from mitk_rs._validation import path_name
+from mitk_rs._validation import brief, path_name
 from mitk_rs.errors import FileError, FileWriteError
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -414,7 +414,7 @@ def _checked_target(path: PathName) -> Path:
     """Follow links and refuse, before any work is done, what the final rename could not do or should not."""
     name = path_name(path)
     if "\0" in name or not name:
-        raise FileWriteError(f"cannot write {name!r}: not a file name")
+        raise FileWriteError(f"cannot write {brief(name)}: not a file name")
     target = Path(os.path.realpath(name))
     refusal = _refusal(target)
     if refusal:

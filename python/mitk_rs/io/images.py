@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import reprlib
 from collections.abc import Sequence
 from typing import Unpack
 
-from mitk_rs._validation import check_kind, check_names, type_error
+from mitk_rs._validation import brief, check_kind, check_names, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.image.image import Image
 from mitk_rs.io import read_record, read_records, readers_of, write_record
@@ -242,9 +241,9 @@ def _names(given: Sequence[str] | None) -> list[str]:
     if given is None:
         return []
     if isinstance(given, str):
-        raise type_error(f"a list of reader descriptions is needed, got the single text {given!r}")
+        raise type_error(f"a list of reader descriptions is needed, got the single text {brief(given)}")
     if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
-        raise type_error(f"readers must be a list of descriptions, got {reprlib.repr(given)}")
+        raise type_error(f"readers must be a list of descriptions, got {brief(given)}")
     return list(given)
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Unpack
 
-from mitk_rs._validation import check_kind, wrong_type
+from mitk_rs._validation import brief, check_kind, wrong_type
 from mitk_rs.errors import FileError, FileWriteError, RequestError
 from mitk_rs.io.formats import FORMATS
 from mitk_rs.io.images import image_of, write_image
@@ -114,9 +114,9 @@ def suffix_of_format(format: str, *, reading: bool = True) -> str:  # noqa: A002
     known = {ending: one for one in FORMATS for ending in one.suffixes}
     whole = [ending for ending, one in known.items() if not one.detached] + ([".dcm"] if reading else [])
     if suffix in known and known[suffix].detached:
-        raise RequestError(f"format {format!r} has its voxels in a second file; in one file: {', '.join(whole)}")
+        raise RequestError(f"format {brief(format)} has its voxels in a second file; in one file: {', '.join(whole)}")
     if suffix not in whole:
-        raise RequestError(f"format is {format!r}: it must be one of {', '.join(whole)}")
+        raise RequestError(f"format is {brief(format)}: it must be one of {', '.join(whole)}")
     return suffix
 
 

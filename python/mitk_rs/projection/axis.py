@@ -6,7 +6,6 @@ The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` giv
 from __future__ import annotations
 
 import operator
-import reprlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 from mitk_rs import _core
 from mitk_rs._progress import shows_progress
 from mitk_rs._sources import Array, ImageT, Source
-from mitk_rs._validation import Run, RunOptions, check_names, flag, one_of, run_options, whole_number
+from mitk_rs._validation import Run, RunOptions, brief, check_names, flag, one_of, run_options, whole_number
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.camera import plane_axes
 
@@ -80,7 +79,7 @@ def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> Any:
     if 0 <= number < len(names):
         return number
     allowed = f"{', '.join(names)} or 0 to {len(names) - 1} for them"
-    raise RequestError(f"axis is {reprlib.repr(axis)}: allowed are {allowed}")
+    raise RequestError(f"axis is {brief(axis)}: allowed are {allowed}")
 
 
 def slab_range(slab: Any, count: int) -> tuple[int, int]:
@@ -98,7 +97,7 @@ def slab_range(slab: Any, count: int) -> tuple[int, int]:
         first = 0 if first is None else first.__index__()
         end = count if end is None else end.__index__()
     except (TypeError, ValueError, AttributeError):
-        raise RequestError(f"slab is {slab!r}: expected two whole numbers (first, end), or a slice") from None
+        raise RequestError(f"slab is {brief(slab)}: expected two whole numbers (first, end), or a slice") from None
     if not 0 <= first < end <= count:
         raise RequestError(f"slab is {first}:{end}: allowed are 0 <= first < end <= {count}, the voxels along the axis")
     return first, end

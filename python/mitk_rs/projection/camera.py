@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import numbers, real_number
+from mitk_rs._validation import brief, numbers, real_number
 from mitk_rs.errors import RequestError
 
 __all__ = [
@@ -173,7 +173,7 @@ def gaze(direction: Sequence[float], up: Sequence[float] | None = None, roll: fl
 def _unit(name: str, value: Any) -> Array:
     vector = numbers(value, name)
     if vector.shape != (3,) or not np.isfinite(vector).all() or not vector.any():
-        raise RequestError(f"{name} is {value!r}: expected three finite numbers (x, y, z), not all 0")
+        raise RequestError(f"{name} is {brief(value)}: expected three finite numbers (x, y, z), not all 0")
     largest = np.abs(vector).max()
     # Squares of these would be infinite or 0.
     vector = vector if 1e-150 < largest < 1e150 else vector / largest

@@ -10,7 +10,6 @@ import io
 import math
 import operator
 import os
-import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import check_kind, not_negative, numbers, path_name, positive, real_number, text, wrong_type
+from mitk_rs._validation import (
+    brief,
+    check_kind,
+    not_negative,
+    numbers,
+    path_name,
+    positive,
+    real_number,
+    text,
+    wrong_type,
+)
 from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.projection.camera import Array, Gaze, View, plane_axes
 
@@ -67,7 +76,7 @@ def robust_range(values: Array, *, percentiles: tuple[float, float] = ROBUST_PER
     """
     ends = numbers(percentiles, "percentiles")
     if ends.shape != (2,):
-        raise RequestError(f"percentiles are {percentiles!r}: two numbers are needed")
+        raise RequestError(f"percentiles are {brief(percentiles)}: two numbers are needed")
     low, high = map(float, ends)
     if not 0 <= low < high <= 100:
         raise RequestError(f"percentiles are {low:g} and {high:g}: allowed are 0 <= low < high <= 100")
@@ -151,7 +160,7 @@ def apply_colormap(grey: Bytes, name: str) -> Bytes:
         No colour map has this name.
     """
     if not isinstance(name, str) or name not in COLORMAPS:
-        raise RequestError(f"colormap is {reprlib.repr(name)}: allowed are {', '.join(COLORMAPS)}")
+        raise RequestError(f"colormap is {brief(name)}: allowed are {', '.join(COLORMAPS)}")
     return grey if name == "grey" else COLORMAPS[name][grey]
 
 
@@ -180,7 +189,7 @@ def check_size(size: Sequence[int] | int) -> tuple[int, int]:
     except (TypeError, ValueError):
         width = height = 0
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-        raise RequestError(f"size is {reprlib.repr(size)}: expected width and height in pixels, 1 to {MAX_SIZE} each")
+        raise RequestError(f"size is {brief(size)}: expected width and height in pixels, 1 to {MAX_SIZE} each")
     return width, height
 
 
@@ -223,9 +232,9 @@ class Shades:
         _check_values(values)
         found = numbers(self.range(values) if ends is None else ends, "ends")
         if found.shape != (2,):
-            raise RequestError(f"ends is {reprlib.repr(ends)}: two numbers are needed, shown black and white")
+            raise RequestError(f"ends is {brief(ends)}: two numbers are needed, shown black and white")
         if not np.isfinite(found).all():
-            raise RequestError(f"ends is {reprlib.repr(ends)}: both numbers must be finite")
+            raise RequestError(f"ends is {brief(ends)}: both numbers must be finite")
         low, high = found.tolist()
         grey = to_grey(values, low, high, np.uint8 if self.bits == 8 else np.uint16)
         return apply_colormap(grey, self.colormap)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import reprlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from mitk_rs._sources import Array, ImageT, Source
 from mitk_rs._validation import (
     Run,
     RunOptions,
+    brief,
     check_kind,
     check_names,
     flag,
@@ -307,7 +307,7 @@ def _checked_type(dtype: Any) -> str:
     try:
         name: str = np.dtype(dtype).name
     except (TypeError, ValueError):
-        name = reprlib.repr(dtype)
+        name = brief(dtype)
     if name not in _TYPES:
         raise RequestError(f"dtype is {name}: allowed are {', '.join(_TYPES)}")
     return name

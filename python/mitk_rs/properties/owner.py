@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from mitk_rs._validation import check_kind, flag, type_error
+from mitk_rs._validation import brief, check_kind, flag, type_error
 from mitk_rs.errors import PropertyNotOwnedError, RequestError
 from mitk_rs.properties.values import BaseProperty, property_from_dict, wrapped
 
@@ -114,7 +114,7 @@ class PropertyOwner:
     def _refuse_provided(self, name: str, what: str) -> None:
         if name in self._provided and name not in self._owned:
             raise PropertyNotOwnedError(
-                f"property {name!r} is provided read-only by this {type(self).__name__} and cannot be {what}"
+                f"property {brief(name)} is provided read-only by this {type(self).__name__} and cannot be {what}"
             )
 
     def _copy_properties_from(self, other: PropertyOwner) -> None:
@@ -209,7 +209,7 @@ class PropertyList(PropertyOwner):
 
 def _name(key: Any) -> str:
     if not isinstance(key, str):
-        raise type_error(f"a property's name must be text, got {key!r}")
+        raise type_error(f"a property's name must be text, got {brief(key)}")
     return key
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overload
 
-from mitk_rs._validation import check_kind, flag, text, type_error, whole_number, wrong_type
+from mitk_rs._validation import brief, check_kind, flag, text, type_error, whole_number, wrong_type
 from mitk_rs.errors import RequestError
 from mitk_rs.properties.dicom_names import TAG_NAMES
 
@@ -86,7 +86,7 @@ class Path(Generic[Label]):
 
     def __getitem__(self, item: SupportsIndex | str) -> Self:
         if isinstance(item, str) and item != "*":
-            raise RequestError(f'a path takes an item number or "*" in brackets, got {item!r}')
+            raise RequestError(f'a path takes an item number or "*" in brackets, got {brief(item)}')
         if self.is_empty:
             raise IndexError("an empty path has no element whose items could be selected")
         return self._selecting(item if isinstance(item, str) else str(_item_number(item)))
@@ -167,7 +167,7 @@ class PropertyKeyPath(Path[str]):
         if selection is None:
             return self._of((*self._nodes, Node(element)))
         if self.is_empty or self._nodes[-1].kind is not NodeKind.ELEMENT:
-            raise RequestError(f"{element} must follow an element, got {str(self)!r} before it")
+            raise RequestError(f"{element} must follow an element, got {brief(str(self))} before it")
         return self._selecting(selection[1])
 
     def get_nodes(self) -> list[dict[str, Any]]:
@@ -180,9 +180,9 @@ class PropertyKeyPath(Path[str]):
 
 def _element(name: Any) -> str:
     if not isinstance(name, str):
-        raise type_error(f"an element of a path must be text, got {name!r}")
+        raise type_error(f"an element of a path must be text, got {brief(name)}")
     if not name or (name[0] == "[" and not _SELECTION.fullmatch(name)):
-        raise RequestError(f'an element of a path must be a name, "*", "[*]" or "[number]", got {name!r}')
+        raise RequestError(f'an element of a path must be a name, "*", "[*]" or "[number]", got {brief(name)}')
     return name
 
 
@@ -225,7 +225,7 @@ def find_indexed_properties(provider: _Keyed, path: PropertyKeyPath) -> dict[int
         raise wrong_type("provider", "an image or another owner of properties", provider)
     wildcards = sum(node.kind is NodeKind.ANY_SELECTION for node in path._nodes)
     if wildcards != 1:
-        raise RequestError(f"the path must have exactly one [*] wildcard, got {wildcards} in {str(path)!r}")
+        raise RequestError(f"the path must have exactly one [*] wildcard, got {wildcards} in {brief(str(path))}")
     pattern = re.compile(r"\.".join(map(_node_pattern, path._nodes)))
     matches = filter(None, map(pattern.fullmatch, provider.property_keys))
     return dict(sorted((int(match[1]), match[0]) for match in matches))
@@ -308,7 +308,7 @@ class DICOMTagPath(Path[DICOMTag]):
         if element is not None:
             group = DICOMTag(whole_number(group, "group"), whole_number(element, "element"))
         if group is not None and not isinstance(group, DICOMTag):
-            raise type_error(f"DICOMTagPath takes a DICOMTag or group and element, got {group!r}")
+            raise type_error(f"DICOMTagPath takes a DICOMTag or group and element, got {brief(group)}")
         self._nodes = () if group is None else (Node(group),)
 
     @classmethod
@@ -343,7 +343,7 @@ class DICOMTagPath(Path[DICOMTag]):
             nodes.append(_ANY if match[0] == "*" else _from_match(match))
             rest = rest[match.end() + 1 :]
         if head != "DICOM" or rest:
-            raise RequestError(f"a DICOM property's name must look like DICOM.0010.0010, got {property_name!r}")
+            raise RequestError(f"a DICOM property's name must look like DICOM.0010.0010, got {brief(property_name)}")
         return cls._of(nodes)
 
     def to_property_name(self) -> str:
@@ -380,7 +380,7 @@ class DICOMTagPath(Path[DICOMTag]):
 def _node(part: str) -> Node[DICOMTag]:
     match = _TAG.fullmatch(part)
     if match is None:
-        raise RequestError(f"a DICOM tag must look like (0010,0010), (0008,1115)[0] or *, got {part!r}")
+        raise RequestError(f"a DICOM tag must look like (0010,0010), (0008,1115)[0] or *, got {brief(part)}")
     return _from_match(match)
 
 

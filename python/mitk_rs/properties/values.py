@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import operator
-import reprlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex
 
 import numpy as np
 
-from mitk_rs._validation import check_kind, type_error
+from mitk_rs._validation import brief, check_kind, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.points import Color
 from mitk_rs.time_geometry import whole_step as whole_number
@@ -120,7 +119,7 @@ class _SimpleProperty(BaseProperty):
 
     @classmethod
     def _refuse(cls, value: Any, expected: str) -> TypeError:
-        return type_error(f"{cls.__name__} holds {expected}, got {reprlib.repr(value)}")
+        return type_error(f"{cls.__name__} holds {expected}, got {brief(value)}")
 
     def __str__(self) -> str:
         return str(self._value)
@@ -301,16 +300,20 @@ def property_from_dict(d: Mapping[str, Any]) -> BaseProperty:
     <mitk.IntProperty: 5>
     """
     if not isinstance(d, Mapping):
-        raise type_error(f"a property must be described by a dictionary, got {d!r}")
+        raise type_error(f"a property must be described by a dictionary, got {brief(d)}")
     name = _entry(d, "type")
     if name not in BaseProperty._classes:
-        raise RequestError(f"property type must be one of {', '.join(sorted(BaseProperty._classes))}, got {name!r}")
+        raise RequestError(
+            f"property type must be one of {', '.join(sorted(BaseProperty._classes))}, got {brief(name)}"
+        )
     return BaseProperty._classes[name]._from_dict(d)
 
 
 def _entry(content: Mapping[str, Any], key: str) -> Any:
     if key not in content:
-        raise RequestError(f"a property's dictionary must have the key {key!r}, got {sorted(map(str, content))}")
+        raise RequestError(
+            f"a property's dictionary must have the key {brief(key)}, got {brief(sorted(map(str, content)))}"
+        )
     return content[key]
 
 
@@ -371,7 +374,7 @@ class TemporoSpatialStringProperty(BaseProperty):
 
     @classmethod
     def from_value(cls, value: Any) -> Self:
-        raise type_error(f"{cls.__name__} is set as an object of its class, got {value!r}")
+        raise type_error(f"{cls.__name__} is set as an object of its class, got {brief(value)}")
 
     def as_python(self) -> Self:
         return self
@@ -444,7 +447,7 @@ class TemporoSpatialStringProperty(BaseProperty):
         try:
             texts = {(whole_number(t), whole_number(z, "slice")): _text(text) for t, z, text in entries}
         except ValueError:
-            raise RequestError(f"entries must be (time step, slice, text), got {entries!r}") from None
+            raise RequestError(f"entries must be (time step, slice, text), got {brief(entries)}") from None
         return cls._of(texts)
 
     @classmethod
@@ -465,7 +468,7 @@ class TemporoSpatialStringProperty(BaseProperty):
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise type_error(f"TemporoSpatialStringProperty holds texts, got {value!r}")
+        raise type_error(f"TemporoSpatialStringProperty holds texts, got {brief(value)}")
     return value
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitk_rs._validation import brief
 from mitk_rs.errors import RequestError
 
 __all__ = ["METHOD_DIGITS", "Branch", "Dialogue", "DoubtError", "Index", "RefusalError", "Step", "outside", "yes"]
@@ -315,7 +316,7 @@ class Dialogue:
             word = str(METHOD_DIGITS.index(word))
         if not (word.isascii() and word.isdigit() and int(word) < len(METHOD_DIGITS)):
             raise RefusalError(
-                f"{word or 'nothing'!r} is not a method: 0 to {len(METHOD_DIGITS) - 1} or a name is needed"
+                f"{brief(word or 'nothing')} is not a method: 0 to {len(METHOD_DIGITS) - 1} or a name is needed"
             )
         self.branch = Branch(method=METHOD_DIGITS[int(word)])
         self._remaining = _STEPS[METHOD_DIGITS[int(word)]]
@@ -351,7 +352,7 @@ class Dialogue:
             value = math.nan
         if math.isnan(value):
             none = "" if self.step is Step.ISOVALUE else " or n for none"
-            raise RefusalError(f"{word or 'nothing'!r} is not a number{none}")
+            raise RefusalError(f"{brief(word or 'nothing')} is not a number{none}")
         return value
 
     def _check_order(self, upper: float | None) -> None:
@@ -442,7 +443,7 @@ def yes(word: str) -> bool:
         return True
     if lower in ("n", "no", "0"):
         return False
-    raise RefusalError(f"{word or 'nothing'!r} is neither y nor n")
+    raise RefusalError(f"{brief(word or 'nothing')} is neither y nor n")
 
 
 def _bound(value: float | None, otherwise: float) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitk_rs._validation import brief
 from mitk_rs.errors import RequestError
 from mitk_rs.viewer.dialogue import Branch, Dialogue, DoubtError, Index, RefusalError, outside, yes
 
@@ -365,5 +366,5 @@ def _number(step: EvolutionStep, word: str) -> Any:
     least = 1 if step is _S.ITERATIONS else 0
     bounded = step not in (_S.LOWER, _S.UPPER)
     if not math.isfinite(value) or (bounded and value < least):
-        raise RefusalError(f"{word or 'nothing'!r} does not answer: {_ALLOWED[step].partition(',')[0]} is needed")
+        raise RefusalError(f"{brief(word or 'nothing')} does not answer: {_ALLOWED[step].partition(',')[0]} is needed")
     return value

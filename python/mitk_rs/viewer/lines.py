@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from mitk_rs._validation import brief
 from mitk_rs.errors import FileError, FileMissingError, UsageError
 from mitk_rs.viewer.dialogue import Dialogue, DoubtError, Index, RefusalError
 
@@ -88,7 +89,9 @@ def _index(words: list[str]) -> Index:
         first, second, third = (int(part) for part in parts)
     except ValueError:
         text = " ".join(words)
-        raise RefusalError(f"{text!r} is not a voxel; write three whole numbers I J K, or done, undo, show") from None
+        raise RefusalError(
+            f"{brief(text)} is not a voxel; write three whole numbers I J K, or done, undo, show"
+        ) from None
     return first, second, third
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mitk_rs._validation import brief
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.interop import as_image
@@ -180,7 +181,7 @@ def _with_array(data: Any, name: str) -> Any:
     points = data.GetPointData()
     names = [points.GetArrayName(i) for i in range(points.GetNumberOfArrays())]
     if name and name not in names:
-        raise RequestError(f"array is {name!r}: the image has {', '.join(map(repr, names)) or 'none'}")
+        raise RequestError(f"array is {brief(name)}: the image has {', '.join(map(repr, names)) or 'none'}")
     if not name and points.GetScalars() is not None:
         return data
     if not names:

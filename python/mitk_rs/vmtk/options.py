@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mitk_rs._validation import brief
 from mitk_rs.errors import UsageError
 from mitk_rs.seeds import is_seed_file
 
@@ -329,7 +330,7 @@ def from_row(row: Sequence[Any] | pypeMember) -> pypeMember:
         return row
     if isinstance(row, list | tuple) and 4 <= len(row) <= 7:
         return pypeMember(*row)
-    raise UsageError(f"a member is a pypeMember or a list of 4 to 7 entries, got {row!r}")
+    raise UsageError(f"a member is a pypeMember or a list of 4 to 7 entries, got {brief(row)}")
 
 
 def from_table(row: Member) -> pypeMember:
