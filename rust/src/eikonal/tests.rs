@@ -169,8 +169,14 @@ proptest! {
         // Without a stop: at one, a difference in the last place decides whether a voxel is accepted.
         case.stop = StopRule::never();
         let (times, _) = case.march::<f64>(2, Tuning::default());
+        // What the heap's cascade may lose in one solution by cancellation: see `tiled::solve`.
+        let s = local::inverse_squares(case.spacing);
+        let fastest = case.speeds.iter().fold(0.0, |fastest: f32, f| fastest.max(*f));
+        let least = s[0].min(s[1]).min(s[2]);
+        let lost = 8.0 * f64::EPSILON / 2.0 * (s[0] + s[1] + s[2]) / least.sqrt() * f64::from(fastest);
         for (a, b) in times.iter().zip(&case.reference::<f64>().times) {
-            prop_assert!((a - b).abs() <= 1e-11 * b.abs().min(1e9), "{} {}", a, b);
+            let b_or_less = b.abs().min(1e9);
+            prop_assert!((a - b).abs() <= (lost * b_or_less).max(1e-11) * b_or_less, "{} {}", a, b);
         }
     }
 
