@@ -16,6 +16,7 @@ use super::tile::{Entry, Tile, UNLISTED};
 use crate::eikonal::Time;
 use crate::eikonal::speed::BadSpeed;
 use crate::error::{Error, Result};
+use crate::memory::prefetch;
 use std::sync::atomic::Ordering;
 
 /// What one worker keeps between phases.
@@ -170,7 +171,9 @@ pub(crate) unsafe fn visit_block<L: Lanes>(
     let mut colour = 0;
     while worker.local.iter().any(|tiles| !tiles.is_empty()) {
         let mut tiles = std::mem::take(&mut worker.local[colour]);
-        for tiles in tiles.chunks(TILES) {
+        let mut chunks = tiles.chunks(TILES).peekable();
+        while let Some(tiles) = chunks.next() {
+            chunks.peek().into_iter().copied().flatten().for_each(|tile| approach(field, *tile));
             // SAFETY: the same promises; the tiles are of one colour.
             unsafe { visit::<L>(field, front, worker, block, tiles) };
         }
@@ -182,6 +185,21 @@ pub(crate) unsafe fn visit_block<L: Lanes>(
     let counts = &mut worker.batch.counts;
     block.work = counts.solved - before.solved;
     worker.outbox[front].counts.add(std::mem::take(counts));
+}
+
+/// Asks for the pending times of a tile that is about to be visited for the first time in the window, and for their speeds.
+#[inline(always)]
+fn approach<T: Time>(field: &Field<'_, T>, tile: u32) {
+    let Entry::Live(tile) = field.entry(tile) else { return };
+    // SAFETY: a live tile of the block, which is ours (I2).
+    let tile = unsafe { &*tile };
+    if tile.released < field.window_end {
+        let pending = tile.touched & tile.later;
+        for brick in Bits(pending) {
+            prefetch(&raw const tile.times.0[brick]);
+            prefetch(&raw const tile.speeds.0[brick]);
+        }
+    }
 }
 
 /// Visits up to [`TILES`] tiles of one colour.
