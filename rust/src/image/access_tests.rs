@@ -127,11 +127,14 @@ mod threads {
         let ledger = Arc::<Ledger>::default();
         let held = lease(&ledger, 1, Access::Write, WHOLE).unwrap();
         let began = Instant::now();
-        let wait = Duration::from_millis(30);
-        let patience =
-            |_: &Request| if began.elapsed() < wait { Ok(wait) } else { never(&request(2, Access::Read, WHOLE)) };
+        let (wait, mut asked) = (Duration::from_millis(30), 0);
+        let patience = |_: &Request| {
+            asked += 1;
+            if began.elapsed() < wait { Ok(wait) } else { never(&request(2, Access::Read, WHOLE)) }
+        };
         assert!(matches!(ledger.acquire(request(2, Access::Read, WHOLE), patience), Err(Error::LockTimeout { .. })));
         assert!(began.elapsed() >= wait);
+        assert!(asked < 10, "asked {asked} times, so it does not sleep between");
         drop(held);
         assert_eq!(ledger.held(), 0);
     }

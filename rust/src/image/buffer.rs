@@ -301,6 +301,13 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_gives_its_memory_back() {
+        let address = |_| Buffer::zeroed(MAPPED_FROM - 1).unwrap().start().as_ptr() as usize;
+        let different = (0..256).map(address).collect::<std::collections::HashSet<_>>();
+        assert!(different.len() < 256, "no address was used again");
+    }
+
+    #[test]
     fn absurd_sizes_are_refused_with_the_number_of_bytes() {
         for bytes in [isize::MAX as usize, usize::MAX, 1 << 60] {
             let refused = Buffer::zeroed(bytes).unwrap_err();

@@ -121,6 +121,7 @@ mod tests {
         let layout = Layout::new(PixelType::I16, &[3, 4, 5, 6], 2).unwrap();
         assert_eq!(layout.byte_range(Some(2)), Ok(480..720));
         assert_eq!(layout.byte_range(None), Ok(0..1440));
+        assert_eq!((layout.axes(), layout.components(), layout.bytes()), (&[3, 4, 5, 6][..], 2, 1440));
         assert_eq!(layout.byte_range(Some(6)), Err(Error::NoSuchStep { step: 6, steps: 6 }));
     }
 
@@ -131,6 +132,7 @@ mod tests {
         assert!(matches!(refused(&[5, 5, 5, 5, 5], 1), Error::BadArgument { .. }));
         assert!(matches!(refused(&[5, 0], 1), Error::BadArgument { name: "size along y", .. }));
         assert!(matches!(refused(&[5, 5], 0), Error::BadArgument { name: "number of components", .. }));
+        assert!(matches!(refused(&[1 << 60, 1], 1), Error::TooLarge { .. }));
         let text = refused(&[usize::MAX, 3], 1).to_string();
         assert_eq!(text, format!("image too large: {} x 3 voxels of 1 x float64", usize::MAX));
     }

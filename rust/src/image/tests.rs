@@ -1,8 +1,10 @@
 //! What images, their copies and their views promise each other.
 
 use super::access::{ALL_STEPS, Access, Request, ThreadKey};
+use super::buffer::{Owner, Rights, Sharing};
 use super::*;
 use crate::pixel::PixelType;
+use std::ptr::NonNull;
 
 fn image(axes: &[usize]) -> Image {
     with(Pixels::zeroed(Layout::new(PixelType::U8, axes, 1).unwrap()).unwrap())
@@ -45,6 +47,7 @@ fn views_of_one_image_show_the_same_voxels() {
     let (a, b) = (writer(&image), reader(&image));
     set_first(&a, 7);
     assert_eq!((first(&b), a.as_ptr()), (7, b.as_ptr()));
+    assert!(a.is_writable() && !b.is_writable());
 }
 
 #[test]
@@ -150,4 +153,50 @@ fn a_frozen_image_is_only_read() {
     assert_eq!(first(&reader(&snapshot)), 0);
     assert_eq!(snapshot.write_view(None, &mut None).unwrap_err(), Error::Frozen);
     assert_eq!(snapshot.put(snapshot.share().unwrap()), Err(Error::Frozen));
+}
+
+#[test]
+fn a_stamp_differs_once_voxels_may_have_changed() {
+    let image = image(&[4, 3]);
+    let before = image.stamp();
+    assert!(before.is_some());
+    let reading = reader(&image);
+    assert_eq!((image.stamp(), Image::default().stamp()), (before, None));
+    drop(reading);
+    let writing = writer(&image);
+    assert_eq!(image.stamp(), None);
+    drop(writing);
+    assert!(image.stamp().is_some() && image.stamp() != before);
+}
+
+#[test]
+fn a_cleared_image_is_empty_and_its_views_keep_their_voxels() {
+    let image = image(&[4, 3]);
+    let view = writer(&image);
+    set_first(&view, 9);
+    image.clear();
+    assert_eq!((image.layout(), first(&view)), (None, 9));
+}
+
+struct Bytes(Vec<u8>);
+impl Owner for Bytes {}
+
+#[test]
+fn a_collector_sees_the_owner_of_memory_that_nobody_else_has() {
+    let bytes = Bytes(vec![3; 12]);
+    let rights = Rights { writable: true, sharing: Sharing::Private };
+    let start = NonNull::new(bytes.0.as_ptr().cast_mut()).unwrap();
+    // SAFETY: the owner keeps its twelve bytes where they are.
+    let buffer = unsafe { Buffer::foreign(start, 12, rights, Box::new(bytes)) };
+    let taken = with(Pixels::of(Layout::new(PixelType::U8, &[4, 3], 1).unwrap(), buffer).unwrap());
+    let seen = || taken.visit_sole_owner(|owner| owner.downcast_ref::<Bytes>().unwrap().0.len());
+    assert_eq!(seen(), Some(12));
+    let view = reader(&taken);
+    assert_eq!(seen(), None);
+    drop(view);
+    let copy = with(taken.share().unwrap());
+    assert_eq!(seen(), None);
+    drop(copy);
+    assert_eq!(seen(), Some(12));
+    assert_eq!(image(&[4, 3]).visit_sole_owner(|_| ()), None);
 }
