@@ -8,15 +8,17 @@ from __future__ import annotations
 import errno
 import io
 import math
+import mmap
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs import _platform, _validation
 from mitk_rs.errors import FileError, FileMissingError, GeometryError
@@ -24,6 +26,8 @@ from mitk_rs.geometry import Frame
 from mitk_rs.io.record import PathName
 
 __all__ = [
+    "MOST_ARRAYS",
+    "MOST_COMPONENTS",
     "as_file_error",
     "check_bytes",
     "check_numbers",
@@ -33,15 +37,20 @@ __all__ = [
     "data_file",
     "decoded",
     "frame",
+    "mapped",
     "open_regular",
     "printable",
     "shown",
     "size_text",
+    "typed_numbers",
     "unreadable",
 ]
 
 # Deflate packs 1032 bytes into one at best, so no file can hold more voxels than this many times its size.
 DEFLATE_LIMIT = 1032
+# Files of VTK hold a few.
+MOST_ARRAYS = 1000
+MOST_COMPONENTS = 1024
 # No axis and no product of axes goes beyond what a signed 64-bit number counts.
 _MOST_BYTES = 1 << 62
 # No system takes longer names.
@@ -180,6 +189,13 @@ def open_regular(path: str) -> BinaryIO:
     return file
 
 
+@contextmanager
+def mapped(path: str) -> Iterator[mmap.mmap]:
+    """Give the content of a file."""
+    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
 def data_file(header: str, name: str, *, anywhere: bool) -> str:
     """Return the path of a file that a header names.
 
@@ -304,3 +320,17 @@ def check_bytes(
 def size_text(shape: Iterable[int]) -> str:
     """Return the lengths of an array's axes in the order x, y, z, t."""
     return " x ".join(str(length) for length in reversed(list(shape)))
+
+
+def typed_numbers(path: str, name: str, words: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers written as text, all of them within their type."""
+    try:
+        if any((b"_" if isinstance(word, bytes) else "_") in word for word in words):
+            raise ValueError("a number has an underscore")
+        if dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                return np.array([float(word) for word in words]).astype(dtype)
+        return np.array([int(word) for word in words], dtype.newbyteorder("="))
+    except (ValueError, OverflowError) as error:
+        reason = shown(str(error))
+        raise unreadable(path, f"array {name} has a number that is not of type {dtype.name}: {reason}") from error

@@ -1,7 +1,7 @@
 """VTK's files: images ``.vti`` and ``.vtk`` with the direction matrix, and surfaces.
 
 VTK reads its own formats right; the formats of ITK it does not (it transposes or drops the direction), so those
-never come here. :mod:`mitk_rs.io.vtk_headers` walks through a file before VTK sees it.
+never come here. :mod:`mitk_rs.io.vtk_xml` and :mod:`mitk_rs.io.vtk_legacy` walk through a file before VTK sees it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from numpy.typing import NDArray
 from mitk_rs._vtk import vtk
 from mitk_rs.errors import FileWriteError
 from mitk_rs.geometry import Frame
-from mitk_rs.io import checks, metadata, vtk_headers
+from mitk_rs.io import checks, metadata
 from mitk_rs.io.atomic import atomic_output, disk_is_full, full_suffix
 from mitk_rs.io.checks import unreadable
 from mitk_rs.io.formats import ALL_TYPES, Format, check_fits
 from mitk_rs.io.record import ImageHeader, ImageRecord, PathName, ReadOptions
+from mitk_rs.io.vtk_legacy import check_legacy
+from mitk_rs.io.vtk_xml import check_xml
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -65,7 +67,7 @@ def read_header(path: str, options: ReadOptions) -> ImageHeader:
 
 def _xml_header(path: str) -> ImageHeader:
     """Let VTK read a single voxel: the rest of the description comes with it."""
-    vtk_headers.check_xml(path, "ImageData")
+    check_xml(path, "ImageData")
     reader = _xml_reader()
     with _alias(path) as name, vtk_messages() as messages:
         reader.SetFileName(name)
@@ -92,7 +94,7 @@ def _xml_header(path: str) -> ImageHeader:
 
 
 def _legacy_header(path: str) -> ImageHeader:
-    grid = vtk_headers.check_legacy(path, "ImageData", header_only=True)
+    grid = check_legacy(path, "ImageData", header_only=True)
     if grid.scalars is None:
         raise unreadable(path, "it does not have numbers at its points")
     dtype, components = grid.scalars
@@ -125,7 +127,7 @@ def read(path: str, options: ReadOptions) -> ImageRecord:
 def read_image_data(path: str) -> Any:
     """Read a VTK file as ``vtkImageData``, with its extent and all its arrays; errors as for :func:`read`."""
     is_xml = _is_xml(path)
-    (vtk_headers.check_xml if is_xml else vtk_headers.check_legacy)(path, "ImageData")
+    (check_xml if is_xml else check_legacy)(path, "ImageData")
     data = _output_of(_xml_reader() if is_xml else _legacy_reader(), path)
     point_scalars(data, path)
     return data
@@ -176,9 +178,9 @@ def read_surface(path: PathName) -> vtkPolyData:
 def read_surface_as(name: str, suffix: str) -> vtkPolyData:
     """Read a surface in the format of an ending, whatever the name's ending is."""
     if suffix == ".vtp":
-        vtk_headers.check_xml(name, "PolyData")
+        check_xml(name, "PolyData")
     elif suffix == ".vtk":
-        vtk_headers.check_legacy(name, "PolyData")
+        check_legacy(name, "PolyData")
     elif suffix == ".obj":
         _check_obj(name)
     elif suffix == ".stl":
