@@ -1,6 +1,7 @@
 """info, convert, crop and surface; and the geometry of level sets in every format."""
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
 import mitk_rs
 import mitk_rs as mitk
+from mitk_rs.cli.convert import cast
 
 # Oblique, anisotropic, off the origin.
 SPACING, ORIGIN = (0.7, 0.9, 1.3), (-81.5, 42.25, 730.125)
@@ -152,6 +154,57 @@ def test_convert_rounds_only_when_asked(succeed, tmp_path, voxels):
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values), str(tmp_path / "x.mha"))
     succeed("convert x.mha y.mha --pixel-type uint8 --round")
     assert voxels("y.mha").ravel().tolist() == [0, 0, 2, 2, 255]
+
+
+KINDS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
+INTEGERS = [np.iinfo(kind) for kind in KINDS[:-2]]
+LANDMARKS = sorted({edge + step for one in INTEGERS for edge in (one.min, one.max) for step in (-1, 0, 1)} | {7, 255})
+
+
+def values_of(kind):
+    """Numbers of a pixel type at the ends of all pixel types, and beyond."""
+    kind = np.dtype(kind)
+    if kind.kind == "f":
+        return np.array([*map(float, LANDMARKS), -0.5, 0.5, 1.5, 254.75, 1e30, -1e30], kind)
+    return np.array([value for value in LANDMARKS if np.iinfo(kind).min <= value <= np.iinfo(kind).max], kind)
+
+
+@pytest.mark.parametrize("wanted", KINDS)
+@pytest.mark.parametrize("stored", KINDS)
+def test_no_voxel_takes_a_value_that_its_new_type_does_not_hold(stored, wanted):
+    """Against the arithmetic of Python, whose numbers have no ends; casts of NumPy wrap or saturate."""
+    for value in values_of(stored):
+        image, exact = mitk.Image(np.full((1, 1, 1), value)), Fraction(value.item())
+        if wanted[0] == "f":
+            nearest = np.array([value.item()], float).astype(wanted)[0]
+            fits, rounded = Fraction(float(nearest)) == exact, None
+        else:
+            ends = np.iinfo(wanted)
+            fits = exact.denominator == 1 and ends.min <= exact <= ends.max
+            rounded = max(ends.min, min(ends.max, round(exact)))
+        if fits:
+            assert Fraction(cast(image, wanted, rounded=False).array.item()) == exact
+        else:
+            with pytest.raises(mitk.RequestError, match="cannot hold every value"):
+                cast(image, wanted, rounded=False)
+        if rounded is not None:
+            assert cast(image, wanted, rounded=True).array.item() == rounded
+
+
+def test_what_is_not_finite_is_refused_or_rounded():
+    image = mitk.Image(np.array([[[np.nan, np.inf, -np.inf]]], np.float32))
+    assert cast(image, "int32", rounded=True).array.ravel().tolist() == [0, 2**31 - 1, -(2**31)]
+    assert np.array_equal(cast(image, "float64", rounded=False).array, image.array, equal_nan=True)
+    with pytest.raises(mitk.RequestError, match="cannot hold every value"):
+        cast(image, "int64", rounded=False)
+
+
+def test_negative_values_are_refused_for_unsigned_types(fail, tmp_path):
+    mitk.Image(np.array([[[-1024, 7]]], np.int16)).save(tmp_path / "x.mha")
+    message = (
+        "mitk-rs convert: error: x.mha: uint16 cannot hold every value of the image; --round rounds and clips them"
+    )
+    fail(4, message, "convert x.mha y.mha --pixel-type uint16")
 
 
 def test_convert_takes_one_frame(succeed, oblique, voxels):

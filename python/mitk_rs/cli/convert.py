@@ -20,6 +20,9 @@ from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import parse_float
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mitk_rs.image import Image
 
 __all__ = ["PIXEL_TYPES", "add_parser", "run"]
@@ -125,13 +128,35 @@ def cast(image: Image, pixel_type: str, *, rounded: bool) -> Image:
 
     kind = np.dtype(pixel_type)
     voxels = image.as_numpy(writeable=False)
-    if rounded and kind.kind in "iu":
-        limits = np.iinfo(kind)
-        voxels = np.clip(np.rint(np.nan_to_num(voxels)), limits.min, limits.max)
+    if rounded and voxels.dtype.kind == "f" and kind.kind in "iu":
+        voxels = np.rint(np.nan_to_num(voxels, nan=0.0, posinf=np.inf, neginf=-np.inf))
+    below, above = _beyond(voxels, kind)
     with np.errstate(invalid="ignore", over="ignore"):
         made = voxels.astype(kind)
-    if not rounded and not np.array_equal(made.astype(voxels.dtype), voxels, equal_nan=voxels.dtype.kind == "f"):
-        raise RequestError(f"{pixel_type} cannot hold every value of the image; --round rounds and clips them")
+        if not rounded and (below.any() or above.any() or not _come_back(made, voxels)):
+            raise RequestError(f"{pixel_type} cannot hold every value of the image; --round rounds and clips them")
+    if kind.kind in "iu":
+        made[below], made[above] = np.iinfo(kind).min, np.iinfo(kind).max
     converted = image._like(made, components=image.components > 1, properties=True)
     converted.time_geometry = image.time_geometry
     return converted
+
+
+def _beyond(voxels: NDArray[Any], kind: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Which voxels are below and above all numbers of a type of whole numbers; casts would wrap or saturate."""
+    import numpy as np
+
+    if kind.kind == "f":
+        nowhere = np.zeros((), bool)
+        return nowhere, nowhere
+    ends = np.iinfo(kind)
+    # One more than the greatest is a power of two, which single precision holds, too.
+    return voxels < ends.min, voxels >= ends.max + 1
+
+
+def _come_back(made: NDArray[Any], voxels: NDArray[Any]) -> bool:
+    """Whether a cast back gives the voxels again."""
+    import numpy as np
+
+    beyond = any(part.any() for part in _beyond(made, voxels.dtype))
+    return not beyond and np.array_equal(made.astype(voxels.dtype), voxels, equal_nan=voxels.dtype.kind == "f")
