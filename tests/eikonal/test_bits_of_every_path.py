@@ -72,6 +72,16 @@ def test_two_hundred_generated_volumes_against_the_heap(block: int) -> None:
         assert front.tobytes() == plain.tobytes(), number
 
 
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (0.4, 0.4, 6), (0.5, 0.5, 5), (6, 0.4, 0.4)])
+def test_fronts_from_a_plane_whose_neighbours_tie_give_the_bytes_of_the_heap(spacing: Any) -> None:
+    """All voxels of a layer are accepted at one time, so the order in which a heap accepts them must not matter."""
+    random = np.random.default_rng(0)
+    seeds = list(itertools.product(range(6), range(6), [0]))
+    for value in random.uniform(0.05, 3, 20):
+        speed = np.full((200, 6, 6), value, np.float32)
+        assert march(speed, spacing, seeds) == march(speed, spacing, seeds, solver="heap"), value
+
+
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[Any, Any, Any, Any]:
     """Speeds, spacing, and two sets of seeds."""
