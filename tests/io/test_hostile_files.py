@@ -532,6 +532,13 @@ DEADLY = {
         vti_of(["0 9 0 9 0 9"]).replace('Name="s"', 'Name="s" NumberOfComponents="-1"'),
         "field NumberOfComponents is '-1'",
     ),
+    # Four billion blocks, in a header of 16 bytes.
+    "blocks.vti": (
+        vti_of(["0 9 0 9 0 9"])
+        .replace('format="ascii">' + " ".join("7" * 1000), 'format="binary">////////AAAAAP///////////w==')
+        .replace("LittleEndian", 'LittleEndian" compressor="vtkZLibDataCompressor'),
+        "array 's' has 4294967295 blocks",
+    ),
     "negative extent.vti": (vti_of(["0 9 0 9 0 9"], whole="0 -5 0 9 0 9"), "every axis must have at least one voxel"),
     "entities.vti": (
         '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
@@ -597,6 +604,32 @@ def test_elements_that_a_surface_does_not_have_are_not_used(tmp_path, cell, mess
         mitk.io.read_surface(path)
     path = write_damaged(tmp_path, "x.obj", f"{TRIANGLE}# a face\nf 1/1/1 2/1/1 \\\n -1/-1/-1\n")
     assert mitk.io.read_surface(path).GetNumberOfPolys() == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("0 1 2<", "0 1 99999999<", "a cell uses point 99999999 of 3"),
+        ("0 1 2<", "0 1 -1<", "a cell uses point -1 of 3"),
+        ('NumberOfPoints="3"', 'NumberOfPoints="-3"', "field NumberOfPoints is '-3'"),
+        ('NumberOfPoints="3"', 'NumberOfPoints="999999999999"', "has 9 numbers, 2999999999997 are needed"),
+        ('NumberOfPolys="1"', 'NumberOfPolys="2"', "array 'offsets' has 1 numbers, 2 are needed"),
+        ('"Float32"', '"String"', "has type 'String'; known are"),
+        ('NumberOfComponents="3"', 'NumberOfComponents="-1"', "field NumberOfComponents is '-1'"),
+    ],
+)
+def test_numbers_of_a_vtp_that_do_not_fit_are_refused(tmp_path, old, new, message):
+    points = '<DataArray type="Float32" NumberOfComponents="3" format="ascii">0 0 0 1 0 0 0 1 0</DataArray>'
+    cells = "".join(
+        f'<DataArray type="Int64" Name="{name}" format="ascii">{numbers}</DataArray>'
+        for name, numbers in (("connectivity", "0 1 2"), ("offsets", "3"))
+    )
+    text = f'<Piece NumberOfPoints="3" NumberOfPolys="1"><Points>{points}</Points><Polys>{cells}</Polys></Piece>'
+    text = f'<?xml version="1.0"?><VTKFile type="PolyData" version="0.1"><PolyData>{text}</PolyData></VTKFile>'
+    assert mitk.read_surface(write_damaged(tmp_path, "whole.vtp", text)).GetNumberOfPolys() == 1
+    assert old in text
+    with pytest.raises(mitk.FileError, match=re.escape(message)):
+        mitk.read_surface(write_damaged(tmp_path, "x.vtp", text.replace(old, new, 1)))
 
 
 def test_a_damaged_extension_of_a_nifti_pair_does_not_matter(tmp_path):
