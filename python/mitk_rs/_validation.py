@@ -224,6 +224,14 @@ def whole_number(value: Any, what: str) -> int:
         raise wrong_type(what, "a whole number", value) from None
 
 
+def step_number(value: Any, what: str = "time_step") -> int:
+    """The number of a time step, or of steps; ``TypeError`` for anything else. Others say whether the step exists."""
+    step = whole_number(value, what)
+    if step < 0:
+        raise type_error(f"{what} must not be negative, got {step}")
+    return step
+
+
 def existing_step(value: Any, steps: int, what: str = "the image") -> int:
     """The number of a time step that something with ``steps`` of them has."""
     step = whole_number(value, "time_step")

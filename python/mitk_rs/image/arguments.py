@@ -10,7 +10,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import brief, check_kind, flag, is_masked, real_number, type_error
+from mitk_rs._validation import brief, check_kind, flag, is_masked, real_number, step_number, type_error
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.pixel_type import PixelType, component_type
 
@@ -36,20 +36,9 @@ def dimensions(value: Any) -> list[int]:
     return sizes
 
 
-def time_step(value: SupportsIndex) -> int:
-    """A step that is not negative; whether it exists is for others to say."""
-    try:
-        step = operator.index(value)
-    except TypeError:
-        raise type_error(f"time_step must be an int, got {brief(value)}") from None
-    if step < 0:
-        raise type_error(f"time_step must be an int >= 0, got {step}")
-    return step
-
-
 def access(step: SupportsIndex | None, timeout: float | None, block: bool) -> tuple[int | None, float | None]:  # noqa: FBT001
     """The step to read or write, ``None`` for all; and the seconds to wait for it, ``None`` for as long as it takes."""
-    step = None if step is None else time_step(step)
+    step = None if step is None else step_number(step)
     if step is not None and step >= 2**63:
         raise TimeStepError(f"time step {step} does not exist")
     patience = None if timeout is None else real_number(timeout, "timeout")

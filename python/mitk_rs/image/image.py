@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mitk_rs import _core
-from mitk_rs._validation import flag, not_negative, path_name, type_error, whole_number
+from mitk_rs._validation import flag, not_negative, path_name, step_number, type_error, whole_number
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError, TimeStepError
 from mitk_rs.geometry import BaseGeometry, Position, Positions
@@ -589,7 +589,7 @@ class Image(PropertyOwner, Conversions, _core.ImageStore):
         TimeStepError
             There is no such time step.
         """
-        step = arguments.time_step(time_step)
+        step = step_number(time_step)
         geometry = self.time_geometry.get_geometry_for_time_step(step)
         if geometry is None:
             raise TimeStepError(f"time step {step} does not exist: the image has {self.time_steps}")

@@ -11,10 +11,9 @@ from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex
 
 import numpy as np
 
-from mitk_rs._validation import brief, check_kind, type_error
+from mitk_rs._validation import brief, check_kind, step_number, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.points import Color
-from mitk_rs.time_geometry import whole_step as whole_number
 
 __all__ = [
     "BaseProperty",
@@ -384,9 +383,9 @@ class TemporoSpatialStringProperty(BaseProperty):
         if time_step is None and z_slice is None:
             return next(iter(texts.values()), None)
         steps = {step for step, _ in texts}
-        step = _first(steps) if time_step is None else whole_number(time_step)
+        step = _first(steps) if time_step is None else step_number(time_step)
         if z_slice is not None:
-            return texts.get((step, whole_number(z_slice, "slice")))
+            return texts.get((step, step_number(z_slice, "slice")))
         slices = {slice_ for at, slice_ in texts if at == step}
         return texts[step, _first(slices)] if slices else None
 
@@ -415,20 +414,20 @@ class TemporoSpatialStringProperty(BaseProperty):
         if time_step is None:
             steps = [0] if z_slice is None else self.get_available_time_steps() or [0]
         else:
-            steps = [whole_number(time_step)]
+            steps = [step_number(time_step)]
         if z_slice is not None:
-            return [(step, whole_number(z_slice, "slice")) for step in steps]
+            return [(step, step_number(z_slice, "slice")) for step in steps]
         slices = [0] if time_step is None else self.get_available_slices(time_step) or [0]
         return [(step, slice_) for step in steps for slice_ in slices]
 
     def get_available_time_steps(self, z_slice: SupportsIndex | None = None) -> list[int]:
         """Time steps that have texts, of one slice if given."""
-        wanted = None if z_slice is None else whole_number(z_slice, "slice")
+        wanted = None if z_slice is None else step_number(z_slice, "slice")
         return sorted({step for step, slice_ in self._texts if wanted in (None, slice_)})
 
     def get_available_slices(self, time_step: SupportsIndex | None = None) -> list[int]:
         """Slices that have texts, at one time step if given."""
-        wanted = None if time_step is None else whole_number(time_step)
+        wanted = None if time_step is None else step_number(time_step)
         return sorted({slice_ for step, slice_ in self._texts if wanted in (None, step)})
 
     @property
@@ -445,7 +444,7 @@ class TemporoSpatialStringProperty(BaseProperty):
     def _from_dict(cls, content: Mapping[str, Any]) -> Self:
         entries = _entry(content, "entries")
         try:
-            texts = {(whole_number(t), whole_number(z, "slice")): _text(text) for t, z, text in entries}
+            texts = {(step_number(t), step_number(z, "slice")): _text(text) for t, z, text in entries}
         except ValueError:
             raise RequestError(f"entries must be (time step, slice, text), got {brief(entries)}") from None
         return cls._of(texts)
