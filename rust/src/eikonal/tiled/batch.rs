@@ -310,17 +310,11 @@ impl<T: Time> Batch<T> {
             }
             colour = !colour;
             self.counts.solved += n as u64;
-            let mut i = 0;
             // SAFETY: the same promises; `line_up` wrote `n` entries.
             unsafe {
-                while L::TOGETHER == 2 && i + 2 <= n {
-                    self.solve_bricks::<L, EQUAL, 2>(i, window_end, steps);
-                    i += 2;
-                }
-                while i < n {
-                    self.solve_bricks::<L, EQUAL, 1>(i, window_end, steps);
-                    i += 1;
-                }
+                let pairs = if L::TOGETHER == 2 { n / 2 } else { 0 };
+                self.solve_in_turn::<L, EQUAL, 2>(0, pairs, window_end, steps);
+                self.solve_in_turn::<L, EQUAL, 1>(2 * pairs, n - 2 * pairs, window_end, steps);
             }
         }
     }
@@ -343,23 +337,51 @@ impl<T: Time> Batch<T> {
         n
     }
 
-    /// Solves `N` bricks of the list from entry `first` on.
+    /// Solves `times` times `N` bricks of the list from entry `first` on.
+    ///
+    /// What follows from a solution waits until the next bricks are on their way: a processor looks ahead less far than a brick
+    /// takes from its first load to its last mark.
     ///
     /// # Safety
     /// As for [`Batch::settle`]; the entries exist, and no two of the bricks touch.
     #[inline(always)]
-    unsafe fn solve_bricks<L: Lanes<Time = T>, const EQUAL: bool, const N: usize>(
+    unsafe fn solve_in_turn<L: Lanes<Time = T>, const EQUAL: bool, const N: usize>(
         &mut self,
         first: usize,
+        times: usize,
         window_end: T,
         steps: &Steps,
     ) {
+        if times == 0 {
+            return;
+        }
+        // SAFETY: the same promises.
+        unsafe {
+            let mut solved = self.solve_bricks::<L, EQUAL, N>(first, steps);
+            for i in 1..times {
+                let next = self.solve_bricks::<L, EQUAL, N>(first + N * i, steps);
+                self.take_in(solved, window_end, steps);
+                solved = next;
+            }
+            self.take_in(solved, window_end, steps);
+        }
+    }
+
+    /// Solves `N` bricks of the list from entry `first` on.
+    ///
+    /// # Safety
+    /// As for [`Batch::solve_in_turn`].
+    #[inline(always)]
+    unsafe fn solve_bricks<L: Lanes<Time = T>, const EQUAL: bool, const N: usize>(
+        &self,
+        first: usize,
+        steps: &Steps,
+    ) -> Solved<L, N> {
         // SAFETY: the same promises; members and bricks in the list exist.
         unsafe {
-            let end = L::Times::splat(window_end);
             let never = L::Times::splat(T::INFINITE);
             let (mut own, mut speed, mut solution) = ([never; N], [never; N], [never; N]);
-            let (mut around, mut nearest) = ([[never; 3]; N], [[never; 3]; N]);
+            let mut around = [[never; 3]; N];
             let mut places = [(0, 0); N];
             let mut doubts = [0; N];
             for j in 0..N {
@@ -372,13 +394,31 @@ impl<T: Time> Batch<T> {
                 around[j] = member.load_beside(brick);
             }
             for j in 0..N {
-                nearest[j] = smaller_neighbours(own[j], around[j]);
-                let wide = solve::<L, EQUAL>(nearest[j], speed[j], steps);
+                let wide = solve::<L, EQUAL>(smaller_neighbours(own[j], around[j]), speed[j], steps);
                 if T::ROUNDED {
                     doubts[j] = Wide::near_tie(wide, self.members.get_unchecked(places[j].0).reach);
                 }
                 solution[j] = L::narrow(wide);
             }
+            Solved { places, own, speed, around, solution, doubts }
+        }
+    }
+
+    /// Stores solutions and marks what they concern.
+    ///
+    /// # Safety
+    /// As for [`Batch::solve_in_turn`].
+    #[inline(always)]
+    unsafe fn take_in<L: Lanes<Time = T>, const N: usize>(
+        &mut self,
+        solved: Solved<L, N>,
+        window_end: T,
+        steps: &Steps,
+    ) {
+        let Solved { places, own, speed, around, mut solution, doubts } = solved;
+        // SAFETY: the same promises.
+        unsafe {
+            let (end, never) = (L::Times::splat(window_end), L::Times::splat(T::INFINITE));
             for j in 0..N {
                 let (m, brick) = places[j];
                 // Final voxels too: the solution may tie with their time, and must not lower it by a rounding.
@@ -387,7 +427,7 @@ impl<T: Time> Batch<T> {
                     {
                         self.counts.doubts += 1;
                     }
-                    solution[j] = decide::<L>(nearest[j], speed[j], steps);
+                    solution[j] = decide::<L>(smaller_neighbours(own[j], around[j]), speed[j], steps);
                 }
                 let new = L::Times::min(solution[j], own[j]);
                 let member = self.members.get_unchecked_mut(m);
@@ -420,6 +460,18 @@ impl<T: Time> Batch<T> {
     pub(crate) fn clear(&mut self) {
         self.size = 0;
     }
+}
+
+/// Bricks that were solved, and what they were solved from.
+struct Solved<L: Lanes, const N: usize> {
+    /// Member and brick.
+    places: [(usize, usize); N],
+    own: [L::Times; N],
+    speed: [L::Times; N],
+    around: [[L::Times; 3]; N],
+    solution: [L::Times; N],
+    /// Lanes that the cascade may have to decide.
+    doubts: [u8; N],
 }
 
 /// The cascade; apart, because it is rarely needed.
