@@ -107,12 +107,15 @@ class Bench:
         return self._workers[name]
 
     def _take_turns(
-        self, problem: Problem, threads: Sequence[int], peers: Mapping[str, int], sets: Sequence[str]
+        self, problem: Problem, threads: Sequence[int], peers: Mapping[str, int], sets: Sequence[str], times: int = 1
     ) -> dict[str, Sample]:
-        """Medians of ours at each number of threads and set of instructions, and of each peer with its repeats."""
+        """Medians of ours at each number of threads and set of instructions, and of each peer with its repeats.
+
+        Ours runs ``times`` as often as the command line asks for.
+        """
         request = problem.request(self._folder, "problem")
         workers = {ours(n, name): self._worker("ours", str(n), name) for name in sets for n in threads}
-        turns = dict.fromkeys(workers, self._options.repeats) | dict(peers)
+        turns = dict.fromkeys(workers, times * self._options.repeats) | dict(peers)
         workers |= {peer: self._worker(peer) for peer in peers}
         samples = alternate({name: partial(worker.run, request) for name, worker in workers.items()}, turns)
         return {name: median(taken) for name, taken in samples.items()}
@@ -126,7 +129,7 @@ class Bench:
         print(case.title, file=sys.stderr, flush=True)
         options = self._options
         peers = dict.fromkeys(self._peers(case), 1 if options.quick else min(case.peer_repeats, options.repeats))
-        found = self._take_turns(case.make(), options.threads, peers, options.instructions)
+        found = self._take_turns(case.make(), options.threads, peers, options.instructions, case.own_repeats)
         return {name: self._rows_of(case, name, peers, found) for name in options.instructions}
 
     def _rows_of(self, case: Case, name: str, peers: Mapping[str, int], found: Mapping[str, Sample]) -> list[list[str]]:
