@@ -70,7 +70,9 @@ mod tests {
 
     #[test]
     fn the_thinnest_axis_comes_last_and_back() {
-        for (size, last) in [([3, 9, 8], 0), ([9, 1, 8], 1), ([9, 8, 2], 2), ([1, 1, 1], 2), ([9, 8, 7], 2)] {
+        let turned = [([3, 9, 8], 0), ([9, 1, 8], 1), ([9, 8, 2], 2), ([1, 1, 1], 2), ([THIN, 9, 8], 0)];
+        let as_it_is = [([9, 8, 7], 2), ([THIN + 1, 9, 8], 2), ([9, THIN + 1, 8], 2)];
+        for (size, last) in turned.into_iter().chain(as_it_is) {
             let axes = Axes::thinnest_last(Size3::new(size).unwrap());
             assert_eq!(axes.inner([0, 1, 2])[2], last);
             assert_eq!(axes.outer(axes.inner(size)), size);

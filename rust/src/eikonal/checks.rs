@@ -90,3 +90,38 @@ pub fn fixed_point_defects<T: Time>(
     };
     (0..size.z()).into_par_iter().map(slice).try_reduce(|| 0, |a, b| Ok(a + b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voxels::Voxels;
+
+    const SIZE: [usize; 3] = [3, 4, 5];
+    const SEEDS: [[i64; 3]; 2] = [[2, 0, 0], [0, 3, 4]];
+
+    fn defects(times: &[f32]) -> Result<u64> {
+        let size = Size3::new(SIZE)?;
+        let speeds = vec![1f32; size.voxels()];
+        let speed = Speed::from_speeds(Voxels::from_slice(&speeds, size)?);
+        fixed_point_defects(times, &speed, Spacing3::UNIT, &SEEDS.map(Seed::at), 9.0, &TaskControl::default())
+    }
+
+    #[test]
+    fn every_accepted_voxel_that_is_not_a_solution_counts_except_seeds() {
+        assert_eq!(defects(&[1.0; 60]), Ok(58));
+        // Nothing beyond the stop counts, and neither do voxels that no front has reached.
+        assert_eq!(defects(&[9.5; 60]), Ok(0));
+        assert_eq!(defects(&[f32::FAR; 60]), Ok(0));
+    }
+
+    #[test]
+    fn times_of_another_volume_are_refused() {
+        assert!(matches!(defects(&[1.0; 59]), Err(Error::Mismatch { .. })));
+        for (times, vectors) in [(59, 180), (60, 177), (61, 183)] {
+            let (times, mut vectors) = (vec![1f32; times], vec![0f32; vectors]);
+            let size = Size3::new(SIZE).unwrap();
+            let refused = gradient(&times, size, Spacing3::UNIT, 9.0, &mut vectors, &TaskControl::default());
+            assert!(matches!(refused, Err(Error::Mismatch { .. })));
+        }
+    }
+}

@@ -121,6 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn a_neighbour_exactly_as_late_as_the_solution_is_added() {
+        let (w, alone) = (inverse_squares([0.5, 1.7, 1.0]), 2.925);
+        assert_eq!(cascade([2.3, FAR, FAR], w, 0.8, FAR), alone);
+        // One axis more is one rounding more.
+        assert_eq!(cascade([2.3, alone, FAR], w, 0.8, FAR), alone.next_up().next_up());
+    }
+
+    #[test]
+    fn a_discriminant_below_zero_counts_as_zero() {
+        // 1e11 mm at speed 1 leave no digit for a step of 1.9 mm.
+        let (t, w) = (94_700_000_000.0, inverse_squares([1.9, 1.0, 1.0]));
+        assert_eq!(cascade([t, FAR, FAR], w, 1.0, FAR), t * w[0] / w[0]);
+    }
+
+    #[test]
     fn two_equal_neighbours_meet_diagonally() {
         let t = cascade([0.0, 0.0, FAR], [1.0; 3], 1.0, FAR);
         assert!((t - 0.5f64.sqrt()).abs() < 1e-15);

@@ -374,5 +374,55 @@ mod tests {
         assert!(rule(TargetMode::All, &[[4, 0, 0]]).start(size(), 1e9).is_err());
         let negative = StopRule { offset: -1.0, ..StopRule::never() };
         assert!(negative.start(size(), 1e9).is_err());
+        for limit in [f64::NAN, -1.0] {
+            assert!(StopRule { limit: Some(limit), ..StopRule::never() }.start(size(), 1e9).is_err());
+        }
+        let at_once = StopRule { limit: Some(0.0), ..StopRule::never() };
+        assert_eq!(at_once.start(size(), 1e9).unwrap().stop, 0.0);
+    }
+
+    #[test]
+    fn impossible_seeds_are_refused() {
+        let checked = |time: f64, index: Index3| Seed::check_all(&[Seed::at([0; 3]), Seed { index, time }], size());
+        assert_eq!(checked(0.0, [3; 3]), Ok(()));
+        assert_eq!(checked(2.5, [0; 3]), Ok(()));
+        assert!(matches!(checked(0.0, [0, 4, 0]), Err(Error::IndexOutside { .. })));
+        for time in [-1.0, f64::NAN, f64::INFINITY] {
+            assert!(matches!(checked(time, [0; 3]), Err(Error::BadArgument { name: "seed time", .. })));
+        }
+        assert!(matches!(Seed::check_all(&[], size()), Err(Error::BadArgument { name: "seeds", .. })));
+    }
+
+    #[test]
+    fn a_march_is_worth_a_thread_for_each_forty_thousand_voxels() {
+        assert_eq!([[1; 3], [40, 40, 49], [40, 40, 50]].map(|n| most_threads(Size3::new(n).unwrap())), [1, 1, 2]);
+        assert_eq!(most_threads(Size3::new([100, 100, 81]).unwrap()), 20);
+    }
+
+    fn collision(negative_epsilon: f64) -> Collision {
+        let (seeds1, seeds2) = (vec![Seed::at([0; 3])], vec![Seed::at([3; 3]), Seed::at([1; 3])]);
+        Collision { seeds1, seeds2, stop_on_targets: true, apply_connectivity: true, negative_epsilon }
+    }
+
+    #[test]
+    fn an_epsilon_is_below_zero_in_single_precision() {
+        for epsilon in [-1e-6, -1.5e-45] {
+            assert_eq!(collision(epsilon).check(size()), Ok(()));
+        }
+        for epsilon in [0.0, 1.0, -1e-46, -1e39, f64::NAN, f64::NEG_INFINITY] {
+            let refused = collision(epsilon).check(size());
+            assert!(matches!(refused, Err(Error::BadArgument { name: "negative_epsilon", .. })));
+        }
+        let without = Collision { seeds2: Vec::new(), ..collision(-1.0) };
+        assert!(matches!(without.check(size()), Err(Error::BadArgument { name: "seeds2", .. })));
+    }
+
+    #[test]
+    fn fronts_that_collide_end_a_unit_behind_all_seeds_of_the_other() {
+        let targets = vec![[3; 3], [1; 3]];
+        let expected = StopRule { mode: TargetMode::All, targets, offset: 1.0, limit: None };
+        assert_eq!(collision(-1.0).rule(&collision(-1.0).seeds2), expected);
+        let free = Collision { stop_on_targets: false, ..collision(-1.0) };
+        assert_eq!(free.rule(&free.seeds2), StopRule::never());
     }
 }

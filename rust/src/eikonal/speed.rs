@@ -155,3 +155,33 @@ impl<'a> Speed<'a> {
         BadSpeed { offset, index, value }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
+
+    #[test]
+    fn an_array_of_any_strides_is_read_by_its_indices() {
+        let array = Array3::from_shape_fn((4, 3, 2), |(z, y, x)| (100 * z + 10 * y + x) as f64);
+        let turned = array.view().reversed_axes();
+        let (speed, other) = (Speed::from_array(array.view()).unwrap(), Speed::from_array(turned).unwrap());
+        assert_eq!((speed.size().array(), other.size().array()), ([2, 3, 4], [4, 3, 2]));
+        assert_eq!((speed.at::<f64>([1, 2, 3]), other.at::<f64>([3, 2, 1])), (321.0, 321.0));
+    }
+
+    #[test]
+    fn the_first_bad_speed_is_that_of_the_caller_s_memory_whatever_the_order_of_axes() {
+        let size = Size3::new([2, 3, 4]).unwrap();
+        for first in 0..23 {
+            let mut values = [1f32; 24];
+            (values[first], values[first + 1], values[23]) = (-1.0, -2.0, f32::NAN);
+            let speed = Speed::from_speeds(Voxels::from_slice(&values, size).unwrap());
+            for order in [[0, 1, 2], [1, 2, 0], [0, 2, 1], [2, 1, 0]] {
+                let turned = speed.permuted(order).unwrap();
+                let expected = BadSpeed { offset: first as u64, index: size.voxel(first), value: -1.0 };
+                assert_eq!(turned.first_bad([0; 3], turned.size().array()), Some(expected));
+            }
+        }
+    }
+}

@@ -318,7 +318,26 @@ fn memory_follows_the_front() {
     assert!(case.march::<f32>(2, tuning.clone()).1.accepted > 4000);
     // The whole volume: 7.3 MB of tiles if none were used twice, about a third of it with retirement.
     let tuning = Tuning { memory_limit: Some(6_500_000), ..tuning };
-    assert_eq!(cube(96).march::<f32>(2, tuning).1.accepted, 96 * 96 * 96);
+    let summary = cube(96).march::<f32>(2, tuning).1;
+    assert_eq!(summary.accepted, 96 * 96 * 96);
+    // Each voxel was solved at least once, but for the brick of the seed.
+    assert!(summary.evaluations >= summary.accepted - 8, "{summary:?}");
+}
+
+/// Every width gives the same times; one that does not follow the speeds costs thousands of windows, or solves each voxel
+/// tens of times. The counts are the same for any number of threads.
+#[test]
+fn windows_become_as_wide_as_the_speeds_ask_for() {
+    for (near, beyond, windows, solutions) in [(1.0, 1.0, 25, 9), (0.1, 1.0, 10, 14), (1.0, 0.01, 50, 9)] {
+        let mut case = cube(40);
+        let size = Size3::new(case.size).unwrap();
+        for (offset, speed) in case.speeds.iter_mut().enumerate() {
+            let is_near = size.voxel(offset).iter().all(|i| i.abs_diff(20) < 4);
+            *speed = if is_near { near } else { beyond };
+        }
+        let summary = case.march::<f32>(2, Tuning::default()).1;
+        assert!(summary.windows <= windows && summary.evaluations <= solutions * summary.accepted, "{summary:?}");
+    }
 }
 
 #[test]
@@ -334,6 +353,30 @@ fn a_march_over_its_memory_limit_says_so() {
             .run(as_array(case.size, &mut out), &control)
     });
     assert!(matches!(result, Err(Error::MemoryLimit { limit: 200_000, .. })));
+}
+
+#[test]
+fn a_march_names_the_bad_speed_that_it_meets() {
+    for size in [[20, 9, 17], [3, 20, 30]] {
+        let n: usize = size.iter().product();
+        let mut speeds = vec![1f32; n];
+        speeds[n - 1] = f32::NAN;
+        let case = Case { size, speeds, spacing: [1.0; 3], seeds: vec![Seed::at([0; 3])], stop: StopRule::never() };
+        let size = Size3::new(case.size).unwrap();
+        let march = |limit| {
+            let mut out = vec![0f32; n];
+            run_on(2, || {
+                let control = TaskControl::default();
+                let speed = Speed::from_speeds(Voxels::from_slice(&case.speeds, size)?);
+                let stop = StopRule { limit, ..StopRule::never() };
+                March { speed, spacing: Spacing3::UNIT, seeds: case.seeds.clone(), stop, tuning: Tuning::default() }
+                    .run(as_array(case.size, &mut out), &control)
+            })
+        };
+        let index = case.size.map(|n| n as i64 - 1);
+        assert!(matches!(march(None), Err(Error::BadSpeed { index: i, value }) if i == index && value.is_nan()));
+        assert!(march(Some(1.5)).is_ok());
+    }
 }
 
 #[test]

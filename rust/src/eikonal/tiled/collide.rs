@@ -335,8 +335,9 @@ impl Flood {
                     return;
                 }
                 multiplier.tile(fronts, item.0, product);
-                let (decided, inside) = (product.decided, inside(grid, item.0));
-                let open = and(&and(&at_most_epsilon(&product.values, multiplier.epsilon), &decided), &inside);
+                let decided = product.decided;
+                // Voxels of the tile outside the volume have no times, so their product is 0.
+                let open = and(&at_most_epsilon(&product.values, multiplier.epsilon), &decided);
                 item.1.open = (decided == ALL).then_some(open);
                 item.1.spread(grid.shape, &open, &decided);
             });
@@ -350,11 +351,7 @@ impl Flood {
         let mut dirty = Vec::new();
         let work: Vec<(u32, FloodTile)> =
             work.into_iter().map(|w| w.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-        for (number, tile) in &work {
-            // Another tile of this round may have flooded this one meanwhile; keep what it said.
-            let known = self.tiles.entry(*number).or_insert(*tile);
-            *known = FloodTile { incoming: or(&known.incoming, &tile.incoming), ..*tile };
-        }
+        self.tiles.extend(work.iter().copied());
         for (number, tile) in &work {
             for face in 0..FACES {
                 let Some(other) = grid.across(grid.place(*number), face) else { continue };
@@ -400,24 +397,6 @@ fn at_most_epsilon(products: &Bricks<f32>, epsilon: f32) -> Mask {
     for (word, products) in mask.iter_mut().zip(products.0.as_flattened().chunks_exact(64)) {
         for (bit, product) in products.iter().enumerate() {
             *word |= u64::from(*product <= epsilon) << bit;
-        }
-    }
-    mask
-}
-
-/// Voxels of a tile that lie in the volume.
-fn inside(grid: &TileGrid, tile: u32) -> Mask {
-    let (_, extent) = grid.extent(tile);
-    if extent == grid.shape.voxels {
-        return ALL;
-    }
-    let mut mask = NONE;
-    for brick in 0..BRICKS {
-        for lane in 0..LANES {
-            let v = grid.shape.voxel(brick, lane);
-            if (0..3).all(|a| v[a] < extent[a]) {
-                insert(&mut mask, brick, lane);
-            }
         }
     }
     mask

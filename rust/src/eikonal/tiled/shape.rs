@@ -143,8 +143,8 @@ impl Shape {
         moved & self.on[opposite(face)]
     }
 
-    /// Place inside its tile of a voxel, by brick and lane.
-    #[inline(always)]
+    /// Place inside its tile of a voxel, by brick and lane: the plain way, for tests.
+    #[cfg(test)]
     pub(crate) fn voxel(&self, brick: usize, lane: usize) -> [usize; 3] {
         let [x, y, z] = place(brick, self.bricks);
         [2 * x + (lane & 1), 2 * y + (lane >> 1 & 1), 2 * z + (lane >> 2)]
