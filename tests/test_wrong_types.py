@@ -65,11 +65,17 @@ def vessel():
     return mitk.segment_vessel(bright, **ends, lower=1.5, iterations=2)
 
 
+class Scan(mitk.Image):
+    """An image of a user's own class."""
+
+
 NAMED = {
     "Color": lambda: mitk.Color(b"x", 0, 0),
     "ColorProperty.from_value": lambda: mitk.ColorProperty.from_value(np.array(1.0)),
     "FloatProperty": lambda: mitk.FloatProperty(None),
     "Geometry3D": lambda: mitk.Geometry3D(bounds=2.5),
+    "Image.from_vtk": lambda: mitk.Image.from_vtk(5),
+    "Image.get_geometry": lambda: Scan().get_geometry("0"),
     "ArbitraryTimeGeometry.from_time_points": lambda: mitk.ArbitraryTimeGeometry.from_time_points(np.array(1.0)),
     "Image.as_numpy": lambda: image().as_numpy("x"),
     "Image.equals": lambda: image().equals(image(), atol=None),

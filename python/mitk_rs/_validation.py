@@ -157,7 +157,14 @@ def _called_name(frame: FrameType) -> str:
     if code.co_name in ("__init__", "__post_init__"):
         return type(frame.f_locals[code.co_varnames[0]]).__name__
     # What comes bit by bit is computed when the function has returned.
-    return code.co_qualname.removesuffix(".<locals>.<genexpr>")
+    name = code.co_qualname.removesuffix(".<locals>.<genexpr>")
+    owner, _, method = name.rpartition(".")
+    first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    bases = (first if isinstance(first, type) else type(first)).__mro__
+    part = next((base for base in bases if base.__name__ == owner), object)
+    # The part of a class is named as the class that users know.
+    known = [base.__name__ for base in bases if base.__module__ == "mitk_rs" and issubclass(base, part)]
+    return f"{known[-1]}.{method}" if known and part is not object else name
 
 
 def wrong_type(what: str, expected: str, value: object) -> TypeError:
