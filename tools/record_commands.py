@@ -440,7 +440,10 @@ def _content(file: Path) -> bytes:
 
 _UNSTEADY: list[tuple[str, str]] = [
     (r"\b\d+\.\d\d s\b", "<seconds> s"),
-    (r'("(?:[a-z_]*seconds|read|initialize|measure|surface|write)": )[0-9.e-]+', r"\1<seconds>"),
+    (
+        r'("(?:[a-z_]*seconds|read|initialize|feature|evolve|measure|surface|write|whole|command)": )[0-9.e-]+',
+        r"\1<seconds>",
+    ),
     (r'("threads": )\d+', r"\1<threads>"),
     (r"\bPython \d[^\s,]*", "Python <version>"),
     (r"(?m)^Linux-.*$", "<machine>"),

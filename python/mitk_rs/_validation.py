@@ -217,9 +217,9 @@ def real_number(value: Any, what: str) -> float:
         raise RequestError(f"{what} is {brief(value)}: it is too large for a number of 64 bits") from None
 
 
-def path_name(value: Any, what: str = "path") -> str:
+def path_name(value: Any) -> str:
     """The name of a file as text; ``TypeError`` for anything else."""
-    check_kind(value, (str, bytes, os.PathLike), what, "the name of a file")
+    check_kind(value, (str, bytes, os.PathLike), "path", "the name of a file")
     return os.fsdecode(value)
 
 
@@ -259,13 +259,13 @@ def check_unmasked(array: NDArray[Any], what: str) -> None:
         raise type_error(f"{what} is a masked array, whose mask would be lost: use array.filled(value)")
 
 
-def whole_or_none(value: Any, what: str, most: int = 2**63 - 1) -> int | None:
-    """A whole number from 0 to ``most``, or nothing."""
+def whole_or_none(value: Any, what: str) -> int | None:
+    """A whole number from 0 on that 64 bits with a sign hold, or nothing."""
     if value is None:
         return None
     number = whole_number(value, what)
-    if not 0 <= number <= most:
-        raise RequestError(f"{what} is {number}: it must be from 0 to {most}")
+    if not 0 <= number < 2**63:
+        raise RequestError(f"{what} is {number}: it must be from 0 to {2**63 - 1}")
     return number
 
 

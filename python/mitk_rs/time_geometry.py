@@ -150,9 +150,9 @@ class TimeGeometry:
         """The live geometry of each step."""
         return self._steps.geometries
 
-    def _looked_at(self, time_step: int = 0) -> BaseGeometry:
-        """The geometry of a step that exists, to look at only."""
-        return self._steps.geometries.peek(time_step)
+    def _looked_at(self) -> BaseGeometry:
+        """The geometry of step 0, which exists, to look at only."""
+        return self._steps.geometries.peek(0)
 
     def _distinct(self) -> list[BaseGeometry]:
         """Geometries to look at only, among them those of every step."""

@@ -25,6 +25,8 @@ __all__ = ["BatchResult", "batch"]
 
 # How often a case may end its worker process before it is recorded as failed.
 _ATTEMPTS = 2
+_IMAGE_SUFFIXES = (".mha", ".nrrd", ".nii", ".nii.gz", ".vti", ".vtk")
+_SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj")
 # How often a cancel is looked at.
 _POLL_SECONDS = 0.2
 
@@ -141,8 +143,8 @@ def batch(
     jobs, threads = _workers(jobs, how.get("threads"), scheduler, len(found))
     plan = Plan(
         output=_folder(output),
-        suffix=_ending(suffix, "suffix", _image_suffixes()),
-        surface=None if surface is None else _ending(surface, "surface", _surface_suffixes()),
+        suffix=_ending(suffix, "suffix", _IMAGE_SUFFIXES),
+        surface=None if surface is None else _ending(surface, "surface", _SURFACE_SUFFIXES),
         segment=bool(segment),
         pictures=bool(pictures),
         threads=threads,
@@ -189,14 +191,6 @@ def _ending(suffix: str, name: str, allowed: Iterable[str]) -> str:
     if suffix not in known:
         raise RequestError(f"{name} is {brief(suffix)}: it must be one of {', '.join(known)}")
     return suffix
-
-
-def _image_suffixes() -> tuple[str, ...]:
-    return (".mha", ".nrrd", ".nii", ".nii.gz", ".vti", ".vtk")
-
-
-def _surface_suffixes() -> tuple[str, ...]:
-    return (".stl", ".vtp", ".ply", ".obj")
 
 
 def _gather(

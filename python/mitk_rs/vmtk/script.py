@@ -234,10 +234,20 @@ class pypeScript(Talking, metaclass=_SealedType):
         super().__setattr__(name, value)
 
     def _warn_unknown(self, name: str) -> None:
-        near = difflib.get_close_matches(name, self.__dict__, n=1)
+        near = difflib.get_close_matches(name, dir(self), n=1)
         hint = f", did you mean {near[0]}?" if near else ""
         text = f"{type(self).__name__} has no attribute {name}{hint}"
         warnings.warn(text, UnknownAttributeWarning, stacklevel=3)
+
+    def _taken(self, name: str) -> Any:
+        """What a script writes: the member of this name or, as VMTK's scripts allow, ``Input``."""
+        given = getattr(self, name)
+        given = getattr(self, "Input", None) if given is None else given
+        if given is None:
+            self.PrintError(f"Error: no {name}.")
+        if not getattr(self, "OutputFileName", ""):
+            self.PrintError("Error: no OutputFileName.")
+        return given
 
     def _add_common_members(self) -> None:
         for rows, members in ((COMMON_INPUTS, self.InputMembers), (COMMON_OUTPUTS, self.OutputMembers)):

@@ -77,10 +77,7 @@ class vmtkImageFeatures(_FeatureScript):
     DerivativeSigma: float
     Geometry: str
     Table = tables.FEATURES
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.FeatureImage: Any = None
+    FeatureImage: Any = None
 
     def Execute(self) -> None:
         """Make the feature image.
@@ -155,14 +152,11 @@ class vmtkLevelSetSegmentation(_FeatureScript):
     Geometry: str
     LevelSetsOutputFileName: str
     Table = tables.LEVEL_SETS
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.LevelSetsInput: Any = None
-        self.LevelSetsOutput: Any = None
-        self.OwnRenderer = 0
-        self.SurfaceViewer: Any = None
-        self.Report: Any = None
+    LevelSetsInput: Any = None
+    LevelSetsOutput: Any = None
+    OwnRenderer = 0
+    SurfaceViewer: Any = None
+    Report: Any = None
 
     def Execute(self) -> None:
         """Evolve.

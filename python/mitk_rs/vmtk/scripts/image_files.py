@@ -94,10 +94,7 @@ class vmtkImageReader(pypeScript):
     XyzToRasMatrixCoefficients: list[float]
     Series: str
     AllowGaps: int
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.Output: Any = None
+    Output: Any = None
 
     def Execute(self) -> None:
         """Read the image and log its spacing, origin and dimensions.
@@ -234,10 +231,7 @@ class vmtkImageWriter(pypeScript):
     WindowLevel: list[float]
     RasToIjkMatrixCoefficients: list[float]
     Geometry: str
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.Input: Any = None
+    Input: Any = None
 
     def Execute(self) -> None:
         """Write the image.
@@ -249,12 +243,7 @@ class vmtkImageWriter(pypeScript):
         FileWriteError
             The file cannot be written, or its format cannot hold the image.
         """
-        given = self.Image if self.Image is not None else self.Input
-        if given is None:
-            self.PrintError("Error: no Image.")
-        if not self.OutputFileName:
-            self.PrintError("Error: no OutputFileName.")
-        self.Image = given
+        given = self.Image = self._taken("Image")
         self._write(self._prepared(as_working(given)))
 
     def CheckOutputs(self) -> None:

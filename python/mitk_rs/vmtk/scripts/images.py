@@ -34,12 +34,9 @@ class vmtkImageVOISelector(ViewingScript):
     Table = tables.VOI_SELECTOR
     Interactive: int
     BoxBounds: list[float]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.CroppedImage: Any = None
-        self.BoxActive = 0
-        self.BoxWidget: Any = None
+    CroppedImage: Any = None
+    BoxActive = 0
+    BoxWidget: Any = None
 
     def Execute(self) -> None:
         """Crop the image.

@@ -95,15 +95,12 @@ class vmtkImageInitialization(pypeScript):
     DialogueFileName: str
     SourcePointsPhysical: list[float]
     TargetPointsPhysical: list[float]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.OwnRenderer = 0
-        self.ImageSeeder: Any = None
-        self.SurfaceViewer: Any = None
-        self.MergedInitialLevelSets: Any = None
-        self.NumSeedsSelected = 0
-        self.Report: Any = None
+    OwnRenderer = 0
+    ImageSeeder: Any = None
+    SurfaceViewer: Any = None
+    MergedInitialLevelSets: Any = None
+    NumSeedsSelected = 0
+    Report: Any = None
 
     # Running
 

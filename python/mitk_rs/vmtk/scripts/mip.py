@@ -44,10 +44,7 @@ class vmtkImageMIPViewer(ViewingScript):
     Table = tables.MIP
     Opacity: list[float] | None
     MIPOutputFileName: str
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.Volume: Any = None
+    Volume: Any = None
 
     def Execute(self) -> None:
         """Write the picture, show the window.

@@ -88,10 +88,7 @@ class vmtkSurfaceReader(pypeScript):
     Format: str
     GuessFormat: int
     InputFileName: str
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.Output: Any = None
+    Output: Any = None
 
     def Execute(self) -> None:
         """Read the surface.
@@ -154,10 +151,7 @@ class vmtkSurfaceWriter(pypeScript):
     Mode: str
     OutputFileName: str
     Geometry: str
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.Input: Any = None
+    Input: Any = None
 
     def Execute(self) -> None:
         """Write the surface.
@@ -169,12 +163,7 @@ class vmtkSurfaceWriter(pypeScript):
         FileWriteError
             The file cannot be written, its ending names no known format, or the surface is empty.
         """
-        given = self.Surface if self.Surface is not None else self.Input
-        if given is None:
-            self.PrintError("Error: no Surface.")
-        if not self.OutputFileName:
-            self.PrintError("Error: no OutputFileName.")
-        self.Surface = given
+        given = self.Surface = self._taken("Surface")
         chosen = self._chosen_format()
         self.PrintLog(f"Writing {_TITLES[chosen]} file.")
         self._write(self._placed(given), chosen)

@@ -41,10 +41,7 @@ class ViewingScript(pypeScript):
     Image: Any
     vmtkRenderer: Any
     Display: int = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.OwnRenderer = 0
+    OwnRenderer = 0
 
     def open_window(self) -> Any:
         """The window of the renderer, a new one if none was passed in.
@@ -439,10 +436,7 @@ class vmtkSurfaceViewer(ViewingScript):
     LineWidth: int
     Representation: str
     Actor: Any
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ScalarBarActor: Any = None
+    ScalarBarActor: Any = None
 
     def BuildView(self) -> None:
         """Show the surface and, with ``Display``, wait for ``q``."""
