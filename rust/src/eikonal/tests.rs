@@ -225,15 +225,43 @@ proptest! {
     #[test]
     fn fronts_collide_as_in_the_plain_version(case in case(), stop in any::<bool>(), connect in any::<bool>()) {
         let collision = case.collision(stop, connect);
-        let size = Size3::new(case.size).unwrap();
-        let speed = |v: usize| f64::from(case.speeds[v]);
-        let spacing = Spacing3::new(case.spacing).unwrap();
-        let expected = reference::collide(size, spacing, &speed, &collision, &TaskControl::default()).unwrap();
+        let expected = plain_products(&case, &collision);
         let tuning = Tuning { shuffle: Some(3), ..Tuning::default() };
         for (threads, tuning) in [(1, &Tuning::default()), (3, &tuning)] {
             let values = case.collide(&collision, threads, tuning);
             prop_assert_eq!(bits(&values), bits(&expected));
         }
+    }
+}
+
+/// The products of the plain version.
+fn plain_products(case: &Case, collision: &Collision) -> Vec<f32> {
+    let (size, spacing) = (Size3::new(case.size).unwrap(), Spacing3::new(case.spacing).unwrap());
+    let speed = |v: usize| f64::from(case.speeds[v]);
+    reference::collide(size, spacing, &speed, collision, &TaskControl::default()).unwrap()
+}
+
+/// The region is inside the sphere between the seeds. Nothing that the fronts could find beyond it changes the result.
+#[test]
+fn fronts_end_once_their_region_is_complete() {
+    let mut case = cube(48);
+    case.seeds = vec![Seed::at([14; 3]), Seed::at([22, 14, 14])];
+    let collision = case.collision(false, true);
+    let expected = plain_products(&case, &collision);
+    case.speeds[48 * 48 * 48 - 1] = f32::NAN;
+    assert_eq!(bits(&case.collide(&collision, 2, &Tuning::default())), bits(&expected));
+}
+
+/// A voxel that a front reaches from both sides at once takes the gradient from behind it along the axis.
+#[test]
+fn a_front_that_meets_itself_has_the_gradient_of_the_plain_version() {
+    for axis in 0..3 {
+        let mut case = cube(9);
+        case.seeds = [0, 8, 2].map(|i| Seed::at(std::array::from_fn(|a| if a == axis { i } else { 4 }))).to_vec();
+        let collision = case.collision(false, false);
+        let values = case.collide(&collision, 2, &Tuning::default());
+        let middle = Size3::new(case.size).unwrap().offset([4; 3]);
+        assert_eq!((values[middle].abs(), bits(&values)), (1.0, bits(&plain_products(&case, &collision))));
     }
 }
 
@@ -307,6 +335,16 @@ fn cube(n: usize) -> Case {
         seeds: vec![Seed::at([n as i64 / 2; 3])],
         stop: StopRule::never(),
     }
+}
+
+#[test]
+fn a_front_whose_steps_vanish_in_rounding_is_accepted_whole() {
+    let mut case = cube(9);
+    case.speeds.fill(10.0);
+    case.seeds[0].time = 16_777_216.0;
+    case.stop.limit = Some(16_777_216.0);
+    let (times, summary) = case.march::<f32>(2, Tuning::default());
+    assert_eq!((summary.accepted, bits(&times)), (9 * 9 * 9, bits(&case.reference::<f32>().times)));
 }
 
 #[test]

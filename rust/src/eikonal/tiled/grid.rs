@@ -144,19 +144,25 @@ mod tests {
 
     #[test]
     fn neighbouring_tiles_and_blocks_differ_in_colour() {
-        let grid = TileGrid::new(Size3::new([70, 30, 40]).unwrap()).unwrap();
-        for tile in 0..grid.count() as u32 {
-            let place = grid.place(tile);
-            assert_eq!(grid.tile(place), tile);
-            for face in 0..FACES {
-                let Some(other) = grid.across(place, face) else { continue };
-                assert_ne!(TileGrid::colour(place), TileGrid::colour(other));
-                assert_eq!(grid.across(other, opposite(face)), Some(place));
-                let blocks = [grid.block(place), grid.block(other)];
-                if blocks[0] != blocks[1] {
-                    assert_ne!(grid.block_colour(blocks[0]), grid.block_colour(blocks[1]));
+        // Even and odd numbers of blocks along each axis.
+        for size in [[70, 30, 40], [40, 70, 30], [30, 40, 70], [70, 70, 70]] {
+            let grid = TileGrid::new(Size3::new(size).unwrap()).unwrap();
+            let mut used = vec![false; grid.block_count()];
+            for tile in 0..grid.count() as u32 {
+                let place = grid.place(tile);
+                assert_eq!(grid.tile(place), tile);
+                used[grid.block(place) as usize] = true;
+                for face in 0..FACES {
+                    let Some(other) = grid.across(place, face) else { continue };
+                    assert_ne!(TileGrid::colour(place), TileGrid::colour(other));
+                    assert_eq!(grid.across(other, opposite(face)), Some(place));
+                    let blocks = [grid.block(place), grid.block(other)];
+                    if blocks[0] != blocks[1] {
+                        assert_ne!(grid.block_colour(blocks[0]), grid.block_colour(blocks[1]));
+                    }
                 }
             }
+            assert!(used.iter().all(|block| *block), "{size:?}");
         }
     }
 }

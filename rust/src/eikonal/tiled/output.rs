@@ -324,3 +324,17 @@ fn write_layer<T: Time>((tiles, indices, times): Layer<'_, '_, T>, bricks: [usiz
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_in_single_precision_is_the_largest_time_that_is_not_above_it() {
+        for value in [0.1, 0.3, 1.0, 1e-50, 16_777_217.0, 16_777_219.0] {
+            let limit = at_most::<f32>(value);
+            assert!(f64::from(limit) <= value && f64::from(limit.next_up()) > value, "{value}: {limit}");
+            assert_eq!(at_most::<f64>(value), value);
+        }
+    }
+}

@@ -229,3 +229,25 @@ pub(crate) unsafe fn cascade<L: Lanes>(nearest: [L::Times; 3], speed: L::Times, 
         L::narrow(solution)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::Size3;
+
+    fn steps(spacing: [f64; 3]) -> Steps {
+        Steps::new(Spacing3::new(spacing).unwrap(), Axes::thinnest_last(Size3::new([9; 3]).unwrap()))
+    }
+
+    /// `64 + 8 sum s / sqrt(s_min) T F + 8 sum s / s_min` with s = 1 / h^2, up to the next power of two.
+    #[test]
+    fn a_reach_grows_with_time_speed_and_unequal_spacing() {
+        let (equal, unequal) = (steps([1.0; 3]), steps([1.0, 1.0, 2.0]));
+        let reaches = [0.0, 1.0, 100.0, 2000.0].map(|latest| equal.reach(latest, 2.0));
+        assert_eq!(reaches, [128, 256, 8192, 131_072]);
+        // 64 + 36 * 100 * 3 + 72 and 64 + 36 * 0.5 + 72
+        assert_eq!((unequal.reach(100.0, 3.0), unequal.reach(1.0, 0.5), unequal.reach(0.0, 1.0)), (16_384, 256, 256));
+        assert_eq!([1e9, f64::INFINITY, f64::NAN].map(|latest| equal.reach(latest, 2.0)), [EVERYTHING; 3]);
+        assert!(EVERYTHING > i64::from(u8::MAX) << 20);
+    }
+}
