@@ -214,8 +214,8 @@ pub(super) struct Stretch<'p> {
     pub(super) last: [i32; RAYS],
 }
 
-/// Samples between taking one and prefetching: those of the next stretch.
-const AHEAD: i64 = STEPS;
+/// Samples between prefetching one and taking it: a few more than a stretch has.
+const AHEAD: i64 = STEPS + 2;
 
 impl Stretch<'_> {
     /// Where the voxel of an address would be after [`AHEAD`] more samples, give or take a voxel: to prefetch.

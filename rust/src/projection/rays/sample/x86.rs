@@ -60,7 +60,7 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
         let mut offsets = [0; 16];
         // SAFETY: sixteen numbers of 32 bits.
         unsafe { _mm512_storeu_si512(offsets.as_mut_ptr().cast(), offset) };
-        offsets.iter().for_each(|&offset| prefetch(ahead.wrapping_offset(offset as isize)));
+        prefetch_cells(ahead, y + z, &offsets);
         let row = |more: isize| {
             // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
             let (a, b) = unsafe { pair_avx512::<T>(base.wrapping_offset(more), offset, inner) };
@@ -230,7 +230,7 @@ impl EightLanes {
         let inner = !outside & 0xff;
         if inner != 0 {
             let offsets = readable(offset, inner);
-            offsets.iter().for_each(|&offset| prefetch(cells.ahead.wrapping_offset(offset as isize)));
+            prefetch_cells(cells.ahead, cells.rows[3], &offsets);
             let mut lines = [_mm256_setzero_ps(); 4];
             for (line, row) in lines.iter_mut().zip(cells.rows) {
                 // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
@@ -253,6 +253,15 @@ impl EightLanes {
         let better = _mm256_castsi256_ps(_mm256_andnot_si256(outer, greater));
         self.best = _mm256_blendv_ps(self.best, value, better);
         self.at = _mm256_blendv_ps(self.at, _mm256_castsi256_ps(now), better);
+    }
+}
+
+/// Brings two of the four lines along x of some cells into the cache, which mostly brings the other two: the one at the
+/// corner and the one `beyond` it along y and z.
+#[inline(always)]
+fn prefetch_cells(base: *const u8, beyond: isize, offsets: &[i32]) {
+    for line in [base, base.wrapping_offset(beyond)] {
+        offsets.iter().for_each(|&offset| prefetch(line.wrapping_offset(offset as isize)));
     }
 }
 
