@@ -36,8 +36,8 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
     let (y, z) = (sampler.strides[1], sampler.strides[2]);
     // SAFETY: arrays of sixteen numbers of 32 bits.
     let [first, last] = unsafe { [&stretch.first, &stretch.last].map(|a| _mm512_loadu_si512(a.as_ptr().cast())) };
-    let mut position = stretch.starts().each_ref().map(|numbers| load2_avx512(numbers));
-    let step = stretch.packet.step.each_ref().map(|numbers| load2_avx512(numbers));
+    let mut position = load6_avx512(&stretch.starts());
+    let step = load6_avx512(&stretch.packet.step);
     let mut best = _mm512_set1_ps(NOTHING);
     let mut at = _mm512_setzero_si512();
     let mut swept = Swept::default();
@@ -83,9 +83,13 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn load2_avx512(numbers: &[i64; 16]) -> [__m512i; 2] {
+fn load6_avx512([x, y, z]: &[[i64; 16]; 3]) -> [[__m512i; 2]; 3] {
     // SAFETY: two times eight numbers of 64 bits.
-    [0, 8].map(|i| unsafe { _mm512_loadu_si512(numbers.as_ptr().add(i).cast()) })
+    let load2 = |numbers: &[i64; 16]| unsafe {
+        [_mm512_loadu_si512(numbers.as_ptr().cast()), _mm512_loadu_si512(numbers.as_ptr().add(8).cast())]
+    };
+    // Not `map`, which is compiled without these instructions and then called.
+    [load2(x), load2(y), load2(z)]
 }
 
 #[target_feature(enable = "avx512f")]
@@ -178,7 +182,7 @@ impl Cells {
 
 /// Half of the rays of a packet.
 struct EightLanes {
-    /// Two times four numbers of 64 bits for each axis; see [`load2_avx2`].
+    /// Two times four numbers of 64 bits for each axis; see [`load6_avx2`].
     position: [[__m256i; 2]; 3],
     step: [[__m256i; 2]; 3],
     first: __m256i,
@@ -195,8 +199,8 @@ impl EightLanes {
         // SAFETY: the caller's promise; arrays of sixteen numbers, of 32 and of 64 bits.
         unsafe {
             Self {
-                position: starts.each_ref().map(|s| load2_avx2(s, lane)),
-                step: stretch.packet.step.each_ref().map(|s| load2_avx2(s, lane)),
+                position: load6_avx2(starts, lane),
+                step: load6_avx2(&stretch.packet.step, lane),
                 first: _mm256_loadu_si256(stretch.first.as_ptr().add(lane).cast()),
                 last: _mm256_loadu_si256(stretch.last.as_ptr().add(lane).cast()),
                 best: _mm256_set1_ps(NOTHING),
@@ -224,7 +228,9 @@ impl EightLanes {
             *part = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(below)), _mm256_set1_ps(FINEST));
             outer = _mm256_or_si256(outer, _mm256_cmpgt_epi32(cell, _mm256_set1_epi32(cells.limits[a])));
             offset = _mm256_add_epi32(offset, _mm256_mullo_epi32(cell, _mm256_set1_epi32(cells.strides[a])));
-            self.position[a] = std::array::from_fn(|i| _mm256_add_epi64(self.position[a][i], self.step[a][i]));
+            let step = self.step[a];
+            let [low, high] = self.position[a];
+            self.position[a] = [_mm256_add_epi64(low, step[0]), _mm256_add_epi64(high, step[1])];
         }
         let [skipped, outside] = [skipped, outer].map(|m| _mm256_movemask_ps(_mm256_castsi256_ps(m)) as u16);
         let inner = !outside & 0xff;
@@ -285,10 +291,14 @@ fn readable(offset: __m256i, inner: u16) -> [i32; 8] {
 /// `lane` must be at most 8.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn load2_avx2(numbers: &[i64; 16], lane: usize) -> [__m256i; 2] {
-    // SAFETY: the caller's promise.
-    let pair = |i: usize| unsafe { _mm_loadu_si128(numbers.as_ptr().add(lane + i).cast()) };
-    [0, 2].map(|i| _mm256_set_m128i(pair(i + 4), pair(i)))
+unsafe fn load6_avx2([x, y, z]: &[[i64; 16]; 3], lane: usize) -> [[__m256i; 2]; 3] {
+    let load2 = |numbers: &[i64; 16]| {
+        // SAFETY: the caller's promise.
+        let pair = |i: usize| unsafe { _mm_loadu_si128(numbers.as_ptr().add(lane + i).cast()) };
+        [_mm256_set_m128i(pair(4), pair(0)), _mm256_set_m128i(pair(6), pair(2))]
+    };
+    // Not `map`, which is compiled without these instructions and then called.
+    [load2(x), load2(y), load2(z)]
 }
 
 #[target_feature(enable = "avx2")]
