@@ -63,8 +63,8 @@ unsafe fn sweep_in_512_bits<T: Pixel>(sampler: &Sampler<'_, T>, stretch: &Stretc
         prefetch_cells(ahead, y + z, &offsets);
         let row = |more: isize| {
             // SAFETY: the voxels of inner cells and what `bytes_per_pair` says behind them can be read.
-            let (a, b) = unsafe { pair_avx512::<T>(base.wrapping_offset(more), offset, inner) };
-            lerp_avx512(a, b, part[0])
+            let [a, more] = unsafe { pair_avx512::<T>(base.wrapping_offset(more), offset, inner) };
+            _mm512_add_ps(a, _mm512_mul_ps(more, part[0]))
         };
         let near = lerp_avx512(row(0), row(y), part[1]);
         let far = lerp_avx512(row(z), row(y + z), part[1]);
@@ -98,29 +98,34 @@ fn lerp_avx512(a: __m512, b: __m512, part: __m512) -> __m512 {
     _mm512_add_ps(a, _mm512_mul_ps(_mm512_sub_ps(b, a), part))
 }
 
-/// The voxels at `base + offset` and their neighbours along x.
+/// The voxels at `base + offset` and how much more their neighbours along x are, which is exact.
 ///
 /// # Safety
 /// Those of the lanes in `mask` must be readable, with as many bytes behind as `bytes_per_pair` says.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask16) -> (__m512, __m512) {
+unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask16) -> [__m512; 2] {
     let none = _mm512_setzero_si512();
     // SAFETY: the caller's promise.
-    let first = unsafe { _mm512_mask_i32gather_epi32::<1>(none, mask, offset, base.cast()) };
+    let pairs = unsafe { _mm512_mask_i32gather_epi32::<1>(none, mask, offset, base.cast()) };
+    if matches!(T::TYPE, PixelType::I16) {
+        // Times (1, 0) and times (-1, 1), added.
+        let a = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x0000_0001));
+        let more = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x0001_ffff));
+        return [_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(more)];
+    }
     let (a, b) = match T::TYPE {
         PixelType::U8 => {
             let byte = _mm512_set1_epi32(0xff);
-            (_mm512_and_si512(first, byte), _mm512_and_si512(_mm512_srli_epi32::<8>(first), byte))
+            (_mm512_and_si512(pairs, byte), _mm512_and_si512(_mm512_srli_epi32::<8>(pairs), byte))
         }
         PixelType::I8 => {
-            let shifted = [_mm512_slli_epi32::<24>(first), _mm512_slli_epi32::<16>(first)];
+            let shifted = [_mm512_slli_epi32::<24>(pairs), _mm512_slli_epi32::<16>(pairs)];
             (_mm512_srai_epi32::<24>(shifted[0]), _mm512_srai_epi32::<24>(shifted[1]))
         }
-        PixelType::U16 => (_mm512_and_si512(first, _mm512_set1_epi32(0xffff)), _mm512_srli_epi32::<16>(first)),
-        _ => (_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(first)), _mm512_srai_epi32::<16>(first)),
+        _ => (_mm512_and_si512(pairs, _mm512_set1_epi32(0xffff)), _mm512_srli_epi32::<16>(pairs)),
     };
-    (_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(b))
+    [_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(_mm512_sub_epi32(b, a))]
 }
 
 /// See [`super::sweep`].
