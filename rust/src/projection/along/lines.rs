@@ -1,5 +1,6 @@
 //! Where the lines of a projection lie in memory.
 
+use super::fold::STREAMS;
 use crate::error::{Error, Result};
 use crate::projection::number::Number;
 use crate::voxels::Voxels;
@@ -152,7 +153,7 @@ impl<'a, T: Number> Lines<'a, T> {
     }
 
     /// Output pixels that one thread works on: few enough for the second-level cache (a quarter of a common one),
-    /// enough chunks for every thread; a part of one row or some whole rows. Of rows that are taken one by one only so
+    /// enough chunks for every thread; a part of one row or some whole rows. Of rows that are taken two by two only so
     /// many go together that there is enough to do.
     pub(super) fn chunk<A>(&self) -> usize {
         let shares = (self.rows * self.width).div_ceil(4 * rayon::current_num_threads());
@@ -160,7 +161,7 @@ impl<'a, T: Number> Lines<'a, T> {
         if self.rows == 1 {
             return pixels;
         }
-        let pixels = if self.row_by_row() { FEWEST_PIXELS } else { pixels };
+        let pixels = if self.row_by_row() { FEWEST_PIXELS.max(STREAMS * self.width) } else { pixels };
         self.width * (pixels / self.width).clamp(1, self.rows)
     }
 

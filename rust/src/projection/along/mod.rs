@@ -148,11 +148,11 @@ impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
         }
     }
 
-    /// Folds all lines of the chunk at once; one row of output after the other where that reads memory from front to back.
+    /// Folds all lines of the chunk at once; two rows of output at a time where each reads memory from front to back.
     #[inline(always)]
     fn fold_across(self) {
         let Self { lines, params, first, out } = self;
-        let together = if lines.row_by_row() { lines.width } else { out.len() };
+        let together = if lines.row_by_row() { STREAMS * lines.width } else { out.len() };
         for (i, out) in out.chunks_mut(together).enumerate() {
             OutputChunk::<T, F> { lines, params, first: first + i * together, out }.fold_together();
         }
