@@ -138,11 +138,6 @@ def test_a_name_without_a_substitution_is_told_with_those_there_are() -> None:
         split_text("{b}", {"a": 1, "c": 2})
 
 
-def test_an_empty_part_is_told_by_its_number() -> None:
-    with pytest.raises(UsageError, match="in part 2 of the pype"):
-        split_segments(["a", "--pipe", "--pipe", "b"])
-
-
 def test_a_script_name_is_text() -> None:
     with pytest.raises(UsageError, match="a script name is text, got int"):
         split_segments([5])

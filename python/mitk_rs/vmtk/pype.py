@@ -6,16 +6,15 @@ output of the same attribute name and type by itself.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.errors import UsageError
 from mitk_rs.vmtk import make_script
 from mitk_rs.vmtk.grammar import HELP_FLAGS, split_segments, split_text
 from mitk_rs.vmtk.options import parse_int, pypeMember
-from mitk_rs.vmtk.script import pypeScript
+from mitk_rs.vmtk.script import Talking, pypeScript
 
 __all__ = ["Pype", "PypeRun", "automatic_source", "pypeMain", "resolve_reference", "transfer"]
 
@@ -106,7 +105,7 @@ _USAGE = (
 )
 
 
-class Pype:
+class Pype(Talking):
     """A line of scripts.
 
     Attributes
@@ -128,6 +127,7 @@ class Pype:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.Arguments: list[Any] = []
         self.ScriptList: list[list[Any]] = []
         self.ScriptObjectList: list[pypeScript] = []
@@ -135,10 +135,7 @@ class Pype:
         self.CurrentScriptName = "pype"
         self.InputFileName = ""
         self.AutoPipe = 1
-        self.LogOn = 1
         self.ExitOnError = 1
-        self.InputStream: Any = sys.stdin
-        self.OutputStream: Any = sys.stdout
         self.Threads: int | None = None
         self.Seconds: list[float] = []
 
@@ -149,15 +146,6 @@ class Pype:
     def SetOutputStreamToNull(self) -> None:
         """Discard the log."""
         self.OutputStream = _Null()
-
-    def PrintLog(self, logMessage: str, indent: int = 0) -> None:
-        """Write a line to the log, unless ``LogOn`` is 0."""
-        if self.LogOn:
-            self.OutputStream.write("    " * indent + logMessage + "\n")
-
-    def PrintError(self, errorMessage: str) -> None:
-        """Raise a :class:`mitk_rs.errors.RequestError`."""
-        raise RequestError(errorMessage.removeprefix("Error: "))
 
     def SetArgumentsString(self, argumentsString: str, **kwargs: Any) -> None:
         """Split a pype into words; ``{name}`` is replaced by the keyword argument of that name."""

@@ -39,7 +39,7 @@ _logger = logging.getLogger("mitk_rs.vmtk")
 
 
 class Talking:
-    """The part of a script that reads and writes text."""
+    """The part of scripts and pypes that reads and writes text."""
 
     def __init__(self) -> None:
         self.ScriptName = ""
