@@ -347,6 +347,31 @@ fn a_front_whose_steps_vanish_in_rounding_is_accepted_whole() {
     assert_eq!((summary.accepted, bits(&times)), (9 * 9 * 9, bits(&case.reference::<f32>().times)));
 }
 
+/// The wall is as thick as a brick, and as thick as a tile.
+#[test]
+fn a_seed_in_a_wall_starts_a_front_beside_it() {
+    for thickness in [2, 4, 8] {
+        let mut case = cube(12);
+        case.speeds.iter_mut().enumerate().filter(|(i, _)| i % 12 < thickness).for_each(|(_, speed)| *speed = 0.0);
+        case.seeds = vec![Seed::at([thickness as i64 - 1, 6, 6])];
+        let (times, summary) = case.march::<f32>(2, Tuning::default());
+        let beyond = (12 - thickness) as u64 * 144;
+        assert_eq!((summary.accepted, bits(&times)), (beyond + 1, bits(&case.reference::<f32>().times)));
+    }
+}
+
+/// Late times leave few digits for a step: there the cascade of the heap rounds in its own way.
+#[test]
+fn a_front_that_starts_late_has_the_bits_of_the_plain_heap() {
+    for time in [1e3, 1e5, 1e6] {
+        let mut case = cube(20);
+        case.speeds = speeds(1, case.size, 3);
+        case.seeds[0].time = time;
+        let (times, summary) = case.march::<f32>(2, Tuning::default());
+        assert_eq!((summary.accepted, bits(&times)), (8000, bits(&case.reference::<f32>().times)));
+    }
+}
+
 #[test]
 fn memory_follows_the_front() {
     let mut case = cube(96);
@@ -375,6 +400,23 @@ fn windows_become_as_wide_as_the_speeds_ask_for() {
         }
         let summary = case.march::<f32>(2, Tuning::default()).1;
         assert!(summary.windows <= windows && summary.evaluations <= solutions * summary.accepted, "{summary:?}");
+        assert_eq!(summary.evaluations % 8, 0, "bricks are solved as a whole");
+    }
+}
+
+#[test]
+fn progress_is_the_share_of_voxels_that_are_final() {
+    for (limit, progress) in [(Some(10.0), 0.03..0.2), (None, 0.6..1.01)] {
+        let case = cube(40);
+        let (size, control) = (Size3::new(case.size).unwrap(), TaskControl::default());
+        let mut out = vec![0f32; size.voxels()];
+        let result = run_on(2, || {
+            let speed = Speed::from_speeds(Voxels::from_slice(&case.speeds, size)?);
+            let stop = StopRule { limit, ..StopRule::never() };
+            March { speed, spacing: Spacing3::UNIT, seeds: case.seeds.clone(), stop, tuning: Tuning::default() }
+                .run(as_array(case.size, &mut out), &control)
+        });
+        assert!(result.is_ok() && progress.contains(&control.progress()), "{} {progress:?}", control.progress());
     }
 }
 
@@ -395,10 +437,11 @@ fn a_march_over_its_memory_limit_says_so() {
 
 #[test]
 fn a_march_names_the_bad_speed_that_it_meets() {
-    for size in [[20, 9, 17], [3, 20, 30]] {
+    for (size, back) in [([20, 9, 17], 1), ([20, 9, 17], 2), ([3, 20, 30], 1), ([3, 20, 30], 2)] {
         let n: usize = size.iter().product();
+        let bad = n - back;
         let mut speeds = vec![1f32; n];
-        speeds[n - 1] = f32::NAN;
+        speeds[bad] = f32::NAN;
         let case = Case { size, speeds, spacing: [1.0; 3], seeds: vec![Seed::at([0; 3])], stop: StopRule::never() };
         let size = Size3::new(case.size).unwrap();
         let march = |limit| {
@@ -411,7 +454,7 @@ fn a_march_names_the_bad_speed_that_it_meets() {
                     .run(as_array(case.size, &mut out), &control)
             })
         };
-        let index = case.size.map(|n| n as i64 - 1);
+        let index = size.voxel(bad).map(|i| i as i64);
         assert!(matches!(march(None), Err(Error::BadSpeed { index: i, value }) if i == index && value.is_nan()));
         assert!(march(Some(1.5)).is_ok());
     }
