@@ -118,7 +118,11 @@ def to_grey(values: Array, low: float, high: float, dtype: Any = np.uint8) -> Ar
 
     A constant picture (``low == high``) is black below and at the value, white above; NaN is black.
     """
-    return np.floor(in_window(values, low, high) * np.iinfo(dtype).max + 0.5).astype(dtype)
+    shown = in_window(values, low, high)
+    shown *= np.iinfo(dtype).max
+    shown += 0.5
+    # Not negative, so that cutting off the fraction is rounding down.
+    return shown.astype(dtype)
 
 
 def in_window(values: Array, low: float, high: float) -> NDArray[np.float64]:
@@ -126,10 +130,14 @@ def in_window(values: Array, low: float, high: float) -> NDArray[np.float64]:
 
     Where ``low == high`` everything up to there is 0 and everything above is 1.
     """
-    values = np.nan_to_num(np.asarray(values, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     if high <= low:
-        return np.where(values > high, 1.0, 0.0)
-    return np.clip((values - low) / (high - low), 0.0, 1.0)
+        return np.where(np.asarray(values, np.float64) > high, 1.0, 0.0)
+    shown = np.array(values, np.float64)
+    shown -= low
+    shown /= high - low
+    # The larger of a number and NaN is the number, for `fmax` only.
+    np.fmax(shown, 0.0, out=shown)
+    return np.minimum(shown, 1.0, out=shown)
 
 
 def _ramp(*stops: tuple[float, str]) -> Bytes:
