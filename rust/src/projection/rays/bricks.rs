@@ -169,17 +169,18 @@ fn widen_ends<T: Number>(low: &mut [T], high: &mut [T], voxel: impl Fn(usize) ->
 /// What no sample between voxels `low ..= high` can exceed.
 ///
 /// Each of the three levels of linear interpolation rounds by at most `f32::EPSILON` times the range of its ends, so
-/// a sixteenfold margin is safe; a constant brick is bounded exactly. Voxels that are no finite numbers can make any
-/// sample, and a brick of nothing but NaN none.
+/// a sixteenfold margin is safe; a constant brick is bounded exactly. Voxels that are no finite numbers, or whose
+/// difference is none in single precision, can make any sample, and a brick of nothing but NaN none.
 fn with_margin<T: Number>(low: T, high: T) -> f32 {
     let (low, high) = (f64::from(low.to_f32()), f64::from(high.to_f32()));
     if low > high {
         return f32::NEG_INFINITY;
     }
-    if !(low.is_finite() && high.is_finite()) {
+    let range = high - low;
+    if range.is_nan() || range > f64::from(f32::MAX) {
         return f32::INFINITY;
     }
-    let bound = high + 16.0 * f64::from(f32::EPSILON) * (high - low);
+    let bound = high + 16.0 * f64::from(f32::EPSILON) * range;
     let rounded = bound as f32;
     if f64::from(rounded) < bound { rounded.next_up() } else { rounded }
 }
@@ -212,6 +213,8 @@ mod tests {
     #[test]
     fn a_constant_brick_is_bounded_exactly_and_nan_by_nothing() {
         assert_eq!(with_margin(-1000i16, -1000), -1000.0);
+        assert_eq!(with_margin(3e38f32, 3e38), 3e38);
+        assert_eq!(with_margin(-3e38f32, 3e38), f32::INFINITY);
         assert_eq!(with_margin(f32::CEILING, f32::FLOOR), f32::NEG_INFINITY);
         assert_eq!(with_margin(f64::MIN, f64::MAX), f32::INFINITY);
     }

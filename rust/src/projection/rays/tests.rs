@@ -137,6 +137,16 @@ fn a_ray_that_misses_sees_nothing() {
 }
 
 #[test]
+fn voxels_whose_difference_overflows_are_not_passed_over() {
+    let voxel = |i: usize| match i / 256 {
+        0..8 => 3.2e38,
+        z => [3e38f32, -3e38][z % 2],
+    };
+    let (values, _) = check(&(0..16 * 16 * 24).map(voxel).collect::<Vec<_>>(), [16, 16, 24], &along_z(16, 0.0));
+    assert!(values.iter().all(|&v| f32::from_bits(v) == f32::INFINITY));
+}
+
+#[test]
 fn a_single_slice_is_seen_from_any_side() {
     let camera = Camera {
         size: [9, 9],
