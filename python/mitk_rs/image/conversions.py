@@ -40,7 +40,7 @@ class Conversions:
         Raises
         ------
         TimeStepError
-            There is no such time step.
+            The time step does not exist.
 
         Examples
         --------

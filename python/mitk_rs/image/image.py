@@ -487,7 +487,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         MemoryIsLockedError
             The calling thread itself holds a lock in the way (then at once), or time is up.
         TimeStepError
-            There is no such time step.
+            The time step does not exist.
         Exception
             The image is empty.
         TypeError

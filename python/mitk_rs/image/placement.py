@@ -67,7 +67,7 @@ class Placement:
         Raises
         ------
         TimeStepError
-            There is no such time step.
+            The time step does not exist.
         """
         step = step_number(time_step)
         geometry = self.time_geometry.get_geometry_for_time_step(step)

@@ -26,7 +26,7 @@ def step_of(image: Image, time_step: SupportsIndex, *, writeable: bool) -> Image
     Raises
     ------
     TimeStepError
-        There is no such time step.
+        The time step does not exist.
     """
     step = existing_step(time_step, image.time_steps)
     array = image.as_numpy(writeable=writeable, time_step=step)

@@ -223,7 +223,7 @@ def project(image: Image | Array, *, axis: Axis = "z", kind: Kind = "max", **opt
     RequestError
         An unknown axis or kind, an empty slab or one outside, a 2-D image, voxels of no kind that has an order.
     TimeStepError
-        There is no such time step.
+        The time step does not exist.
     Cancelled, TimeoutError
         What they say.
 

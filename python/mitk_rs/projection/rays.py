@@ -165,7 +165,7 @@ def render_mip(
     RequestError
         A camera, size, window or distance that is not finite or out of range; several components; a 2-D image.
     TimeStepError
-        There is no such time step.
+        The time step does not exist.
 
     See Also
     --------

@@ -169,8 +169,8 @@ fn widen_ends<T: Number>(low: &mut [T], high: &mut [T], voxel: impl Fn(usize) ->
 /// What no sample between voxels `low ..= high` can exceed.
 ///
 /// Each of the three levels of linear interpolation rounds by at most `f32::EPSILON` times the range of its ends, so
-/// a sixteenfold margin is safe; a constant brick is bounded exactly. Voxels that are no finite numbers, or whose
-/// difference is none in single precision, can make any sample, and a brick of nothing but NaN none.
+/// a sixteenfold margin is safe; a constant brick is bounded exactly. Voxels that are not finite, or whose difference
+/// is too large for single precision, can make any sample, and a brick of nothing but NaN none.
 fn with_margin<T: Number>(low: T, high: T) -> f32 {
     let (low, high) = (f64::from(low.to_f32()), f64::from(high.to_f32()));
     if low > high {
