@@ -81,6 +81,7 @@ lint-python: .make/build .make/test
 	ruff check .
 	ruff format --check .
 	$(PY) tools/english.py
+	if command -v vale >/dev/null; then vale README.md CONTRIBUTING.md RELEASE.md SECURITY.md docs python/mitk_rs; fi
 	lint-imports --no-cache --no-logo
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest --concise --allowlist tools/stubtest_allowed.txt mitk_rs._core

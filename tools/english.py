@@ -3,8 +3,8 @@
     python tools/english.py [FILE ...]
 
 Reads the pages (README.md, docs/, ...), and in Python files the docstrings, messages and help texts; without files,
-all of the project's. Code blocks and inline code are skipped. Prints `FILE:LINE: words: advice` and exits with 1 if it
-finds any.
+all of the project's. The words are those of tools/styles, which Vale reads, too. Code blocks and inline code are
+skipped. Prints `FILE:LINE: words: advice` and exits with 1 if it finds any.
 """
 
 from __future__ import annotations
@@ -15,41 +15,21 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 
-# Words to avoid, and what to write instead.
-RULES: tuple[tuple[str, str], ...] = (
-    (r"(?<!there\s)(?<!There\s)\b(?:is|are|was) no (?!longer\b|more\b|less\b|other\b|such\b)", "write: is not a ..."),
-    (
-        r"\b(?:has|have) not (?!been\b|yet\b|\w+(?:ed|en)\b|(?:come|got|had|made|gone|run|read|set|begun|met)\b)",
-        "write: does not have ...",
-    ),
-    (r"\b(?:is|are|was|were|be|been|not|as) told\b|\btold (?:as|of|by|with)\b", "write: reported, named, passed"),
-    (r"\b(?:tell|tells) (?:how|what|of|that)\b", "write: say, report, describe"),
-    (r"\bmanners?\b", "write: behaviour, way"),
-    (r"\b[Tt]he line (?:cannot|says|is checked|to type)\b|\bon the line\b", "write: the command line, the command"),
-    (r"\band (?:its|their) kin\b", "write: and related ..."),
-    (r"\bthe house\b", "write: the package, the layout"),
-    (r"\bdoorway\b", "write: entry point, call"),
-    (r"\baddresses of the web\b", "write: URLs"),
-    (r"\b(?:stand|stands) (?:above|below|for it|in it|there|behind|before|beside)\b", "write: is"),
-    (r"\bwithout a word\b", "write: silently, without a warning"),
-    (r"\bits right\b", "write: allowed"),
-    (r"\bhangs? (?:on|together)\b", "write: depends on, is connected to"),
-    (r"\bone such\b", "write: one, such a ..."),
-    (r"\bthe sane\b", "write: the corrected"),
-    (r"\bwhoever\b|\bWhoever\b", "write: if another thread ..., callers that ..."),
-    (r"\bquite (?:another|other)\b", "write: different"),
-)
+WORDS = ROOT / "tools" / "styles" / "PlainEnglish" / "Words.yml"
+RULES: dict[str, str] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))["swap"]  # pattern: advice
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "RELEASE.md", "SECURITY.md", "docs", "benches")
 SCRIPTS = ("python", "examples", "docs")
 
 
 def findings(text: str) -> Iterator[tuple[int, str, str]]:
     """Line (from 1), words and advice for every rule that a text breaks; words may stand on two lines."""
-    for pattern, advice in RULES:
+    for pattern, advice in RULES.items():
         for found in re.finditer(pattern.replace(" ", "[ \n]+"), text):
-            yield text.count("\n", 0, found.start()) + 1, " ".join(found.group().split()), advice
+            yield text.count("\n", 0, found.start()) + 1, " ".join(found.group().split()), f"write {advice}"
 
 
 def prose_of_page(text: str) -> str:
