@@ -115,9 +115,9 @@ def test_a_missing_simpleitk_is_named():
 
 
 def test_a_package_broken_inside_is_not_called_missing():
-    code = "from mitk_rs._packages import package\npackage('PIL.nothing_like_it', 'Pillow', 'pictures')"
+    code = "from mitk_rs._platform import package\npackage('PIL.nothing_like_it', 'Pillow', 'pictures')"
     done = without(code)
     assert "PackageMissingError" in done.stderr or "ModuleNotFoundError" in done.stderr
-    code = "import types\nfrom mitk_rs._packages import package\npackage('mitk_rs.testing', 'testing', 'tests')"
+    code = "import types\nfrom mitk_rs._platform import package\npackage('mitk_rs.testing', 'testing', 'tests')"
     done = without(code, "hypothesis")
     assert "No module named 'hypothesis'" in done.stderr

@@ -27,7 +27,7 @@ logging.getLogger("mitk_rs").addHandler(logging.NullHandler())
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        return import_module("mitk_rs._version").__version__
+        return import_module("mitk_rs._core").version()
     if name not in _HOMES:
         raise AttributeError(f"module 'mitk_rs' has no attribute {name!r}")
     home = _HOMES[name]

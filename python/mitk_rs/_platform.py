@@ -1,12 +1,19 @@
-"""What differs between operating systems: the one module that asks which one this is."""
+"""What surrounds the package: the operating system (no other module asks which one this is), Ctrl-C, other packages."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+from mitk_rs.errors import PackageMissingError
 
 try:
     import fcntl
@@ -16,22 +23,6 @@ try:
     import resource
 except ImportError:
     resource = None  # type: ignore[assignment]
-
-__all__ = [
-    "LINUX",
-    "MACOS",
-    "WINDOWS",
-    "lock_file",
-    "memory_bytes",
-    "owns",
-    "page_bytes",
-    "process_limits",
-    "sync_file",
-    "sync_folder",
-    "unblock",
-    "wait_for_end_of_parent",
-]
-
 
 WINDOWS, MACOS, LINUX = os.name == "nt", sys.platform == "darwin", sys.platform == "linux"
 
@@ -107,12 +98,78 @@ def unblock(handle: int) -> None:
 
 
 def wait_for_end_of_parent() -> None:
-    """Wait until the process that started this one through ``multiprocessing`` has ended, in whatever way.
-
-    Ids of parents do not serve: the program that starts Python in an environment of Windows is between the two.
-    """
+    """Wait until the process that started this one through ``multiprocessing`` has ended, in whatever way."""
+    # Ids of parents do not serve: the program that starts Python in an environment of Windows is between the two.
     import multiprocessing
 
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def held_interrupts(at_once: Callable[[], object] | None = None) -> Iterator[None]:
+    """Hold ``SIGINT`` back until the block ends, then do what its handler does: usually raise ``KeyboardInterrupt``.
+
+    Python raises it in the main thread between any two instructions. Inside the import of an extension module of VTK
+    that ends the process with a segmentation fault, and between two renames it leaves one new and one old file. In
+    other threads, where Python never raises it, the block just runs. ``at_once`` is called when the signal comes, to
+    end the block early.
+    """
+    held: list[int] = []
+
+    def hold(number: int, _: object) -> None:
+        held.append(number)
+        if at_once is not None:
+            at_once()
+
+    before = _replace_handler(hold)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+        # A handler in Python is called, not signalled again: who watches signals by a descriptor has seen this one.
+        if held and callable(before):
+            before(signal.SIGINT, None)
+        elif held:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _replace_handler(handler: Callable[[int, FrameType | None], None]) -> signal._HANDLER | None:
+    """The handler that ``SIGINT`` had, or ``None`` where it cannot be replaced."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        return None
+    try:
+        return signal.signal(signal.SIGINT, handler)
+    except ValueError:  # the main thread of a subinterpreter
+        return None
+
+
+# --- packages that need not be installed ------------------------------------------------------------------------------
+
+
+def package(module: str, distribution: str, purpose: str) -> Any:
+    """Import a module of another package when it is first used.
+
+    Raises
+    ------
+    PackageMissingError
+        It is not installed; the message says what needs it and how to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != module.partition(".")[0]:
+            raise
+        raise PackageMissingError(f"{purpose} need {distribution}: pip install {distribution.lower()}") from None
+
+
+def vtk(module: str) -> Any:
+    """Import a module of VTK when it is first used: ``vtk("vtkIOXML").vtkXMLImageDataReader()``."""
+    # An exception in the middle of such an import ends the process or leaves VTK half loaded.
+    with held_interrupts():
+        return package(f"vtkmodules.{module}", "VTK", "surfaces, windows and files of VTK's formats")

@@ -1,4 +1,4 @@
-"""What algorithms compute on: an ``Image`` or an array.
+"""What algorithms compute on, an ``Image`` or an array, and how they show their progress.
 
 :class:`Source` checks the argument, reads it (an image under a read accessor) and gives a result back as what the
 source was: an ``Image`` for an image, of the same class and at the same place, an array for an array. Images of other
@@ -7,9 +7,12 @@ libraries become an ``Image`` first.
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from mitk_rs import _validation
 from mitk_rs._validation import brief, check_unmasked, existing_step, type_error, wrong_type
 from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.image.accessors import place
 from mitk_rs.interop import as_image
 
@@ -31,11 +35,14 @@ AnyImage: TypeAlias = "Image | NDArray[Any] | ForeignImage"
 Triple = tuple[float, float, float]
 Indices = list[tuple[int, int, int]]
 _Result = TypeVar("_Result")
+_Parameters = ParamSpec("_Parameters")
 #: For functions that give an image for an image: of the same class.
 ImageT = TypeVar("ImageT", bound="Image")
 
 # Largest cosine between two axes that fronts accept: they measure distances along the axes.
 MAX_SHEAR = 1e-3
+# Work that ends sooner than this shows no bar.
+_PATIENCE_SECONDS = 1.0
 
 
 class Source:
@@ -303,3 +310,97 @@ def mask_of(level_set: Image) -> Image:
     source = Source(level_set, "the level set")
     mask: Image = source.wrap(source.read(lambda phi: (phi < 0).astype(np.uint8)))
     return mask
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+def shows_progress(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """Let a function that takes ``progress=`` take ``True`` there, for a bar."""
+
+    @functools.wraps(function)
+    def run(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        wanted = options.get("progress")
+        if wanted is False:
+            del options["progress"]
+        if wanted is not True:
+            return function(*args, **options)
+        with progress_bar(function.__name__.replace("_", " ")) as bar:
+            options["progress"] = bar
+            return function(*args, **options)
+
+    return run
+
+
+class Clock:
+    """One timeout and one progress for several steps."""
+
+    def __init__(self, timeout: float | None, progress: Callable[[float], object] | None) -> None:
+        self._start = time.perf_counter()
+        self._timeout, self._progress = timeout, progress
+
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.perf_counter() - self._start
+
+    def options(self, first: float, last: float) -> dict[str, Any]:
+        """``progress`` and ``timeout`` of a step that goes from a fraction of the whole to another."""
+        rest = None if self._timeout is None else self._timeout - self.seconds()
+        if rest is not None and rest <= 0:
+            raise TooSlow(f"the timeout of {self._timeout:g} s is over")
+        return {"progress": self.part(first, last), "timeout": rest}
+
+    def part(self, first: float, last: float) -> Callable[[float], object] | None:
+        """``progress`` of such a step."""
+        tell = self._progress
+        return tell and (lambda done: tell(first + (last - first) * done))
+
+
+@contextmanager
+def progress_bar(label: str, opened: Callable[[], object] | None = None) -> Iterator[Callable[[float], None]]:
+    """A function that takes the done fraction and shows it until the block ends, also by an error.
+
+    The bar appears once the work has taken a second. ``opened`` is called when it appears in a terminal.
+    """
+    start = time.monotonic()
+    bar: Callable[[float], object] | None = None
+
+    def show(fraction: float) -> None:
+        nonlocal bar
+        if bar is None and time.monotonic() - start >= _PATIENCE_SECONDS:
+            bar = stack.enter_context(_bar(label, opened))
+        if bar is not None:
+            bar(fraction)
+
+    with ExitStack() as stack:
+        yield show
+
+
+@contextmanager
+def _bar(label: str, opened: Callable[[], object] | None) -> Iterator[Callable[[float], object]]:
+    """A bar of rich in a terminal, of HTML in a notebook; nothing where standard error is a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_jupyter:  # rich needs a widget library there
+        from html import escape
+
+        from IPython.display import HTML, display
+
+        name, handle = escape(label), display(HTML(""), display_id=True)
+        shown = "<div>{0} <progress max='1' value='{1:.3f}'></progress> {1:.0%}</div>"
+        try:
+            yield lambda fraction: handle.update(HTML(shown.format(name, fraction)))
+        finally:
+            handle.update(HTML(""))
+    elif console.is_terminal:
+        from rich.progress import Progress
+
+        if opened is not None:
+            opened()
+        progress = Progress(console=console, transient=True)
+        task = progress.add_task(label, total=1.0)
+        with progress:
+            yield lambda fraction: progress.update(task, completed=fraction)
+    else:
+        yield lambda _: None

@@ -145,7 +145,7 @@ def public_function() -> str:
     """The function or class of this package that the user called."""
     frame, name = sys._getframe(1), ""
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mitk_rs."):
-        inner = "<" in _called_name(frame) or frame.f_globals["__name__"] in (__name__, "mitk_rs._progress")
+        inner = "<" in _called_name(frame) or frame.f_globals["__name__"] == __name__
         name = name if inner else _called_name(frame)
         frame = frame.f_back  # type: ignore[assignment]
     return name

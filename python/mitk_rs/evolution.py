@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._progress import Clock, shows_progress
-from mitk_rs._sources import AnyImage, Source, image_of
+from mitk_rs._sources import AnyImage, Clock, Source, image_of, shows_progress
 from mitk_rs._validation import (
     RunOptions,
     brief,

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._progress import shows_progress
-from mitk_rs._sources import AnyImage, ImageT, Source
+from mitk_rs._sources import AnyImage, ImageT, Source, shows_progress
 from mitk_rs._validation import (
     RunOptions,
     brief,

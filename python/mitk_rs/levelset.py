@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._progress import shows_progress
-from mitk_rs._sources import AnyImage, Source, image_of, mask_of
+from mitk_rs._sources import AnyImage, Source, image_of, mask_of, shows_progress
 from mitk_rs._validation import Run, RunOptions, brief, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
-from mitk_rs._progress import Clock, shows_progress
-from mitk_rs._sources import AnyImage, Source, image_of
+from mitk_rs._sources import AnyImage, Clock, Source, image_of, shows_progress
 from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.evolution import EvolutionReport, evolve_level_set

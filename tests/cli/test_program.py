@@ -153,7 +153,7 @@ def test_an_interrupt_leaves_nothing_behind(program, tmp_path):
 
 
 def test_a_bar_is_shown_on_a_terminal_only(monkeypatch):
-    monkeypatch.setattr("mitk_rs._progress._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("mitk_rs._sources._PATIENCE_SECONDS", 0.0)
     master, slave = pty.openpty()
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)

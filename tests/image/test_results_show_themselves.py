@@ -118,8 +118,8 @@ CALL = """
 import sys, types
 import numpy as np
 import mitk_rs as mitk
-from mitk_rs import _progress
-_progress._PATIENCE_SECONDS = 0.0
+from mitk_rs import _sources
+_sources._PATIENCE_SECONDS = 0.0
 {setup}
 speed = np.ones(({edge},) * 3, "float32")
 try:
@@ -218,7 +218,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_bar_changes_nothing(name, scan, monkeypatch):
-    monkeypatch.setattr("mitk_rs._progress._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("mitk_rs._sources._PATIENCE_SECONDS", 0.0)
     call = CALLS[name]
     expected = call(scan)
     for progress in (True, False, None):

@@ -132,7 +132,7 @@ class Console:
         if self.quiet or sys.stderr is None or not sys.stderr.isatty():
             yield None
             return
-        from mitk_rs._progress import progress_bar
+        from mitk_rs._sources import progress_bar
 
         with progress_bar(label, opened=lambda: at_the_end(_clear_line)) as bar:
             yield bar

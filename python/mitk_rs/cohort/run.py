@@ -15,7 +15,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Unpack
 
-from mitk_rs._progress import shows_progress
+from mitk_rs._sources import shows_progress
 from mitk_rs._validation import RunOptions, brief, check_names, flag, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
 from mitk_rs.cohort.worker import Plan, Record, begin_worker, failed, run_case

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from mitk_rs._platform import vtk
 from mitk_rs._validation import flag
-from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
 from mitk_rs.interop.frames import step_of

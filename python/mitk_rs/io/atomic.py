@@ -35,7 +35,6 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from mitk_rs import _platform
-from mitk_rs._interrupts import held_interrupts
 from mitk_rs._validation import brief, path_name
 from mitk_rs.errors import FileError, FileWriteError
 
@@ -247,7 +246,7 @@ class _Group:
             _settle_leftovers(target.parent)
             # Names of 255 bytes are possible, and a character may take 4 of them.
             folder = target.parent / f".{target.name[:50]}.{secrets.token_hex(6)}.mitk_rs"
-            with _naming, held_interrupts():
+            with _naming, _platform.held_interrupts():
                 folder.mkdir(mode=0o700)
                 _in_progress.add(folder)
                 self._hidden[target.parent] = folder, None
@@ -265,7 +264,7 @@ class _Group:
     def commit(self) -> None:
         """Rename all files."""
         old = self._keep_old() if len(self._moves) > 1 else {}
-        with _naming, held_interrupts():
+        with _naming, _platform.held_interrupts():
             self._rename(old)
         for parent in {target.parent for _, target in self._moves}:
             _sync_names(parent)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._packages import package
+from mitk_rs._platform import package
 from mitk_rs.errors import FileWriteError, MemoryLimitError
 from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, headers, metadata, voxel_data

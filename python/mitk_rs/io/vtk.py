@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.errors import FileWriteError
 from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, metadata

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, get_args, overl
 import numpy as np
 
 from mitk_rs import _core
-from mitk_rs._progress import shows_progress
-from mitk_rs._sources import Array, ImageT, Source
+from mitk_rs._sources import Array, ImageT, Source, shows_progress
 from mitk_rs._validation import Run, RunOptions, brief, check_names, flag, one_of, run_options, whole_number
 from mitk_rs.errors import RequestError
 from mitk_rs.projection.camera import plane_axes

@@ -12,8 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mitk_rs import _core
-from mitk_rs._progress import progress_bar, shows_progress
-from mitk_rs._sources import Array, ImageT, Source
+from mitk_rs._sources import Array, ImageT, Source, progress_bar, shows_progress
 from mitk_rs._validation import (
     Run,
     RunOptions,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.projection.camera import Gaze, angles_of
 from mitk_rs.projection.picture import bar_length
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
 from mitk_rs.viewer.window import STANDARD_KEYS, ViewerWindow
 

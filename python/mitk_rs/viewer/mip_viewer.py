@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mitk_rs._platform import vtk
 from mitk_rs._validation import brief
-from mitk_rs._vtk import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.interop import as_image
 from mitk_rs.viewer.display import require_display

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.projection.camera import view_along
 from mitk_rs.projection.picture import in_window, robust_range
 from mitk_rs.viewer.window import ViewerWindow

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs._interrupts import held_interrupts
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import held_interrupts, vtk
 from mitk_rs.errors import DisplayError, FileWriteError
 from mitk_rs.io.vtk import vtk_messages
 from mitk_rs.projection.picture import write_picture

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.io.atomic import atomic_output, atomic_outputs, full_suffix
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.errors import FileError, FileMissingError, RequestError
 from mitk_rs.io.atomic import atomic_outputs, check_writable, full_suffix
 from mitk_rs.io.formats import writable_format

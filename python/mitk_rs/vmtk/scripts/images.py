@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import as_image, as_working, give_back, patient_axes

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.errors import FileError, FileWriteError, RequestError
 from mitk_rs.io.atomic import atomic_output, check_writable
 from mitk_rs.vmtk import tables

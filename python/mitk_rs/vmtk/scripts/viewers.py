@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mitk_rs._vtk import vtk
+from mitk_rs._platform import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.viewer.display import has_display, require_display
 from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
