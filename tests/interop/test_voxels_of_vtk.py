@@ -341,7 +341,7 @@ def test_vtk_before_9_7_is_copied(monkeypatch):
             return getattr(self.scalars, name)
 
     data = vtk_image()
-    monkeypatch.setattr("mitk_rs.interop.vtk.point_scalars", lambda data: Old(scalars_of(data)))
+    monkeypatch.setattr("mitk_rs.interop.libraries.point_scalars", lambda data: Old(scalars_of(data)))
     image = mitk.Image.from_vtk(data)
     scalars_of(data).Fill(1)
     assert (image.array == 3).all()

@@ -200,4 +200,4 @@ class Conversions:
         return as_image(source)
 
     def _converted(self, library: str, *options: Any) -> Any:
-        return import_module(f"mitk_rs.interop.{library}").from_image(self, *options)
+        return getattr(import_module("mitk_rs.interop.libraries"), f"to_{library}")(self, *options)

@@ -1,6 +1,6 @@
 """Images of other libraries, both ways: VTK, SimpleITK, ITK, nibabel, pyvista, xarray, torch and anything with DLPack.
 
-The methods of ``Image`` are in :mod:`mitk_rs.image.conversions`; here one module for each library does the work.
+The methods of ``Image`` are in :mod:`mitk_rs.image.conversions`; here :mod:`.libraries` does the work.
 Asking for a conversion imports only the library asked for; :func:`from_any` imports none at all.
 """
 
@@ -145,9 +145,9 @@ def as_image(source: Any) -> Any:
     return source if library is None else _made(library, source)
 
 
-def _made(module: str, source: Any, **options: Any) -> Image:
+def _made(library: str, source: Any, **options: Any) -> Image:
     try:
-        made: Image = import_module(f"mitk_rs.interop.{module}").to_image(source, **options)
+        made: Image = getattr(import_module("mitk_rs.interop.libraries"), f"from_{library}")(source, **options)
     except FileError as error:
         # The adapters of files do the work; there is no file to blame.
         raise RequestError(str(error).removeprefix("cannot read ")) from None

@@ -386,7 +386,7 @@ def read_image(name: str, orientation: str = "", **options: Unpack[ReadOptions])
 
     image = read(name, **options)
     if orientation:
-        from mitk_rs.interop.simpleitk import oriented
+        from mitk_rs.interop.libraries import oriented
 
         image = oriented(image, orientation)
     return as_working(image)
