@@ -28,6 +28,10 @@ SAMPLES = [
 IDS = [type(sample[0]).__name__ for sample in SAMPLES]
 
 
+def test_true_is_the_whole_number_1():
+    assert str(mitk.IntProperty(True)) == "1"
+
+
 @pytest.mark.parametrize(("found", "value", "text"), SAMPLES, ids=IDS)
 def test_values_read_back(found, value, text):
     assert found.value == value

@@ -1,8 +1,8 @@
 """``Image``: voxels behind accessors, with geometry, properties and files (``mitk::Image``).
 
 The class is in this file: construction, files, voxels and their accessors, copies and comparison. Its geometry is in
-:mod:`.placement`, methods for other libraries in :mod:`.conversions`; how images are cropped, copied and pickled is in
-:mod:`.protocols`, how they present themselves in :mod:`.display`.
+:mod:`.placement`, methods for other libraries in :mod:`.conversions`; accessors, checks of arguments, crops, copies and
+pickles are in :mod:`.protocols`; how images present themselves is in :mod:`.display`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,10 @@ from mitk_rs import _core
 from mitk_rs._validation import flag, not_negative, path_name, type_error, whole_number
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError
-from mitk_rs.image import arguments
-from mitk_rs.image.accessors import Accessor, place
-from mitk_rs.image.arguments import Array
+from mitk_rs.image import display, protocols
 from mitk_rs.image.conversions import Conversions
-from mitk_rs.image.placement import Placement
-from mitk_rs.image.protocols import (
-    ParametersOfInit,
-    cropped,
-    foreign_state,
-    fresh_time_geometry,
-    pickled,
-    spelled,
-    twin,
-)
+from mitk_rs.image.placement import Placement, fresh_time_geometry
+from mitk_rs.image.protocols import Accessor, Array, ParametersOfInit, checked_access, checked_array, place
 from mitk_rs.pixel_type import PixelType, make_pixel_type
 from mitk_rs.properties import PropertyOwner
 
@@ -116,9 +106,11 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
             if placed:
                 raise type_error("spacing, origin and direction go with an array, not with a file or nothing")
             if source is not None:
-                self._load(source)
+                from mitk_rs.io import read_image
+
+                self._take_over(read_image(source))
             return
-        array, sizes, count = arguments.array(source, components=components)
+        array, sizes, count = checked_array(source, components=components)
         times = fresh_time_geometry(sizes, spacing, origin, direction)
         self._set_array(array, sizes, count, copy=copy)
         self._times = times
@@ -134,11 +126,6 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         else:
             self._initialize(array.dtype.name, sizes, components)
             self._fill(array)
-
-    def _load(self, path: Path) -> None:
-        from mitk_rs.io import read_image
-
-        self._take_over(read_image(path))
 
     def _load_content(self, source: Any, format: str | None, *, placed: bool) -> None:  # noqa: A002
         if placed:
@@ -161,7 +148,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
     def _taking_over(cls, array: Array, *, components: bool = False) -> Self:
         """The image of a contiguous array that nobody else will ever write: for readers of files."""
         made = cls._bare()
-        plain, sizes, count = arguments.array(array, components=components)
+        plain, sizes, count = checked_array(array, components=components)
         made._adopt_private(np.ascontiguousarray(plain), sizes, count)
         made._times = fresh_time_geometry(sizes)
         return made
@@ -223,10 +210,10 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         with ``properties`` what the image says of patient and study, too.
         """
         made = self._bare()
-        plain, sizes, count = arguments.array(array, components=components)
+        plain, sizes, count = checked_array(array, components=components)
         made._set_array(plain, sizes, count, copy=None)
         made._times = fresh_time_geometry(sizes, spacing, origin, direction)
-        made.__dict__.update(foreign_state(self))
+        made.__dict__.update(protocols.foreign_state(self))
         if properties:
             made._copy_properties_from(self)
         return made
@@ -272,8 +259,8 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         pixel = dtype if type is None else type
         if pixel is None or (dtype is not None and type is not None):
             raise type_error("initialize needs the pixel type once: as dtype or as type=")
-        sizes = arguments.dimensions(dimensions)
-        name, components = arguments.pixel(pixel, channels)
+        sizes = protocols.checked_dimensions(dimensions)
+        name, components = protocols.checked_pixel(pixel, channels)
         self._initialize(name, sizes, components)
         self._times = fresh_time_geometry(sizes)
 
@@ -293,7 +280,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         This and the other methods that make images give the class they are called on, without a call of its
         constructor.
         """
-        arguments.array(array, components=components)
+        checked_array(array, components=components)
         return cls._of(Image(array, spacing, origin, direction, copy, components=components))
 
     @classmethod
@@ -506,7 +493,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         >>> image.as_numpy(writeable=False)[3, 2, 1]
         np.float32(7.0)
         """
-        step, patience = arguments.access(time_step, timeout, block)
+        step, patience = checked_access(time_step, timeout, block)
         if not flag(use_accessor, "use_accessor"):
             return self._write_view(step) if flag(writeable, "writeable") else self._read_view(step)
         lease = self._leased_write_view if flag(writeable, "writeable") else self._leased_read_view
@@ -519,7 +506,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
 
         Parameters and errors are those of :meth:`as_numpy`.
         """
-        step, patience = arguments.access(time_step, timeout, block)
+        step, patience = checked_access(time_step, timeout, block)
         return Accessor(lambda where: self._leased_read_view(step, patience, where))
 
     def write(
@@ -538,7 +525,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         >>> int(image.array.sum())
         20
         """
-        step, patience = arguments.access(time_step, timeout, block)
+        step, patience = checked_access(time_step, timeout, block)
         return Accessor(lambda where: self._leased_write_view(step, patience, where))
 
     def _fill(self, array: Array) -> None:
@@ -550,8 +537,9 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
     __iter__ = None
 
     def __getitem__(self, key: Any) -> NoReturn:
+        spelled = "..." if key is Ellipsis else type(key).__name__
         raise type_error(
-            f"image[{spelled(key)}] could mean voxels or a part of the image: "
+            f"image[{spelled}] could mean voxels or a part of the image: "
             "use image.array[...] for voxels, image.crop(...) for a part"
         )
 
@@ -614,14 +602,14 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
 
     def __copy__(self) -> Self:
         """A copy that shares voxels until one of the two is written."""
-        made = twin(self, _core.ImageStore._share_from)
-        made.__dict__.update(foreign_state(self))
+        made = protocols.twin(self, _core.ImageStore._share_from)
+        made.__dict__.update(protocols.foreign_state(self))
         return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        made = twin(self, _core.ImageStore._copy_from)
+        made = protocols.twin(self, _core.ImageStore._copy_from)
         memo[id(self)] = made
-        made.__dict__.update(copy.deepcopy(foreign_state(self), memo))
+        made.__dict__.update(copy.deepcopy(protocols.foreign_state(self), memo))
         return made
 
     def equals(self, other: object, *, rtol: float = 0.0, atol: float = 0.0, geometry: bool = True) -> bool:
@@ -671,7 +659,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         >>> part.shape, part.origin
         ((5, 6, 3), (2.0, 0.0, 0.0))
         """
-        return cropped(self, lower, upper)
+        return protocols.cropped(self, lower, upper)
 
     def resample(
         self,
@@ -736,21 +724,15 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Voxels travel out of band, one buffer a time step, where protocol 5 and the caller allow."""
-        return pickled(self, operator.index(protocol))
+        return protocols.pickled(self, operator.index(protocol))
 
     def __repr__(self) -> str:
-        from mitk_rs.image.display import line_of_text
-
-        return line_of_text(self)
+        return display.line_of_text(self)
 
     def _repr_html_(self) -> str:
         """A table, and the middle slices across z, y and x of time step 0, turned for radiologists."""
-        from mitk_rs.image.display import table_with_slices
-
-        return table_with_slices(self)
+        return display.table_with_slices(self)
 
     def _repr_png_(self) -> bytes | None:
         """The maximum intensity projection along z of time step 0, of a 2-D image itself; nothing for an empty one."""
-        from mitk_rs.image.display import picture_of
-
-        return picture_of(self)
+        return display.picture_of(self)

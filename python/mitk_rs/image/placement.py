@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mitk_rs._validation import step_number, type_error
+from mitk_rs._validation import Triple, step_number, type_error
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError, TimeStepError
-from mitk_rs.geometry import BaseGeometry, Position, Positions
+from mitk_rs.geometry import BaseGeometry, Position, Positions, SlicedGeometry3D
 from mitk_rs.points import Point3D, Vector3D
-from mitk_rs.time_geometry import TimeGeometry
+from mitk_rs.time_geometry import ProportionalTimeGeometry, TimeGeometry
 
-__all__ = ["Placement"]
 
-Triple = tuple[float, float, float]
+def fresh_time_geometry(
+    sizes: Sequence[int], spacing: Any = None, origin: Any = None, direction: ArrayLike | None = None
+) -> TimeGeometry:
+    """The time geometry of a new image: the same geometry at each step."""
+    spacing = (1.0, 1.0, 1.0) if spacing is None else spacing
+    origin = (0.0, 0.0, 0.0) if origin is None else origin
+    geometry = SlicedGeometry3D.for_image(sizes, spacing=spacing, origin=origin, direction=direction)
+    return ProportionalTimeGeometry.from_geometry(geometry, sizes[3] if len(sizes) > 3 else 1)
+
+
+def cropped_times(times: TimeGeometry, index: Sequence[int], sizes: Sequence[int]) -> TimeGeometry:
+    """The time geometry of the part of an image that begins at a voxel and has ``sizes`` voxels."""
+    moved = times.clone()
+    moved._change_all(lambda one: setattr(one, "origin", one.index_to_world(tuple(map(float, index)))))
+    return moved.for_image(fresh_time_geometry(sizes).geometries)
 
 
 class Placement:
@@ -169,10 +182,7 @@ class Placement:
         return self.get_geometry(time_step).affine(space)
 
     def set_affine(
-        self,
-        matrix: ArrayLike,
-        space: Literal["LPS", "RAS"] = "LPS",
-        time_step: SupportsIndex | None = 0,
+        self, matrix: ArrayLike, space: Literal["LPS", "RAS"] = "LPS", time_step: SupportsIndex | None = 0
     ) -> None:
         """Set spacing, direction and origin of one time step, or with ``time_step=None`` of all, from a 4x4 matrix.
 

@@ -11,14 +11,8 @@ from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overloa
 
 from mitk_rs._validation import brief, check_kind, flag, text, type_error, whole_number, wrong_type
 from mitk_rs.errors import RequestError
-from mitk_rs.properties.dicom_names import TAG_NAMES
 
-__all__ = [
-    "DICOMTag",
-    "DICOMTagPath",
-    "PropertyKeyPath",
-    "find_indexed_properties",
-]
+__all__ = ["DICOMTag", "DICOMTagPath", "PropertyKeyPath", "find_indexed_properties"]
 
 _SELECTION = re.compile(r"\[(\*|\d+)\]")
 
@@ -26,7 +20,6 @@ _SELECTION = re.compile(r"\[(\*|\d+)\]")
 class NodeKind(enum.IntEnum):
     """What a node of a path stands for; numbers as in MITK."""
 
-    INVALID = 0
     ELEMENT = 1
     ELEMENT_SELECTION = 2
     ANY_SELECTION = 3
@@ -50,12 +43,16 @@ class Node(Generic[Label]):
             return replace(self, kind=NodeKind.ANY_SELECTION, selection=0)
         return replace(self, kind=NodeKind.ELEMENT_SELECTION, selection=int(item))
 
-    @property
-    def item(self) -> str:
-        """The selected item in brackets, empty if the node selects none."""
-        if self.kind is NodeKind.ANY_SELECTION:
-            return "[*]"
-        return f"[{self.selection}]" if self.kind is NodeKind.ELEMENT_SELECTION else ""
+    def text(self, label: str, separator: str = "") -> str:
+        """The node with its label in this spelling; selected items are in brackets."""
+        match self.kind:
+            case NodeKind.ANY_ELEMENT:
+                return "*"
+            case NodeKind.ANY_SELECTION:
+                return f"{label}{separator}[*]"
+            case NodeKind.ELEMENT_SELECTION:
+                return f"{label}{separator}[{self.selection}]"
+        return label
 
 
 class Path(Generic[Label]):
@@ -89,7 +86,10 @@ class Path(Generic[Label]):
             raise RequestError(f'a path takes an item number or "*" in brackets, got {brief(item)}')
         if self.is_empty:
             raise IndexError("an empty path has no element whose items could be selected")
-        return self._selecting(item if isinstance(item, str) else str(_item_number(item)))
+        number = 0 if isinstance(item, str) else whole_number(item, "item")
+        if number < 0:
+            raise RequestError(f"an item number must not be negative, got {number}")
+        return self._selecting(item if isinstance(item, str) else str(number))
 
     def _selecting(self, item: str) -> Self:
         return self._of((*self._nodes[:-1], self._nodes[-1].selecting(item)))
@@ -111,13 +111,6 @@ class Path(Generic[Label]):
 
     def __repr__(self) -> str:
         return f"<mitk.{type(self).__name__}: {self}>"
-
-
-def _item_number(item: SupportsIndex) -> int:
-    number = whole_number(item, "item")
-    if number < 0:
-        raise RequestError(f"an item number must not be negative, got {number}")
-    return number
 
 
 class PropertyKeyPath(Path[str]):
@@ -175,7 +168,7 @@ class PropertyKeyPath(Path[str]):
         return [{"type": int(n.kind), "name": n.label, "selection": n.selection} for n in self._nodes]
 
     def __str__(self) -> str:
-        return ".".join(_node_text(node) for node in self._nodes)
+        return ".".join(node.text(node.label, ".") for node in self._nodes)
 
 
 def _element(name: Any) -> str:
@@ -184,12 +177,6 @@ def _element(name: Any) -> str:
     if not name or (name[0] == "[" and not _SELECTION.fullmatch(name)):
         raise RequestError(f'an element of a path must be a name, "*", "[*]" or "[number]", got {brief(name)}')
     return name
-
-
-def _node_text(node: Node[str]) -> str:
-    if node.kind is NodeKind.ANY_ELEMENT:
-        return "*"
-    return f"{node.label}.{node.item}" if node.item else node.label
 
 
 class _Keyed(Protocol):
@@ -236,7 +223,7 @@ def _node_pattern(node: Node[str]) -> str:
         return r"[^.]+"
     if node.kind is NodeKind.ANY_SELECTION:
         return rf"{re.escape(node.label)}\.\[(\d+)\]"
-    return re.escape(_node_text(node))
+    return re.escape(node.text(node.label, "."))
 
 
 _HEX = r"([0-9A-Fa-f]{4})"
@@ -267,13 +254,50 @@ class DICOMTag:
     @property
     def name(self) -> str:
         """The attribute's name, or the numbers where it is not a common one."""
-        return TAG_NAMES.get((self.group, self.element), str(self))
+        return _TAG_NAMES.get(str(self), str(self))
 
     def __str__(self) -> str:
         return f"({self.group:04X},{self.element:04X})"
 
     def __repr__(self) -> str:
         return f"<mitk.DICOMTag: {self}>"
+
+
+# Names of the attributes that images carry (DICOM PS3.6, keyword words apart): group, then element and name.
+_COMMON_TAGS = """
+0002: 0010 Transfer Syntax UID
+0008: 0005 Specific Character Set; 0008 Image Type; 0016 SOP Class UID; 0018 SOP Instance UID; 0020 Study Date;
+    0021 Series Date; 0022 Acquisition Date; 0023 Content Date; 002A Acquisition Date Time; 0030 Study Time;
+    0031 Series Time; 0032 Acquisition Time; 0033 Content Time; 0050 Accession Number; 0060 Modality;
+    0070 Manufacturer; 0080 Institution Name; 0090 Referring Physician Name; 0100 Code Value;
+    0102 Coding Scheme Designator; 0104 Code Meaning; 1030 Study Description; 103E Series Description;
+    1090 Manufacturer Model Name; 1110 Referenced Study Sequence; 1115 Referenced Series Sequence;
+    1140 Referenced Image Sequence; 1150 Referenced SOP Class UID; 1155 Referenced SOP Instance UID;
+    2111 Derivation Description; 2112 Source Image Sequence
+0010: 0010 Patient Name; 0020 Patient ID; 0030 Patient Birth Date; 0040 Patient Sex; 1010 Patient Age;
+    1020 Patient Size; 1030 Patient Weight
+0018: 0010 Contrast Bolus Agent; 0015 Body Part Examined; 0020 Scanning Sequence; 0050 Slice Thickness; 0060 KVP;
+    0080 Repetition Time; 0081 Echo Time; 0082 Inversion Time; 0087 Magnetic Field Strength;
+    0088 Spacing Between Slices; 1030 Protocol Name; 1060 Trigger Time; 1100 Reconstruction Diameter;
+    1120 Gantry Detector Tilt; 1150 Exposure Time; 1151 X Ray Tube Current; 1210 Convolution Kernel; 1314 Flip Angle;
+    5100 Patient Position; 9073 Acquisition Duration
+0020: 000D Study Instance UID; 000E Series Instance UID; 0010 Study ID; 0011 Series Number; 0012 Acquisition Number;
+    0013 Instance Number; 0032 Image Position Patient; 0037 Image Orientation Patient; 0052 Frame Of Reference UID;
+    0100 Temporal Position Identifier; 0105 Number Of Temporal Positions; 0110 Temporal Resolution;
+    1002 Images In Acquisition; 1041 Slice Location; 4000 Image Comments
+0028: 0002 Samples Per Pixel; 0004 Photometric Interpretation; 0008 Number Of Frames; 0010 Rows; 0011 Columns;
+    0030 Pixel Spacing; 0100 Bits Allocated; 0101 Bits Stored; 0102 High Bit; 0103 Pixel Representation;
+    0106 Smallest Image Pixel Value; 0107 Largest Image Pixel Value; 0120 Pixel Padding Value; 1050 Window Center;
+    1051 Window Width; 1052 Rescale Intercept; 1053 Rescale Slope; 1054 Rescale Type
+0040: 0244 Performed Procedure Step Start Date
+0062: 0002 Segment Sequence; 0004 Segment Number; 0005 Segment Label
+7FE0: 0010 Pixel Data
+"""
+_TAG_NAMES: dict[str, str] = {
+    f"({group},{element})": name
+    for group, entries in re.findall(r"^(\w{4}): (.*(?:\n    .*)*)", _COMMON_TAGS, re.MULTILINE)
+    for element, name in re.findall(r"(\w{4}) ([^;]+)", entries)
+}
 
 
 _ANY = Node(DICOMTag(0, 0), NodeKind.ANY_ELEMENT)
@@ -348,7 +372,8 @@ class DICOMTagPath(Path[DICOMTag]):
 
     def to_property_name(self) -> str:
         """The property's name: ``DICOM`` and the numbers, dotted."""
-        return ".".join(["DICOM", *map(_property_part, self._nodes)])
+        numbers = [node.text(f"{node.label.group:04X}.{node.label.element:04X}", ".") for node in self._nodes]
+        return ".".join(["DICOM", *numbers])
 
     def to_readable_name(self, include_tags: bool = False) -> str:  # noqa: FBT001, FBT002 - MITK's signature
         """Names of the attributes; those that are not common ones show as numbers.
@@ -358,8 +383,11 @@ class DICOMTagPath(Path[DICOMTag]):
         include_tags
             Add the numbers to the names.
         """
-        include_tags = flag(include_tags, "include_tags")
-        return ".".join(_readable_part(node, include_tags=include_tags) for node in self._nodes)
+        names = [node.label.name for node in self._nodes]
+        if flag(include_tags, "include_tags"):
+            tags = [str(node.label) for node in self._nodes]
+            names = [name if name == tag else f"{name} {tag}" for name, tag in zip(names, tags, strict=True)]
+        return ".".join(node.text(name) for node, name in zip(self._nodes, names, strict=True))
 
     def __truediv__(self, other: DICOMTagPath) -> Self:
         if not isinstance(other, DICOMTagPath):
@@ -374,7 +402,7 @@ class DICOMTagPath(Path[DICOMTag]):
         ]
 
     def __str__(self) -> str:
-        return ".".join("*" if n.kind is NodeKind.ANY_ELEMENT else f"{n.label}{n.item}" for n in self._nodes)
+        return ".".join(node.text(str(node.label)) for node in self._nodes)
 
 
 def _node(part: str) -> Node[DICOMTag]:
@@ -387,17 +415,3 @@ def _node(part: str) -> Node[DICOMTag]:
 def _from_match(match: re.Match[str]) -> Node[DICOMTag]:
     node = Node(DICOMTag(int(match[1], 16), int(match[2], 16)))
     return node if match[3] is None else node.selecting(match[3])
-
-
-def _property_part(node: Node[DICOMTag]) -> str:
-    if node.kind is NodeKind.ANY_ELEMENT:
-        return "*"
-    numbers = f"{node.label.group:04X}.{node.label.element:04X}"
-    return f"{numbers}.{node.item}" if node.item else numbers
-
-
-def _readable_part(node: Node[DICOMTag], *, include_tags: bool) -> str:
-    if node.kind is NodeKind.ANY_ELEMENT:
-        return "*"
-    named = node.label.name != str(node.label)
-    return f"{node.label.name}{f' {node.label}' if include_tags and named else ''}{node.item}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import operator
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, SupportsFloat, SupportsIndex
+from typing import Any, ClassVar, Generic, Self, SupportsFloat, SupportsIndex, TypeVar
 
 import numpy as np
 
@@ -80,22 +81,11 @@ class BaseProperty(ABC):
         RequestError
             The text is not JSON, or does not describe a property.
         """
-        check_kind(text, (str, bytes, bytearray), "text", "text")
-        try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RequestError(f"a property must be JSON: {error}") from None
-        return property_from_dict(content)
+        return property_from_dict(parsed(text, "text", "a property"))
 
-    @abstractmethod
     def clone(self) -> Self:
         """An equal property that shares nothing with this one."""
-
-    def __copy__(self) -> Self:
-        return self.clone()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.clone()
+        return copy.deepcopy(self)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_dict() == other.to_dict()
@@ -107,14 +97,32 @@ class BaseProperty(ABC):
         return f"<mitk.{type(self).__name__}: {self}>"
 
 
-class _SimpleProperty(BaseProperty):
-    """One immutable value."""
+def parsed(text: Any, name: str, what: str) -> Any:
+    """What JSON text says."""
+    check_kind(text, (str, bytes, bytearray), name, "text")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"{what} must be JSON: {error}") from None
+
+
+_Value = TypeVar("_Value")
+
+
+class _SimpleProperty(BaseProperty, Generic[_Value]):
+    """One immutable value, which the constructor checks."""
 
     __module__ = "mitk_rs"
-    _value: Any
+    _value: _Value
 
-    def clone(self) -> Self:
-        return type(self).from_value(self.value)
+    @property
+    def value(self) -> _Value:
+        """What the property holds."""
+        return self._value
+
+    @classmethod
+    def from_value(cls, value: Any) -> Self:
+        return cls(value)  # type: ignore[call-arg]
 
     @classmethod
     def _refuse(cls, value: Any, expected: str) -> TypeError:
@@ -124,7 +132,7 @@ class _SimpleProperty(BaseProperty):
         return str(self._value)
 
 
-class StringProperty(_SimpleProperty):
+class StringProperty(_SimpleProperty[str]):
     """A text.
 
     Examples
@@ -141,18 +149,8 @@ class StringProperty(_SimpleProperty):
             raise self._refuse(value, "text")
         self._value = value
 
-    @property
-    def value(self) -> str:
-        """The text."""
-        text: str = self._value
-        return text
 
-    @classmethod
-    def from_value(cls, value: Any) -> Self:
-        return cls(value)
-
-
-class BoolProperty(_SimpleProperty):
+class BoolProperty(_SimpleProperty[bool]):
     """A truth value; ``str`` gives ``1`` or ``0``."""
 
     __module__ = "mitk_rs"
@@ -162,66 +160,34 @@ class BoolProperty(_SimpleProperty):
             raise self._refuse(value, "a truth value")
         self._value = bool(value)
 
-    @property
-    def value(self) -> bool:
-        """The truth value."""
-        return bool(self._value)
-
-    @classmethod
-    def from_value(cls, value: Any) -> Self:
-        return cls(value)
-
     def __str__(self) -> str:
         return str(int(self._value))
 
 
-class IntProperty(_SimpleProperty):
+class IntProperty(_SimpleProperty[int]):
     """A whole number of 32 bits."""
 
     __module__ = "mitk_rs"
 
     def __init__(self, value: SupportsIndex = 0) -> None:
         try:
-            self._value = operator.index(value)
+            self._value = int(operator.index(value))
         except TypeError:
             raise self._refuse(value, "a whole number") from None
         if self._value not in _INT_RANGE:
             raise self._refuse(self._value, "-2147483648 to 2147483647")
 
-    @property
-    def value(self) -> int:
-        """The number."""
-        return int(self._value)
 
-    @classmethod
-    def from_value(cls, value: Any) -> Self:
-        return cls(value)
-
-
-class DoubleProperty(_SimpleProperty):
+class DoubleProperty(_SimpleProperty[float]):
     """A number in double precision."""
 
     __module__ = "mitk_rs"
 
     def __init__(self, value: SupportsFloat = 0.0) -> None:
         try:
-            number = float("x" if isinstance(value, str | bytes) else value)
+            self._value = float("x" if isinstance(value, str | bytes) else value)
         except (TypeError, ValueError, OverflowError):
             raise self._refuse(value, "a number") from None
-        self._value = self._rounded(number)
-
-    @staticmethod
-    def _rounded(value: float) -> float:
-        return value
-
-    @property
-    def value(self) -> float:
-        """The number."""
-        return float(self._value)
-
-    @classmethod
-    def from_value(cls, value: Any) -> Self:
-        return cls(value)
 
 
 class FloatProperty(DoubleProperty):
@@ -229,16 +195,16 @@ class FloatProperty(DoubleProperty):
 
     __module__ = "mitk_rs"
 
-    @staticmethod
-    def _rounded(value: float) -> float:
+    def __init__(self, value: SupportsFloat = 0.0) -> None:
+        super().__init__(value)
         with np.errstate(over="ignore"):
-            return float(np.float32(value))
+            self._value = float(np.float32(self._value))
 
     def __str__(self) -> str:
         return str(np.float32(self._value))
 
 
-class ColorProperty(_SimpleProperty):
+class ColorProperty(_SimpleProperty[Color]):
     """A :class:`Color`; owners hand it out as a tuple ``(r, g, b)``.
 
     Examples
@@ -454,9 +420,6 @@ class TemporoSpatialStringProperty(BaseProperty):
         created = cls()
         created._texts = dict(sorted(texts.items()))
         return created
-
-    def clone(self) -> Self:
-        return self._of(self._texts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._of, (self._texts,)
