@@ -1,12 +1,4 @@
-"""Level sets that evolve until their surfaces rest on the edges of a scan.
-
-References
-----------
-R. T. Whitaker, "A level-set approach to 3D reconstruction from range data", Int J Comput Vis 29(3), 1998; V. Caselles,
-R. Kimmel and G. Sapiro, "Geodesic active contours", Int J Comput Vis 22(1), 1997; L. Antiga et al., "An image-based
-modeling framework for patient-specific computational hemodynamics", Med Biol Eng Comput 46(11), 2008;
-``vmtklevelsetsegmentation`` of VMTK.
-"""
+"""Level sets that evolve until their surfaces rest on the edges of a scan: :func:`evolve_level_set`."""
 
 from __future__ import annotations
 
@@ -14,8 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Unpack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +15,7 @@ from numpy.typing import NDArray
 from mitk_rs import _core
 from mitk_rs._sources import AnyImage, Clock, Source, image_of, shows_progress
 from mitk_rs._validation import (
+    RUN_OPTIONS,
     RunOptions,
     brief,
     check_names,
@@ -36,9 +29,9 @@ from mitk_rs._validation import (
 )
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.features import FEATURE_TYPES, feature_image
-from mitk_rs.image.display import fact_of_warnings, facts_of_inside, inside_of
+from mitk_rs.image.display import fact_of_warnings, facts_of_inside
 from mitk_rs.interop import as_image
-from mitk_rs.levelset import WithLevelSet, describe_inside
+from mitk_rs.levelset import Report, WithLevelSet, describe_inside
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -46,13 +39,22 @@ if TYPE_CHECKING:
 __all__ = ["EvolutionReport", "LevelSetEvolution", "evolve_level_set"]
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 EVOLUTION_TYPES = ("geodesic", "curves", "threshold", "laplacian")
 _WITH_FEATURE = ("geodesic", "curves")
-_RUN = tuple(RunOptions.__annotations__)
 #: Share of the whole work that the feature image takes, about: for progress.
 _FEATURE = 0.2
 
+_NOT_NEGATIVE = (
+    *("propagation", "curvature", "advection", "edge_weight", "max_rms", "smoothing_conductance"),
+    *("feature_sigma", "advection_sigma"),
+)
+#: What the core takes as it is.
+_REQUEST = (
+    *("type", "iterations", "propagation", "curvature", "advection", "advection_sigma", "edge_weight"),
+    *("smoothing_iterations", "smoothing_time_step", "smoothing_conductance", "isosurface", "max_rms"),
+)
 #: VMTK's time step of smoothing, whatever it is asked for.
 _VMTK_SMOOTHING_TIME_STEP = 0.1
 
@@ -91,59 +93,29 @@ _DEFAULTS: EvolutionOptions = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvolutionReport:
+class EvolutionReport(Report):
     """What was asked for and what came out."""
 
     __module__ = "mitk_rs"
     type: str
-    parameters: dict[str, Any]
-    """The arguments as they were used."""
-
+    parameters: dict[str, Any]  #: The arguments as they were used.
     geometry: dict[str, Any]
     """``size``, ``spacing``, ``origin`` (x, y, z; mm) and ``direction``, of scan and level set alike."""
-
-    iterations: int
-    """Number of iterations done."""
-
+    iterations: int  #: Number of iterations done.
     stopped_by: str
     """``"iterations"``: all were done; ``"rms"``: the surface moved less than ``max_rms``."""
-
-    rms: list[float]
-    """For each iteration, the root of the mean squared change of phi on the surface, in mm."""
-
-    time_steps: list[float]
-    """For each iteration, its time step."""
-
-    active_voxels: list[int]
-    """For each iteration, the number of voxels that the surface goes through."""
-
-    moved_voxels: list[int]
-    """For each iteration, the number of voxels that the surface left."""
-
-    voxels: int
-    """Number of voxels of the scan."""
-
-    inside: int
-    """Number of negative voxels of the level set."""
-
-    volume_ml: float
-    """Their volume in millilitres."""
-
-    components: int
-    """Number of pieces that they form, connected through faces."""
-
+    rms: list[float]  #: For each iteration, the root of the mean squared change of phi on the surface, in mm.
+    time_steps: list[float]  #: For each iteration, its time step.
+    active_voxels: list[int]  #: For each iteration, the number of voxels that the surface goes through.
+    moved_voxels: list[int]  #: For each iteration, the number of voxels that the surface left.
+    voxels: int  #: Number of voxels of the scan.
+    inside: int  #: Number of negative voxels of the level set.
+    volume_ml: float  #: Their volume in millilitres.
+    components: int  #: Number of pieces that they form, connected through faces.
     bounding_box: list[list[int]] | None
     """First and last index of them along x, y and z; ``None`` where there are none."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each step."""
-
-    warnings: list[str] = field(default_factory=list)
-    """What looks wrong with the request or its result."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain dictionaries, lists and numbers."""
-        return asdict(self)
+    seconds: dict[str, float] = field(default_factory=dict)  #: Duration of each step.
+    warnings: list[str] = field(default_factory=list)  #: What looks wrong with the request or its result.
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -153,16 +125,12 @@ class LevelSetEvolution(WithLevelSet):
     __module__ = "mitk_rs"
     level_set: Image
     """float32, negative inside, with the geometry of the scan: a band of values around the surface."""
-
     report: EvolutionReport
 
     def _facts(self) -> dict[str, str]:
         done = f"{self.report.iterations} iterations, stopped by {self.report.stopped_by}"
         facts = {"type": self.report.type, "evolution": done, **facts_of_inside(self.report)}
         return facts | fact_of_warnings(self.report.warnings)
-
-    def _shown(self) -> Image | None:
-        return inside_of(self.level_set, self.report.bounding_box)
 
 
 @shows_progress
@@ -314,13 +282,11 @@ def evolve_level_set(
     """
     check_names("evolve_level_set", options, EvolutionOptions)
     given: dict[str, Any] = {**_DEFAULTS, **options}
-    run = {name: given.pop(name, None) for name in _RUN}
+    run = {name: given.pop(name, None) for name in RUN_OPTIONS}
     run_options(run)
     given |= {"type": type, "iterations": iterations, "isosurface": isosurface, "compat": compat}
     given |= {"propagation": propagation, "curvature": curvature, "advection": advection}
-    parameters = _parameters(given)
-    job = _Evolution(parameters, image_of(scan), initial, feature, merge)
-    return job.run(run)
+    return _Evolution(_parameters(given), image_of(scan), initial, feature, merge).run(run)
 
 
 def _parameters(given: dict[str, Any]) -> dict[str, Any]:
@@ -335,15 +301,14 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         "feature_type": one_of(given["feature_type"], "feature_type", FEATURE_TYPES),
         "sigmoid": flag(given["sigmoid"], "sigmoid"),
     }
-    for name in ("propagation", "curvature", "advection", "edge_weight", "max_rms", "smoothing_conductance"):
-        parameters[name] = not_negative(given[name], name)
-    for name in ("feature_sigma", "advection_sigma"):
+    for name in _NOT_NEGATIVE:
         parameters[name] = not_negative(given[name], name)
     for name in ("lower_threshold", "upper_threshold"):
         parameters[name] = number(given[name], name)
     if given["smoothing_time_step"] is not None:
         parameters["smoothing_time_step"] = not_negative(given["smoothing_time_step"], "smoothing_time_step")
-    _check_thresholds(parameters)
+    if parameters["type"] == "threshold":
+        _check_thresholds(parameters["lower_threshold"], parameters["upper_threshold"])
     return parameters
 
 
@@ -354,10 +319,7 @@ def _count(value: Any, name: str, *, least: int) -> int:
     return count
 
 
-def _check_thresholds(parameters: dict[str, Any]) -> None:
-    lower, upper = parameters["lower_threshold"], parameters["upper_threshold"]
-    if parameters["type"] != "threshold":
-        return
+def _check_thresholds(lower: float | None, upper: float | None) -> None:
     if lower is None or upper is None:
         missing = "lower_threshold" if lower is None else "upper_threshold"
         raise RequestError(f"type 'threshold' needs lower_threshold and upper_threshold: {missing} is missing")
@@ -402,24 +364,22 @@ class _Evolution:
 
     def _other(self, source: Any, name: str) -> Source:
         source = as_image(source)
-        step = self.step if getattr(source, "time_steps", 1) > 1 else None
-        volume = Source(source, name, time_step=step)
+        volume = Source(source, name, time_step=self.step if getattr(source, "time_steps", 1) > 1 else None)
         if volume.shape != self.scan.shape:
             got, expected = (" x ".join(map(str, v.shape[::-1])) for v in (volume, self.scan))
             raise RequestError(f"{name} has {got} voxels, the scan {expected}: they must be on the same grid")
         if volume.is_image:
-            self._compare_geometry(source, volume, name, step)
+            self._compare_geometry(volume, name)
         return volume
 
-    def _compare_geometry(self, source: Any, volume: Source, name: str, step: int | None) -> None:
+    def _compare_geometry(self, volume: Source, name: str) -> None:
         if not np.allclose(volume.spacing, self.scan.spacing, rtol=1e-4, atol=0):
             raise GeometryError(
                 f"{name} has the spacing {volume.spacing} mm, the scan {self.scan.spacing} mm: resample one of them"
             )
         tolerance = 0.01 * min(self.scan.spacing)
-        same = np.allclose(source.get_origin(step or 0), self._image.get_origin(self.step or 0), rtol=0, atol=tolerance)
-        direction = self._image.get_direction(self.step or 0)
-        if not (same and np.allclose(source.get_direction(step or 0), direction, rtol=0, atol=1e-3)):
+        same = np.allclose(volume.origin, self.scan.origin, rtol=0, atol=tolerance)
+        if not (same and np.allclose(volume.direction, self.scan.direction, rtol=0, atol=1e-3)):
             self.warnings.append(f"origin or direction of {name} differ from those of the scan, which are used")
 
     def _choose_time_step(self) -> None:
@@ -455,11 +415,11 @@ class _Evolution:
 
     def run(self, run: dict[str, Any]) -> LevelSetEvolution:
         """Compute, and report."""
-        start = time.perf_counter()
+        times = [time.perf_counter()]
         image, run = self._field(run)
-        computed = time.perf_counter()
+        times.append(time.perf_counter())
         level_set, record = self._evolve(image, run)
-        evolved = time.perf_counter()
+        times.append(time.perf_counter())
         facts = describe_inside(level_set, self._image, self.step or 0)
         self._warn_of_result(level_set, facts, record)
         report = EvolutionReport(
@@ -474,9 +434,8 @@ class _Evolution:
             warnings=self.warnings,
             **facts,
         )
-        report.seconds.update(
-            feature=computed - start, evolve=evolved - computed, measure=time.perf_counter() - evolved
-        )
+        times.append(time.perf_counter())
+        report.seconds.update(zip(("feature", "evolve", "measure"), map(float, np.diff(times)), strict=True))
         for warning in report.warnings:
             _log.warning("%s", warning)
         return LevelSetEvolution(level_set=self.scan.wrap(level_set), report=report)
@@ -488,7 +447,6 @@ class _Evolution:
         if self.parameters["type"] not in _WITH_FEATURE:
             return self.scan, run
         used = self.parameters
-        run_options(run)
         clock = Clock(run["timeout"], run["progress"])
         feature = feature_image(
             self._image,
@@ -501,38 +459,19 @@ class _Evolution:
         return Source(feature, "the feature"), {**run, **clock.options(_FEATURE, 1.0)}
 
     def _evolve(self, image: Source, run: dict[str, Any]) -> tuple[NDArray[np.float32], _core.EvolutionRecord]:
-        request = self._request()
+        used = self.parameters
+        thresholds = (used["lower_threshold"], used["upper_threshold"]) if used["type"] == "threshold" else None
+        request: Any = {name: used[name] for name in _REQUEST}
+        request |= {"thresholds": thresholds, "vmtk": used["compat"] == "vmtk"}
 
         def compute(arrays: list[NDArray[Any]]) -> tuple[NDArray[np.float32], _core.EvolutionRecord]:
             count = 1 + len(self.initial)
             initial = [(array, _is_mask(array)) for array in arrays[1:count]]
-            if request["isosurface"] != 0 and any(mask for _, mask in initial):
-                raise RequestError(f"isosurface is {request['isosurface']:g}: masks have no grey values, leave it at 0")
+            if used["isosurface"] != 0 and any(mask for _, mask in initial):
+                raise RequestError(f"isosurface is {used['isosurface']:g}: masks have no grey values, leave it at 0")
             return _core.evolve_level_set(arrays[0], initial, arrays[count:], self.spacing, request, **run)
 
         return _read_all([image, *self.initial, *self.merge], compute)
-
-    def _request(self) -> _core._Evolution:
-        used = self.parameters
-        thresholds = None
-        if used["type"] == "threshold":
-            thresholds = (used["lower_threshold"], used["upper_threshold"])
-        return {
-            "type": used["type"],
-            "iterations": used["iterations"],
-            "propagation": used["propagation"],
-            "curvature": used["curvature"],
-            "advection": used["advection"],
-            "advection_sigma": used["advection_sigma"],
-            "thresholds": thresholds,
-            "edge_weight": used["edge_weight"],
-            "smoothing_iterations": used["smoothing_iterations"],
-            "smoothing_time_step": used["smoothing_time_step"],
-            "smoothing_conductance": used["smoothing_conductance"],
-            "isosurface": used["isosurface"],
-            "max_rms": used["max_rms"],
-            "vmtk": used["compat"] == "vmtk",
-        }
 
     def _warn_of_result(
         self, level_set: NDArray[np.float32], facts: dict[str, Any], record: _core.EvolutionRecord
@@ -550,10 +489,7 @@ def _is_mask(array: NDArray[Any]) -> bool:
     return array.dtype.kind in "bu" or (array.dtype.kind == "i" and bool(array.min() >= 0))
 
 
-def _read_all(
-    volumes: Sequence[Source],
-    compute: Callable[[list[NDArray[Any]]], tuple[NDArray[np.float32], _core.EvolutionRecord]],
-) -> tuple[NDArray[np.float32], _core.EvolutionRecord]:
+def _read_all(volumes: Sequence[Source], compute: Callable[[list[NDArray[Any]]], _Result]) -> _Result:
     """What ``compute`` makes of the voxels of all volumes, each under a read accessor."""
     if not volumes:
         return compute([])

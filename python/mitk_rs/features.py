@@ -1,17 +1,9 @@
-"""Feature images: where a scan has edges.
-
-References
-----------
-V. Caselles, R. Kimmel and G. Sapiro, "Geodesic active contours", Int J Comput Vis 22(1), 1997; L. Antiga et al., "An
-image-based modeling framework for patient-specific computational hemodynamics", Med Biol Eng Comput 46(11), 2008;
-``vmtkscripts.vmtkImageFeatures``.
-"""
+"""Feature images: where a scan has edges."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,19 +45,6 @@ class FeatureOptions(RunOptions, total=False):
     background: float
     dimensionality: int
     time_step: int | None
-
-
-class _Feature(TypedDict):
-    """What ``_core.feature_image`` takes."""
-
-    type: str
-    sigma: float
-    sigmoid: bool
-    sigmoid_range: tuple[float, float] | None
-    upwind_factor: float
-    radius: tuple[int, int, int]
-    background: float
-    dimensionality: int
 
 
 @overload
@@ -160,8 +139,9 @@ def feature_image(
 
     References
     ----------
-    ``vmtkimagefeatures`` of VMTK; G. Farnebäck and C.-F. Westin, "Improving Deriche-style recursive Gaussian filters",
-    J Math Imaging Vis 26(3), 2006.
+    ``vmtkimagefeatures`` of VMTK; V. Caselles, R. Kimmel and G. Sapiro, "Geodesic active contours", Int J Comput Vis
+    22(1), 1997; G. Farnebäck and C.-F. Westin, "Improving Deriche-style recursive Gaussian filters", J Math Imaging Vis
+    26(3), 2006.
 
     Examples
     --------
@@ -175,7 +155,7 @@ def feature_image(
     array([1.   , 1.   , 1.   , 0.053, 1.   , 1.   , 1.   , 1.   ], dtype=float32)
     """
     check_names("feature_image", run, RunOptions)
-    feature: _Feature = {
+    feature: _core._Feature = {
         "type": one_of(type, "type", FEATURE_TYPES),
         "sigma": not_negative(sigma, "sigma"),
         "sigmoid": flag(sigmoid, "sigmoid"),
@@ -195,12 +175,11 @@ def _range(value: tuple[float, float] | None) -> tuple[float, float] | None:
     if value is None:
         return None
     ends = numbers(value, "sigmoid_range")
-    if ends.shape != (2,):
-        raise RequestError(f"sigmoid_range is {brief(value)}: two finite numbers are needed, the lower one first")
-    low, high = map(float, ends)
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise RequestError(f"sigmoid_range is {value}: two finite numbers are needed, the lower one first")
-    return low, high
+    two = ends.shape == (2,)
+    if not (two and np.isfinite(ends).all() and ends[0] < ends[1]):
+        shown = value if two else brief(value)
+        raise RequestError(f"sigmoid_range is {shown}: two finite numbers are needed, the lower one first")
+    return float(ends[0]), float(ends[1])
 
 
 def _radius(value: Sequence[int]) -> tuple[int, int, int]:
@@ -211,7 +190,7 @@ def _radius(value: Sequence[int]) -> tuple[int, int, int]:
     return x, y, z
 
 
-def _check_feature(feature: _Feature) -> None:
+def _check_feature(feature: _core._Feature) -> None:
     """Refuse what has no effect on the type."""
     kind = feature["type"]
     if feature["sigma"] > 0 and kind != "gradient":

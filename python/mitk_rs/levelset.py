@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._sources import AnyImage, Source, image_of, mask_of, shows_progress
+from mitk_rs._sources import AnyImage, Source, Triple, image_of, mask_of, shows_progress
 from mitk_rs._validation import Run, RunOptions, brief, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
@@ -48,68 +48,57 @@ _FRONTS = frozenset({"collidingfronts", "fastmarching", "multiplecollidingfronts
 _WITH_THRESHOLDS = _FRONTS | {"threshold"}
 _WITH_POINTS = _FRONTS | {"seeds"}
 
-
 Index = tuple[int, int, int]
 Floats = NDArray[np.float32]
 
 # VMTK marks seeds with this value and shifts by its tenfold, so that 0 becomes positive.
 _NEGATIVE_EPSILON = -1e-6
+_VMTK_SHIFT = np.float32(-10.0 * _NEGATIVE_EPSILON)
 # VMTK without targets: the front runs this long.
 _VMTK_STOP = 100.0
 _COLLIDING_OUTSIDE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevelSetReport:
-    """What was asked for and what came out."""
-
-    __module__ = "mitk_rs"
-    method: str
-    parameters: dict[str, Any]
-    """The arguments as they were used."""
-
-    geometry: dict[str, Any]
-    """``size``, ``spacing``, ``origin`` (x, y, z; mm) and ``direction``, of image and level set alike."""
-
-    voxels: int
-    """Number of voxels of the image."""
-
-    inside: int
-    """Number of negative voxels of the level set."""
-
-    volume_ml: float
-    """Their volume in millilitres."""
-
-    components: int
-    """Number of pieces that they form, connected through faces."""
-
-    bounding_box: list[list[int]] | None
-    """First and last index of them along x, y and z; ``None`` where there are none."""
-
-    deciding_target: Index | None = None
-    """Fast marching: the target that was reached last and lies on the surface."""
-
-    level_time: float | None = None
-    """Fast marching: the arrival time on the surface."""
-
-    auto_lower: ProposedThreshold | None = None
-    """Where the lower threshold comes from, if it was ``"auto"``."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each step."""
-
-    warnings: list[str] = field(default_factory=list)
-    """What looks wrong with the request or its result."""
+class Report:
+    """Part of the reports of computations."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain dictionaries, lists and numbers."""
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LevelSetReport(Report):
+    """What was asked for and what came out."""
+
+    __module__ = "mitk_rs"
+    method: str
+    parameters: dict[str, Any]  #: The arguments as they were used.
+    geometry: dict[str, Any]
+    """``size``, ``spacing``, ``origin`` (x, y, z; mm) and ``direction``, of image and level set alike."""
+    voxels: int  #: Number of voxels of the image.
+    inside: int  #: Number of negative voxels of the level set.
+    volume_ml: float  #: Their volume in millilitres.
+    components: int  #: Number of pieces that they form, connected through faces.
+    bounding_box: list[list[int]] | None
+    """First and last index of them along x, y and z; ``None`` where there are none."""
+    deciding_target: Index | None = None
+    """Fast marching: the target that was reached last and lies on the surface."""
+    level_time: float | None = None  #: Fast marching: the arrival time on the surface.
+    auto_lower: ProposedThreshold | None = None  #: Where the lower threshold comes from, if it was ``"auto"``.
+    seconds: dict[str, float] = field(default_factory=dict)  #: Duration of each step.
+    warnings: list[str] = field(default_factory=list)  #: What looks wrong with the request or its result.
+
+
 class WithLevelSet(ShownResult):
     """Part of the results that are a level set: what can be made of it."""
 
     level_set: Image
+    report: Any
+
+    def _shown(self) -> Image | None:
+        return inside_of(self.level_set, self.report.bounding_box)
 
     @property
     def mask(self) -> Image:
@@ -131,16 +120,11 @@ class LevelSetResult(WithLevelSet):
     """What :func:`initialize_level_set` returns."""
 
     __module__ = "mitk_rs"
-    level_set: Image
-    """float32, negative inside, with the geometry of the source."""
-
+    level_set: Image  #: float32, negative inside, with the geometry of the source.
     report: LevelSetReport
 
     def _facts(self) -> dict[str, str]:
         return {"method": self.report.method, **facts_of_inside(self.report), **fact_of_warnings(self.report.warnings)}
-
-    def _shown(self) -> Image | None:
-        return inside_of(self.level_set, self.report.bounding_box)
 
 
 class InitializeOptions(RunOptions, total=False):
@@ -219,14 +203,8 @@ def initialize_level_set(
         level set has values around it; 100 by default. ``compat`` always uses VMTK's 100.
     time_step
         Which frame of an image with several.
-    threads
-        The most threads to use, as in :func:`mitk_rs.fast_marching`. The result is the same for any number.
-    progress
-        Called with the done fraction, at most ten times a second; ``True`` shows a bar.
-    cancel
-        An object with ``is_set()``; true stops with :class:`~mitk_rs.errors.Cancelled`.
-    timeout
-        Seconds after which to give up with ``TimeoutError``.
+    threads, progress, cancel, timeout
+        As in :func:`mitk_rs.fast_marching`. The result is the same for any number of threads.
 
     Returns
     -------
@@ -279,12 +257,17 @@ def initialize_level_set(
     _check(method, parameters, volume)
     if auto and method not in _WITH_THRESHOLDS:
         raise RequestError(f"lower_threshold is 'auto', but method {method} does not use thresholds")
-    how = run_options(options)
-    level_set, found = volume.read(lambda voxels: _compute(method, voxels, volume.spacing, parameters, how, auto=auto))
+    run = run_options(options)
+    level_set, warnings, facts = volume.read(
+        lambda voxels: _compute(method, voxels, volume.spacing, parameters, run, auto=auto)
+    )
     computed = time.perf_counter()
-    report = _report(method, parameters, source, time_step or 0, level_set, found)
+    facts |= describe_inside(level_set, source, time_step or 0)
+    if facts["inside"] == 0:
+        warnings.append("the level set is empty: no voxel is inside")
+    report = LevelSetReport(method=method, parameters=parameters, warnings=warnings, **facts)
     report.seconds.update(initialize=computed - start, measure=time.perf_counter() - computed)
-    for warning in report.warnings:
+    for warning in warnings:
         _log.warning("%s", warning)
     return LevelSetResult(level_set=volume.wrap(level_set.reshape(volume.shape)), report=report)
 
@@ -311,36 +294,23 @@ def _check(method: str, parameters: dict[str, Any], volume: Source) -> None:
         volume.check_axes()
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What a method tells beside its result. Unlike a job it holds no voxels, which an accessor protects."""
-
-    warnings: list[str]
-    facts: dict[str, Any]
-
-
 def _compute(
-    method: str,
-    voxels: Any,
-    spacing: tuple[float, float, float],
-    parameters: dict[str, Any],
-    how: Run,
-    *,
-    auto: bool,
-) -> tuple[Any, _Found]:
+    method: str, voxels: Any, spacing: Triple, parameters: dict[str, Any], run: Run, *, auto: bool
+) -> tuple[Floats, list[str], dict[str, Any]]:
+    """The level set, with warnings and facts: not the job, which holds voxels that an accessor protects."""
     if voxels.ndim == 2:
         voxels = voxels[np.newaxis]
     if parameters["compat"]:
         x, y, z = (float(np.float32(step)) for step in spacing)
         spacing = (x, y, z)
     proposed = _propose(voxels, spacing, parameters) if auto else None
-    job = Job(voxels=voxels, spacing=spacing, **parameters, **how)
+    job = Job(voxels=voxels, spacing=spacing, run=run, **parameters)
     job.facts["auto_lower"] = proposed
     _warn_of_request(method, job)
-    return METHODS[method](job), _Found(job.warnings, job.facts)
+    return METHODS[method](job), job.warnings, job.facts
 
 
-def _propose(voxels: Any, spacing: tuple[float, float, float], parameters: dict[str, Any]) -> ProposedThreshold:
+def _propose(voxels: Any, spacing: Triple, parameters: dict[str, Any]) -> ProposedThreshold:
     """Set the lower threshold from the values at the seeds."""
     if parameters["negate"]:
         voxels = float(voxels.max()) + float(voxels.min()) - voxels.astype(np.float64)
@@ -364,43 +334,26 @@ def _warn_of_request(method: str, job: Job) -> None:
                 "no threshold is given: fronts run through the whole image, not only through the vessel"
             )
         for source in job.sources:
-            value = intensity(job, source)
-            if not within(job, value):
+            value = job.intensity(source)
+            if not job.within(value):
                 job.warnings.append(f"source {source} has the value {value:g}, outside the thresholds")
-
-
-def _report(
-    method: str, parameters: dict[str, Any], image: Any, step: int, level_set: Any, found: _Found
-) -> LevelSetReport:
-    facts = describe_inside(level_set, image, step)
-    if facts["inside"] == 0:
-        found.warnings.append("the level set is empty: no voxel is inside")
-    return LevelSetReport(method=method, parameters=parameters, warnings=found.warnings, **facts, **found.facts)
 
 
 def describe_inside(level_set: Any, image: Any, step: int) -> dict[str, Any]:
     """Geometry of a level set on the grid of an image, and what it encloses, as reports name it."""
     inside, components, box = _core.measure_inside(level_set)
-    geometry = {
-        "size": level_set.shape[::-1],
-        "spacing": tuple(image.get_spacing(step)),
-        "origin": tuple(image.get_origin(step)),
-        "direction": np.asarray(image.get_direction(step)).tolist(),
-    }
+    direction, spacing = np.asarray(image.get_direction(step)), tuple(image.get_spacing(step))
+    origin = tuple(image.get_origin(step))
+    size = level_set.shape[::-1]
     return {
-        "geometry": geometry,
+        "geometry": {"size": size, "spacing": spacing, "origin": origin, "direction": direction.tolist()},
         "voxels": level_set.size,
         "inside": inside,
-        "volume_ml": inside * _voxel_ml(geometry),
+        # The determinant knows sheared axes, too.
+        "volume_ml": inside * (abs(float(np.linalg.det(direction))) * float(np.prod(spacing)) / 1000.0),
         "components": components,
         "bounding_box": box,
     }
-
-
-def _voxel_ml(geometry: dict[str, Any]) -> float:
-    """Volume of a voxel: the determinant knows sheared axes, too."""
-    determinant = np.linalg.det(np.asarray(geometry["direction"]))
-    return abs(float(determinant)) * float(np.prod(geometry["spacing"])) / 1000.0
 
 
 # --- the methods on plain arrays ---------------------------------------------------------------------------------
@@ -414,39 +367,49 @@ class Job:
     """One initialization, its request checked."""
 
     voxels: NDArray[Any]
-    spacing: tuple[float, float, float]
-    sources: Sequence[Index] = ()
-    targets: Sequence[Index] = ()
-    lower: float | None = None
-    upper: float | None = None
-    isosurface: float = 0.0
-    negate: bool = False
-    combine: Literal["minimum", "sum"] = "minimum"
-    compat: bool = False
-    far_value: float | None = None
-    stop_time: float | None = None
-    target_offset: float = 100.0
-    threads: int | None = None
-    progress: Callable[[float], object] | None = None
-    cancel: Any = None
-    timeout: float | None = None
+    spacing: Triple
+    run: Run
+    sources: list[Index]
+    targets: list[Index]
+    lower: float | None
+    upper: float | None
+    isosurface: float
+    negate: bool
+    combine: Literal["minimum", "sum"]
+    compat: bool
+    far_value: float | None
+    stop_time: float | None
+    target_offset: float
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def threads(self) -> int | None:
+        return self.run.get("threads")
 
     @cached_property
     def speed_map(self) -> _core.ScannedSpeed:
         """How the core makes speeds of intensities; the image is scanned once for all fronts."""
         return _core.scan_speed(self.voxels, (self.lower, self.upper, self.negate, self.compat), threads=self.threads)
 
-    def front_options(self, progress: Callable[[float], object] | None) -> dict[str, Any]:
-        """Arguments that both kinds of fronts share."""
-        return {
-            "speed_map": self.speed_map,
-            "threads": self.threads,
-            "progress": progress,
-            "cancel": self.cancel,
-            "timeout": self.timeout,
-        }
+    def march(self, **request: Any) -> tuple[Floats, float]:
+        """Arrival times of a front from the sources, and when it stopped."""
+        times, _, _, stop, _ = _core.march(
+            self.voxels, self.spacing, self.sources, speed_map=self.speed_map, **request, **self.run
+        )
+        return times, stop
+
+    def intensity(self, index: Index) -> float:
+        """Value of a voxel, negated where the request says so."""
+        value = float(self.voxels[index[::-1]])
+        return float(self.voxels.max()) + float(self.voxels.min()) - value if self.negate else value
+
+    def within(self, value: float) -> bool:
+        """Whether a value lies within the thresholds, compared as float32 like the voxels."""
+        lower = -np.inf if self.lower is None else self.lower
+        upper = np.inf if self.upper is None else self.upper
+        with np.errstate(over="ignore"):
+            return bool(np.float32(lower) <= np.float32(value) <= np.float32(upper))
 
 
 def isosurface(job: Job) -> Floats:
@@ -480,7 +443,9 @@ def fast_marching(job: Job) -> Floats:
     level_set = times + np.float32(-level_time)
     if job.compat and job.far_value is None:
         return level_set
-    level_set[~reached] = _far_value(job, level_set, reached)
+    # The largest value, but no less than a front at full speed needs for one voxel: outside is positive.
+    largest = max(float(np.max(level_set, where=reached, initial=-np.inf)), min(job.spacing))
+    level_set[~reached] = largest if job.far_value is None else job.far_value
     return level_set
 
 
@@ -491,58 +456,28 @@ def _single(value: float | None, name: str) -> float | None:
     return value
 
 
-def _far_value(job: Job, level_set: Floats, reached: NDArray[np.bool_]) -> float:
-    """The largest finite value, but no less than a front at full speed needs for one voxel: outside is positive."""
-    if job.far_value is not None:
-        return job.far_value
-    largest = float(np.max(level_set, where=reached, initial=-np.inf))
-    return max(largest, min(job.spacing))
-
-
 def _march(job: Job) -> tuple[Floats, float]:
     """Arrival times up to the last target, or up to ``stop_time``."""
     if bool(job.targets) == (job.stop_time is not None):
         raise RequestError("method fastmarching needs either targets or a stop time")
-    options = job.front_options(job.progress)
     if job.stop_time is not None:
-        limit = job.stop_time + job.target_offset
-        times, *_ = _core.march(job.voxels, job.spacing, job.sources, stopping_time=limit, **options)
-        return times, job.stop_time
+        return job.march(stopping_time=job.stop_time + job.target_offset)[0], job.stop_time
     targets = list(dict.fromkeys(job.targets))
-    times, *_ = _core.march(
-        job.voxels,
-        job.spacing,
-        job.sources,
-        target_mode="all",
-        targets=targets,
-        target_offset=job.target_offset,
-        **options,
-    )
+    times, _ = job.march(target_mode="all", targets=targets, target_offset=job.target_offset)
     arrival = {target: float(times[target[::-1]]) for target in targets}
     for target, arrives in arrival.items():
         if arrives >= FAR:
             raise RequestError(unreachable(job, target))
-    last = max(arrival, key=arrival.__getitem__)
-    job.facts["deciding_target"] = last
-    return times, arrival[last]
+    return times, _decided(job, arrival)
 
 
 def _march_as_vmtk(job: Job) -> tuple[Floats, float]:
     """VMTK's rule: the last target reached within 100 of the first decides; without targets 100 is the end."""
-    options = job.front_options(job.progress)
     if not job.targets:
         job.warnings.append(f"no target: the front is limited to {_VMTK_STOP:g} time units")
-        times, *_ = _core.march(job.voxels, job.spacing, job.sources, stopping_time=_VMTK_STOP, **options)
+        times, _ = job.march(stopping_time=_VMTK_STOP)
         return times, float(np.max(times, where=times <= _VMTK_STOP, initial=0.0))
-    times, _, _, stop, _ = _core.march(
-        job.voxels,
-        job.spacing,
-        job.sources,
-        target_mode="one",
-        targets=list(job.targets),
-        target_offset=_VMTK_STOP,
-        **options,
-    )
+    times, stop = job.march(target_mode="one", targets=job.targets, target_offset=_VMTK_STOP)
     arrival = {target: float(times[target[::-1]]) for target in job.targets}
     # Beyond `stop` there are tentative times only: those targets were not reached.
     reached = {target: t for target, t in arrival.items() if t < FAR and t <= stop}
@@ -551,39 +486,29 @@ def _march_as_vmtk(job: Job) -> tuple[Floats, float]:
         return times, 0.0
     for target in [target for target in arrival if target not in reached]:
         text = f"target {target} was not reached within {_VMTK_STOP:g} of the first"
-        job.warnings.append(text if within(job, intensity(job, target)) else unreachable(job, target))
-    last = max(reached, key=reached.__getitem__)
+        job.warnings.append(text if job.within(job.intensity(target)) else unreachable(job, target))
+    return times, _decided(job, reached)
+
+
+def _decided(job: Job, arrival: dict[Index, float]) -> float:
+    """When the front came to the last target."""
+    last = max(arrival, key=arrival.__getitem__)
     job.facts["deciding_target"] = last
-    return times, reached[last]
+    return arrival[last]
 
 
 def unreachable(job: Job, target: Index) -> str:
     """Why a front does not come to ``target``, as far as one can tell from its voxel."""
     text = f"target {target} cannot be reached from source {', '.join(map(str, job.sources))}"
-    value = intensity(job, target)
-    low, high = float(job.voxels.min()), float(job.voxels.max())
-    if within(job, low) and within(job, high):
+    value = job.intensity(target)
+    if job.within(float(job.voxels.min())) and job.within(float(job.voxels.max())):
         return (
-            f"{text}: no voxel lies outside the thresholds, so the smallest value {low:g} gets speed 0; "
-            "give thresholds that leave it outside"
+            f"{text}: no voxel lies outside the thresholds, so the smallest value {float(job.voxels.min()):g} gets "
+            "speed 0; give thresholds that leave it outside"
         )
-    if within(job, value):
+    if job.within(value):
         return f"{text} through voxels within the thresholds"
     return f"{text}: its value {value:g} lies outside the thresholds"
-
-
-def intensity(job: Job, index: Index) -> float:
-    """Value of a voxel, negated where the job says so."""
-    value = float(job.voxels[index[::-1]])
-    return float(job.voxels.max()) + float(job.voxels.min()) - value if job.negate else value
-
-
-def within(job: Job, value: float) -> bool:
-    """Whether a value lies within the thresholds, compared as float32 like the voxels."""
-    lower = -np.inf if job.lower is None else job.lower
-    upper = np.inf if job.upper is None else job.upper
-    with np.errstate(over="ignore"):
-        return bool(np.float32(lower) <= np.float32(value) <= np.float32(upper))
 
 
 def colliding_fronts(job: Job) -> Floats:
@@ -595,7 +520,7 @@ def colliding_fronts(job: Job) -> Floats:
         if not job.compat:
             raise RequestError(f"method collidingfronts needs one source and one target, {text}")
         job.warnings.append(f"method collidingfronts uses the first source and the first target only: {text}")
-    return _finished(job, _collide(job, 0, job.progress), pairs=1)
+    return _finished(job, _collide(job, 0, 1), pairs=1)
 
 
 def multiple_colliding_fronts(job: Job) -> Floats:
@@ -604,68 +529,45 @@ def multiple_colliding_fronts(job: Job) -> Floats:
     if not pairs or pairs != len(job.targets):
         text = f"got {pairs} and {len(job.targets)}"
         raise RequestError(f"method multiplecollidingfronts needs as many targets as sources, {text}")
-    total = _collide(job, 0, _part(job.progress, 0, pairs))
+    total = _collide(job, 0, pairs)
     for pair in range(1, pairs):
-        branch = _collide(job, pair, _part(job.progress, pair, pairs))
         # Colliding fronts are 0 outside and negative inside, so the minimum is the union.
-        total = _core.combine(total, branch, job.combine, threads=job.threads)
+        total = _core.combine(total, _collide(job, pair, pairs), job.combine, threads=job.threads)
     return _finished(job, total, pairs)
 
 
-def _part(progress: Callable[[float], object] | None, number: int, count: int) -> Callable[[float], object] | None:
-    return progress and (lambda fraction: progress((number + fraction) / count))
-
-
-def _collide(job: Job, pair: int, progress: Callable[[float], object] | None) -> Floats:
+def _collide(job: Job, pair: int, pairs: int) -> Floats:
     """One pair of fronts: 0 outside and negative inside, or VMTK's values for ``compat``."""
     source, target = job.sources[pair], job.targets[pair]
     if source == target:
         raise RequestError(f"source and target {source} are the same voxel: two fronts need two places to start")
-    product = _core.colliding_fronts(
-        job.voxels,
-        job.spacing,
-        [source],
-        [target],
-        negative_epsilon=_NEGATIVE_EPSILON,
-        **job.front_options(progress),
-    )
+    options: Any = {**job.run, "negative_epsilon": _NEGATIVE_EPSILON, "speed_map": job.speed_map}
+    if progress := job.run.get("progress"):
+        options["progress"] = lambda fraction: progress((pair + fraction) / pairs)
+    product = _core.colliding_fronts(job.voxels, job.spacing, [source], [target], **options)
     if product[target[::-1]] == 0:
         text = unreachable(job, target)
         if not job.compat:
             raise RequestError(text)
         job.warnings.append(text)
     if job.compat:
-        return product + np.float32(-10.0 * _NEGATIVE_EPSILON)
+        return product + _VMTK_SHIFT
     for seed in (source, target):
-        _fill_pinhole(product, seed)
+        # No front has a gradient at its seed: it gets the least value around it.
+        least = float(product[tuple(slice(max(0, i - 1), i + 2) for i in seed[::-1])].min())
+        product[seed[::-1]] = least if least < 10.0 * _NEGATIVE_EPSILON else -1.0
     return product
-
-
-def _fill_pinhole(product: Floats, seed: Index) -> None:
-    """Give a seed, where no front has a gradient, the least value around it."""
-    box = tuple(slice(max(0, i - 1), i + 2) for i in seed[::-1])
-    least = float(product[box].min())
-    product[seed[::-1]] = least if least < 10.0 * _NEGATIVE_EPSILON else -1.0
 
 
 def _finished(job: Job, level_set: Floats, pairs: int) -> Floats:
     """Give the outside its value."""
-    if job.compat:
-        if job.far_value is not None:
-            level_set[level_set == _vmtk_outside(job, pairs)] = job.far_value
-        return level_set
-    outside = _COLLIDING_OUTSIDE if job.far_value is None else job.far_value
-    level_set[level_set >= 0] = outside
+    if not job.compat:
+        level_set[level_set >= 0] = _COLLIDING_OUTSIDE if job.far_value is None else job.far_value
+    elif job.far_value is not None:
+        # What VMTK's shift makes of 0, added up over the pairs where they are summed.
+        shifts = np.full(pairs if job.combine == "sum" else 1, _VMTK_SHIFT)
+        level_set[level_set == shifts.cumsum()[-1]] = job.far_value
     return level_set
-
-
-def _vmtk_outside(job: Job, pairs: int) -> np.float32:
-    """What VMTK's shift makes of 0, added up over the pairs where they are summed."""
-    shift = np.float32(-10.0 * _NEGATIVE_EPSILON)
-    total = shift
-    for _ in range(1, pairs if job.combine == "sum" else 1):
-        total += shift
-    return total
 
 
 METHODS: dict[str, Callable[[Job], Floats]] = {

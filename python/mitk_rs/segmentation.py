@@ -1,24 +1,18 @@
-"""A vessel from its scan in one call: initialization between points, feature image, evolution, surface.
-
-References
-----------
-L. Antiga et al., "An image-based modeling framework for patient-specific computational hemodynamics", Med Biol Eng
-Comput 46(11), 2008.
-"""
+"""A vessel from its scan in one call, :func:`segment_vessel`: initialization between points, evolution, surface."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from mitk_rs._sources import AnyImage, Clock, Source, image_of, shows_progress
-from mitk_rs._validation import RunOptions, check_names, flag, one_of, positive, run_options
+from mitk_rs._validation import RUN_OPTIONS, RunOptions, check_names, flag, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.evolution import EvolutionReport, evolve_level_set
 from mitk_rs.image.display import fact_of_warnings, facts_of_inside, inside_of
-from mitk_rs.levelset import Index, LevelSetReport, Method, WithLevelSet, initialize_level_set
+from mitk_rs.levelset import Index, LevelSetReport, Method, Report, WithLevelSet, initialize_level_set
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -61,21 +55,14 @@ DEFAULTS: SegmentationOptions = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentationReport:
+class SegmentationReport(Report):
     """What was asked for and what came out."""
 
     __module__ = "mitk_rs"
-    initialization: LevelSetReport
-    """Of the level set between the points."""
-
-    evolution: EvolutionReport
-    """Of its evolution, with volume, pieces and bounding box of the result."""
-
-    moved_ml: float
-    """Volume that is inside in one of both and outside in the other, in millilitres."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each step."""
+    initialization: LevelSetReport  #: Of the level set between the points.
+    evolution: EvolutionReport  #: Of its evolution, with volume, pieces and bounding box of the result.
+    moved_ml: float  #: Volume that is inside in one of both and outside in the other, in millilitres.
+    seconds: dict[str, float] = field(default_factory=dict)  #: Duration of each step.
 
     @property
     def warnings(self) -> list[str]:
@@ -84,7 +71,7 @@ class SegmentationReport:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain dictionaries, lists and numbers."""
-        return {**asdict(self), "warnings": self.warnings}
+        return {**super().as_dict(), "warnings": self.warnings}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -94,10 +81,7 @@ class VesselSegmentation(WithLevelSet):
     __module__ = "mitk_rs"
     level_set: Image
     """float32, negative inside, with the geometry of the scan: a band of values around the surface."""
-
-    initial: Image
-    """The level set before evolution, float32, negative inside."""
-
+    initial: Image  #: The level set before evolution, float32, negative inside.
     report: SegmentationReport
 
     def surface(self, *, smooth: bool = True, closed: bool = True) -> vtkPolyData:
@@ -250,7 +234,7 @@ def segment_vessel(
     """
     check_names("segment_vessel", options, SegmentationOptions)
     used: dict[str, Any] = {**DEFAULTS, **options}
-    run = {name: used.pop(name, None) for name in RunOptions.__annotations__}
+    run = {name: used.pop(name, None) for name in RUN_OPTIONS}
     run_options(run)
     image = image_of(scan)
     volume = Source(image, "scan", time_step=used["time_step"])
@@ -275,9 +259,8 @@ def segment_vessel(
     found = evolve_level_set(
         image, start.level_set, iterations=iterations, **used, **clock.options(_INITIALIZATION, 1.0), **run
     )
-    return VesselSegmentation(
-        level_set=found.level_set, initial=start.level_set, report=_report(start, found, clock.seconds())
-    )
+    report = _report(start, found, clock.seconds())
+    return VesselSegmentation(level_set=found.level_set, initial=start.level_set, report=report)
 
 
 def _pairs(volume: Source, sources: Indices, targets: Indices) -> tuple[list[Index], list[Index]]:
