@@ -55,8 +55,6 @@ FAR = float(np.finfo(np.float32).max / np.float32(2))
 Progress = Callable[[float], object]
 #: Voxels (x, y, z), or a file of points: see :mod:`mitk_rs.seeds`.
 Indices: TypeAlias = "Iterable[Sequence[int]] | NDArray[np.integer[Any]] | Seeds | str | PathLike[str]"
-
-
 TargetMode: TypeAlias = "Literal['one', 'all', 'none'] | str | int"
 _Times = TypeVar("_Times")
 
@@ -73,14 +71,9 @@ class SparseTimes:
     """Arrival times of the accepted voxels alone: for fronts that stay within a vessel of a large volume."""
 
     __module__ = "mitk_rs"
-    indices: NDArray[np.int64]
-    """Voxels (x, y, z), one row each, in the order of memory."""
-
-    values: NDArray[Any]
-    """Arrival time of each voxel."""
-
-    shape: tuple[int, ...]
-    """Shape of the volume, (z, y, x) or (y, x)."""
+    indices: NDArray[np.int64]  #: Voxels (x, y, z), one row each, in the order of memory.
+    values: NDArray[Any]  #: Arrival time of each voxel.
+    shape: tuple[int, ...]  #: Shape of the volume, (z, y, x) or (y, x).
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.shape[::-1]))
@@ -108,18 +101,12 @@ class Arrival(ShownResult, Generic[_Times]):
     arrival_time: _Times
     """Arrival time per voxel, float32 or ``dtype``; an ``Image`` where the speed was one, otherwise an array;
     :class:`SparseTimes` if that was asked for."""
-
     gradient: _Times | None
     """Upwind gradient (x, y, z) of T per voxel, one axis more than ``arrival_time``; ``None`` unless asked for."""
-
     target_value: float | None
     """Arrival time of the target that decided where to stop; ``None`` if it was not reached or there was none."""
-
-    stop: float
-    """Every voxel with ``T <= stop`` is final; :data:`FAR` if the front went everywhere."""
-
-    accepted: int
-    """Number of final voxels."""
+    stop: float  #: Every voxel with ``T <= stop`` is final; :data:`FAR` if the front went everywhere.
+    accepted: int  #: Number of final voxels.
 
     def _facts(self) -> dict[str, str]:
         stop = "the front went everywhere" if self.stop >= FAR else f"times up to {self.stop:.6g} are final"
@@ -158,35 +145,28 @@ class MarchOptions(FrontOptions, total=False):
     dtype: DTypeLike
 
 
+class _MarchArguments(MarchOptions, total=False):
+    targets: Indices
+    target_mode: TargetMode | None
+
+
+class _CollidingArguments(FrontOptions, total=False):
+    stop_on_targets: bool
+    apply_connectivity: bool
+    negative_epsilon: float
+
+
 @overload
 def fast_marching(
-    speed: Any,
-    *,
-    seeds: Indices,
-    targets: Indices = (),
-    target_mode: TargetMode | None = None,
-    sparse: Literal[True],
-    **options: Unpack[MarchOptions],
+    speed: Any, *, seeds: Indices, sparse: Literal[True], **options: Unpack[_MarchArguments]
 ) -> Arrival[SparseTimes]: ...
 @overload
 def fast_marching(
-    speed: ImageT,
-    *,
-    seeds: Indices,
-    targets: Indices = (),
-    target_mode: TargetMode | None = None,
-    sparse: Literal[False] = False,
-    **options: Unpack[MarchOptions],
+    speed: ImageT, *, seeds: Indices, sparse: Literal[False] = False, **options: Unpack[_MarchArguments]
 ) -> Arrival[ImageT]: ...
 @overload
 def fast_marching(
-    speed: NDArray[Any],
-    *,
-    seeds: Indices,
-    targets: Indices = (),
-    target_mode: TargetMode | None = None,
-    sparse: Literal[False] = False,
-    **options: Unpack[MarchOptions],
+    speed: NDArray[Any], *, seeds: Indices, sparse: Literal[False] = False, **options: Unpack[_MarchArguments]
 ) -> Arrival[NDArray[Any]]: ...
 @shows_progress
 def fast_marching(
@@ -270,7 +250,7 @@ def fast_marching(
     MemoryLimitError
         More than ``memory_limit`` would be needed.
     Cancelled, TimeoutError, MemoryError
-        What they say.
+        The call was cancelled, took too long, or memory was refused.
 
     Examples
     --------
@@ -302,36 +282,23 @@ def fast_marching(
         "sparse": flag(sparse, "sparse"),
         "precision": _precision(options.get("dtype", np.float32)),
     }
-    times, slopes, value, stop, counts = volume.read(
-        lambda voxels: _core.march(voxels, volume.spacing, starts, **march)
-    )
+    found = volume.read(lambda voxels: _core.march(voxels, volume.spacing, starts, **march))
+    times, slopes, value, stop, counts = found
     if sparse:
-        return Arrival(_sparse(times, volume.shape), None, value, stop, counts[0])
+        places, values = times
+        places = places if len(volume.shape) == 3 else places[:, :2].copy()
+        return Arrival(SparseTimes(places, values, volume.shape), None, value, stop, counts[0])
     slopes = None if slopes is None else volume.wrap(slopes, components=True)
     return Arrival(volume.wrap(times), slopes, value, stop, counts[0])
 
 
 @overload
 def colliding_fronts(
-    speed: ImageT,
-    *,
-    seeds1: Indices,
-    seeds2: Indices,
-    stop_on_targets: bool = True,
-    apply_connectivity: bool = True,
-    negative_epsilon: float = -1e-6,
-    **options: Unpack[FrontOptions],
+    speed: ImageT, *, seeds1: Indices, seeds2: Indices, **options: Unpack[_CollidingArguments]
 ) -> ImageT: ...
 @overload
 def colliding_fronts(
-    speed: NDArray[Any],
-    *,
-    seeds1: Indices,
-    seeds2: Indices,
-    stop_on_targets: bool = True,
-    apply_connectivity: bool = True,
-    negative_epsilon: float = -1e-6,
-    **options: Unpack[FrontOptions],
+    speed: NDArray[Any], *, seeds1: Indices, seeds2: Indices, **options: Unpack[_CollidingArguments]
 ) -> NDArray[np.float32]: ...
 @shows_progress
 def colliding_fronts(
@@ -392,16 +359,17 @@ def colliding_fronts(
         "apply_connectivity": flag(apply_connectivity, "apply_connectivity"),
         "negative_epsilon": real_number(negative_epsilon, "negative_epsilon"),
     }
-    return volume.wrap(
-        volume.read(lambda voxels: _core.colliding_fronts(voxels, volume.spacing, first, second, **front))
-    )
+    found = volume.read(lambda voxels: _core.colliding_fronts(voxels, volume.spacing, first, second, **front))
+    return volume.wrap(found)
 
 
 def _source(speed: Any, options: FrontOptions) -> tuple[Source, dict[str, Any]]:
     """The speeds, and the arguments of the core that both kinds of fronts share."""
     volume = Source(speed, "speed", spacing=options.get("spacing"), time_step=options.get("time_step"))
     volume.check_axes()
-    out = _check_out(options.get("out"), volume)
+    out = options.get("out")
+    if out is not None and volume.is_image:
+        raise RequestError("out= goes with an array as speed: an image gives a new image")
     check = one_of(options.get("check", "front"), "check", ("front", "all"))
     shared = {"check": check, "memory_limit": whole_or_none(options.get("memory_limit"), "memory_limit"), "out": out}
     return volume, {**run_options(options), **shared}
@@ -431,21 +399,14 @@ def _target_mode(mode: str | int | None, targets: Sequence[object]) -> str | int
                 f"target_mode is {brief(mode)}: after 'some:' a number of targets is needed, as in 'some:2'"
             )
         return int(number)
-    if isinstance(mode, str) and mode not in ("none", "one", "all"):
-        raise RequestError(f"target_mode is {brief(mode)}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'")
-    return mode if isinstance(mode, str) else _target_count(mode)
-
-
-def _target_count(count: int) -> int:
-    if not 0 <= whole_number(count, "target_mode") <= sys.maxsize:
-        raise RequestError(f"target_mode is {brief(count)}: a number of targets is needed")
-    return count
-
-
-def _sparse(found: tuple[NDArray[np.int64], NDArray[Any]], shape: tuple[int, ...]) -> SparseTimes:
-    """Voxels (x, y, z), or (x, y) of a picture."""
-    places, values = found
-    return SparseTimes(places if len(shape) == 3 else places[:, :2].copy(), values, shape)
+    if isinstance(mode, str):
+        if mode not in ("none", "one", "all"):
+            raise RequestError(
+                f"target_mode is {brief(mode)}: allowed are 'one', 'some:n' or a number n, 'all' and 'none'"
+            )
+    elif not 0 <= whole_number(mode, "target_mode") <= sys.maxsize:
+        raise RequestError(f"target_mode is {brief(mode)}: a number of targets is needed")
+    return mode
 
 
 def _precision(dtype: DTypeLike) -> str:
@@ -456,9 +417,3 @@ def _precision(dtype: DTypeLike) -> str:
     if name not in ("float32", "float64"):
         raise RequestError(f"dtype is {name}: times are stored as float32 or float64")
     return name
-
-
-def _check_out(out: NDArray[Any] | None, volume: Source) -> NDArray[Any] | None:
-    if out is not None and volume.is_image:
-        raise RequestError("out= goes with an array as speed: an image gives a new image")
-    return out

@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
+from mitk_rs._validation import Triple, check_kind, one_of, path_name, text, triple, whole_number, wrong_type
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COORDINATES", "SEED_SUFFIXES", "Seed", "Seeds", "is_seed_file", "read_seeds", "write_seeds"]
 
-Triple = tuple[float, float, float]
 Index = tuple[int, int, int]
 
 # A file of points is small; what is larger is something else.
@@ -61,6 +61,10 @@ class Seed(NamedTuple):
     position: Triple
     label: str = ""
     time_step: int | None = None
+
+
+#: What is read from a file: seeds, and whether they are in ``"index"`` or ``"LPS"``.
+Read = tuple[list[Seed], str]
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,6 @@ class Seeds:
     name: str = "seeds"
 
     def __post_init__(self) -> None:
-        from mitk_rs._validation import check_kind, one_of, text, triple, whole_number
-
         check_kind(self.seeds, Iterable, "seeds", "an iterable of Seed")
         object.__setattr__(self, "seeds", tuple(self.seeds))
         for number, seed in enumerate(self.seeds):
@@ -118,8 +120,6 @@ class Seeds:
         RequestError
             No seed has it; the message lists the labels that there are.
         """
-        from mitk_rs._validation import text
-
         text(label, "label")
         for wanted in ({label}, {part.strip() for part in label.split(",")}):
             found = [seed for seed in self.seeds if seed.label in wanted]
@@ -152,24 +152,27 @@ class Seeds:
         RequestError
             A seed lies outside the image; the message names it by its label. No seed belongs to the time step.
         """
-        from mitk_rs._validation import whole_number
         from mitk_rs.interop import as_image
 
-        image = as_image(image)
+        target: Any = as_image(image)
         step = 0 if time_step is None else whole_number(time_step, "time_step")
         chosen = [seed for seed in self.seeds if seed.time_step in (None, step)]
         if self.seeds and not chosen:
             steps = ", ".join(str(step) for step in sorted({seed.time_step or 0 for seed in self.seeds}))
             raise RequestError(f"{self.name} has no seeds of time step {step}: it has some of {steps}")
-        size = _size(image)
-        return [self._voxel(seed, image, size, role, step) for seed in chosen]
-
-    def _voxel(self, seed: Seed, image: Any, size: Index, role: str, step: int) -> Index:
-        place = seed.position if self.space == "index" else self._geometry(image).world_to_index(seed.position, step)
-        i, j, k = (round(value) if abs(value) < 2**53 else -1 for value in place)
-        if not all(0 <= index < n for index, n in zip((i, j, k), size, strict=True)):
-            raise RequestError(self._outside(seed, place, size, role))
-        return i, j, k
+        size = _size(target)
+        if chosen and self.space != "index" and not hasattr(target, "world_to_index"):
+            raise RequestError(
+                f"{self.name} holds millimetres: an array has no geometry to find their voxels with; pass an Image"
+            )
+        found = []
+        for seed in chosen:
+            place = seed.position if self.space == "index" else target.world_to_index(seed.position, step)
+            i, j, k = (round(value) if abs(value) < 2**53 else -1 for value in place)
+            if not all(0 <= index < n for index, n in zip((i, j, k), size, strict=True)):
+                raise RequestError(self._outside(seed, place, size, role))
+            found.append((i, j, k))
+        return found
 
     def _outside(self, seed: Seed, place: Iterable[float], size: Index, role: str) -> str:
         voxel = f"({', '.join(f'{value:.6g}' for value in place)})"
@@ -180,13 +183,6 @@ class Seeds:
         where = " ".join(f"{value:g}" for value in seed.position)
         return f"{whose} at {where} mm lies outside the image: it is voxel {voxel} of {size}"
 
-    def _geometry(self, image: Any) -> Image:
-        if not hasattr(image, "world_to_index"):
-            raise RequestError(
-                f"{self.name} holds millimetres: an array has no geometry to find their voxels with; pass an Image"
-            )
-        return image  # type: ignore[no-any-return]
-
     def to_space(self, space: str, image: Image | None = None) -> Seeds:
         """The same seeds in voxel indices (``"index"``, with fractions) or in millimetres (``"LPS"``).
 
@@ -195,7 +191,6 @@ class Seeds:
         RequestError
             The seeds are in the other space and there is no image to map them with.
         """
-        from mitk_rs._validation import one_of, wrong_type
         from mitk_rs.interop import as_image
 
         if one_of(space, "space", tuple(_KINDS)) == self.space:
@@ -217,8 +212,6 @@ _KINDS = {"index": "voxel indices", "LPS": "millimetres"}
 
 
 def _size(image: Any) -> Index:
-    from mitk_rs._validation import wrong_type
-
     shape = getattr(image, "shape", None)
     if not isinstance(shape, tuple):
         raise wrong_type("image", "an Image or a numpy array", image)
@@ -272,15 +265,16 @@ def read_seeds(path: str | os.PathLike[str]) -> Seeds:
     >>> mitk.read_seeds(f"{file}:outlet").indices(mitk.datasets.tube())
     [(10, 10, 17)]
     """
-    from mitk_rs._validation import path_name
 
     file, label = _split(path_name(path))
-    text = _text(file)
+    content = _content(file)
     try:
-        found, space = _format(file).read(text)
+        found, space = _format(file).read(content)
         if len(found) > _MOST_SEEDS:
             raise _FormatError(f"it has {len(found)} points, more than {_MOST_SEEDS}")
-        _check_numbers(found)
+        for number, seed in enumerate(found, 1):
+            if not all(map(math.isfinite, seed.position)):
+                raise _FormatError(f"point {number} is not finite: {seed.position}")
     except (_FormatError, csv.Error, RecursionError) as error:
         raise FileError(f"cannot read {file}: {error}") from error
     seeds = Seeds(found, space, file)
@@ -289,8 +283,6 @@ def read_seeds(path: str | os.PathLike[str]) -> Seeds:
 
 def is_seed_file(word: str) -> bool:
     """Whether a word names a file of seeds, by its ending, perhaps with a label."""
-    from mitk_rs._validation import text
-
     return _NAMED.fullmatch(text(word, "word")) is not None
 
 
@@ -304,7 +296,7 @@ def _split(word: str) -> tuple[str, str | None]:
     return named["file"], named["label"]
 
 
-def _text(file: str) -> str:
+def _content(file: str) -> str:
     try:
         with open(file, "rb") as stream:  # noqa: PTH123 - Path would turn "a/" into "a"
             data = stream.read(_MOST_BYTES + 1)
@@ -321,12 +313,6 @@ def _text(file: str) -> str:
         raise FileError(f"cannot read {file}: it is not text in UTF-8 (byte {error.start})") from error
 
 
-def _check_numbers(seeds: Iterable[Seed]) -> None:
-    for number, seed in enumerate(seeds, 1):
-        if not all(math.isfinite(value) for value in seed.position):
-            raise _FormatError(f"point {number} is not finite: {seed.position}")
-
-
 def _triple(values: Any, what: str) -> Triple:
     if isinstance(values, list | tuple) and len(values) == 3:
         try:
@@ -339,25 +325,20 @@ def _triple(values: Any, what: str) -> Triple:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 60 else f"{text[:56]}..."
-
-
-def _turned(position: Triple) -> Triple:
-    """RAS as LPS, or back."""
-    x, y, z = position
-    return (-x, -y, z)
+    shown = repr(value)
+    return shown if len(shown) < 60 else f"{shown[:56]}..."
 
 
 def _in_lps(seeds: Iterable[Seed], system: str) -> list[Seed]:
-    if system == "RAS":
-        return [seed._replace(position=_turned(seed.position)) for seed in seeds]
-    return list(seeds)
+    """RAS as LPS, or back; others as they are."""
+    if system != "RAS":
+        return list(seeds)
+    return [seed._replace(position=(-x, -y, z)) for seed in seeds for x, y, z in [seed.position]]
 
 
-def _json(text: str) -> dict[str, Any]:
+def _json(content: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _FormatError(f"it is not JSON: {_short(str(error))}") from error
     if not isinstance(value, dict):
@@ -372,16 +353,7 @@ def _entries(parent: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return entries
 
 
-def _read_json(text: str) -> tuple[list[Seed], str]:
-    content = _json(text)
-    return _markups(content) if "markups" in content else _own(content)
-
-
-def _read_markups(text: str) -> tuple[list[Seed], str]:
-    return _markups(_json(text))
-
-
-def _markups(content: dict[str, Any]) -> tuple[list[Seed], str]:
+def _markups(content: dict[str, Any]) -> Read:
     """Control points of 3D Slicer. Its schema makes LPS the default; only defined points have a place."""
     found: list[Seed] = []
     for markup in _entries(content, "markups"):
@@ -400,14 +372,17 @@ def _markups(content: dict[str, Any]) -> tuple[list[Seed], str]:
     return found, "LPS"
 
 
-def _own(content: dict[str, Any]) -> tuple[list[Seed], str]:
-    if content.get("format") != "mitk_rs seeds" or content.get("version") != 1:
+def _read_json(content: str) -> Read:
+    table = _json(content)
+    if "markups" in table:
+        return _markups(table)
+    if table.get("format") != "mitk_rs seeds" or table.get("version") != 1:
         raise _FormatError("it is neither a file of 3D Slicer ('markups') nor of mitk_rs ('format': 'mitk_rs seeds')")
-    system = content.get("coordinate_system")
+    system = table.get("coordinate_system")
     if system not in ("index", "LPS", "RAS"):
         raise _FormatError(f"coordinate_system must be index, LPS or RAS, got {_short(system)}")
     points = []
-    for entry in _entries(content, "seeds"):
+    for entry in _entries(table, "seeds"):
         step = entry.get("time_step")
         if step is not None and (not isinstance(step, int) or step < 0):
             raise _FormatError(f"time_step must be a whole number >= 0, got {_short(step)}")
@@ -421,9 +396,9 @@ _FCSV_COLUMNS = {True: (1, 11), False: (1, 0)}
 _FCSV_SYSTEMS = {"LPS": "LPS", "1": "LPS", "RAS": "RAS", "0": "RAS"}
 
 
-def _read_fcsv(text: str) -> tuple[list[Seed], str]:
+def _read_fcsv(content: str) -> Read:
     """Fiducials of 3D Slicer: fixed columns; without a header line they are in RAS."""
-    lines = text.splitlines()
+    lines = content.splitlines()
     comments = [line for line in lines if line.startswith("#")]
     named = [match[1] for line in comments if (match := _FCSV_SYSTEM.match(line))]
     system = _FCSV_SYSTEMS.get(named[-1].upper() if named else "RAS")
@@ -438,12 +413,12 @@ def _read_fcsv(text: str) -> tuple[list[Seed], str]:
     return _in_lps(points, system), "LPS"
 
 
-def _read_mps(text: str) -> tuple[list[Seed], str]:
+def _read_mps(content: str) -> Read:
     """Point sets of MITK. Without a document type there are no entities that could grow."""
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+    if "<!DOCTYPE" in content or "<!ENTITY" in content:
         raise _FormatError("its XML declares a document type, which point sets do not have")
     try:
-        root = ElementTree.fromstring(text)
+        root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError) as error:
         raise _FormatError(f"it is not XML: {error}") from error
     if root.tag != "point_set_file":
@@ -454,21 +429,18 @@ def _read_mps(text: str) -> tuple[list[Seed], str]:
         for series in point_set.findall("time_series") or [point_set]:
             step = int(_xml_number(series, "time_series_id")) if several else None
             move = _mps_geometry(series.find("Geometry3D"))
-            found += [_mps_point(point, move, step) for point in series.findall("point")]
+            for point in series.findall("point"):
+                position = (_xml_number(point, "x"), _xml_number(point, "y"), _xml_number(point, "z"))
+                found.append(Seed(move(position), (point.findtext("id") or "").strip(), step))
     return found, "LPS"
 
 
 def _xml_number(parent: ElementTree.Element, tag: str) -> float:
-    text = parent.findtext(tag)
+    number = parent.findtext(tag)
     try:
-        return float(text or "")
+        return float(number or "")
     except ValueError:
-        raise _FormatError(f"<{tag}> must be a number, got {_short(text)}") from None
-
-
-def _mps_point(point: ElementTree.Element, move: Callable[[Triple], Triple], step: int | None) -> Seed:
-    position = (_xml_number(point, "x"), _xml_number(point, "y"), _xml_number(point, "z"))
-    return Seed(move(position), (point.findtext("id") or "").strip(), step)
+        raise _FormatError(f"<{tag}> must be a number, got {_short(number)}") from None
 
 
 def _mps_geometry(geometry: ElementTree.Element | None) -> Callable[[Triple], Triple]:
@@ -495,15 +467,18 @@ def _mps_geometry(geometry: ElementTree.Element | None) -> Callable[[Triple], Tr
 _AXES = {"ijk": "index", "xyz": "LPS", "lps": "LPS", "ras": "RAS"}
 
 
-def _read_csv(text: str) -> tuple[list[Seed], str]:
+def _read_csv(content: str) -> Read:
     """Tables; names of columns say what the numbers are."""
-    sample = text[:4096]
-    separator = next((mark for mark in (",", ";", "\t") if mark in sample), ",")
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in row)]
+    separator = next((mark for mark in (",", ";", "\t") if mark in content[:4096]), ",")
+    rows = [row for row in csv.reader(io.StringIO(content), delimiter=separator) if any(cell.strip() for cell in row)]
     if not rows:
         raise _FormatError("it has no rows")
     header = [cell.strip().lower() for cell in rows[0]]
-    if all(_is_number(cell) for cell in header[:3]):
+    try:
+        list(map(float, header[:3]))
+    except ValueError:
+        pass
+    else:
         return [_table_seed(row, [0, 1, 2], 3, number) for number, row in enumerate(rows, 1)], "index"
     label = next((header.index(name) for name in ("label", "name", "index") if name in header), len(header))
     if "axis-0" in header:
@@ -517,14 +492,6 @@ def _read_csv(text: str) -> tuple[list[Seed], str]:
         f"its columns are {_short(header)}: they must be i,j,k (voxels), x,y,z or l,p,s (LPS mm), r,a,s (RAS mm) or "
         "axis-0,axis-1,axis-2 (napari)"
     )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _table_seed(row: list[str], columns: list[int], label: int, number: int) -> Seed:
@@ -591,7 +558,6 @@ def write_seeds(
     >>> mitk.read_seeds(file.with_suffix(".mrk.json")).indices(mitk.datasets.tube())
     [(10, 10, 2)]
     """
-    from mitk_rs._validation import check_kind, path_name, text
     from mitk_rs.io.atomic import atomic_output
 
     file = path_name(path)
@@ -613,12 +579,11 @@ def write_seeds(
 
 
 def _write_markups(seeds: list[Seed], system: str) -> str:
-    points: list[dict[str, Any]] = [
-        {"id": str(number), "label": seed.label or f"F-{number}", "position": list(seed.position)}
+    state = {"selected": True, "locked": False, "visibility": True, "positionStatus": "defined"}
+    points = [
+        {"id": str(number), "label": seed.label or f"F-{number}", "position": list(seed.position), **state}
         for number, seed in enumerate(seeds, 1)
     ]
-    for point in points:
-        point |= {"selected": True, "locked": False, "visibility": True, "positionStatus": "defined"}
     markup = {"type": "Fiducial", "coordinateSystem": system, "coordinateUnits": "mm", "controlPoints": points}
     return json.dumps({"@schema": _SCHEMA, "markups": [markup]}, indent=2, ensure_ascii=False) + "\n"
 
@@ -672,9 +637,9 @@ def _whole(position: Triple, system: str) -> list[float]:
 
 
 def _table(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    return table.getvalue()
 
 
 def _write_json(seeds: list[Seed], system: str) -> str:
@@ -687,14 +652,14 @@ def _write_json(seeds: list[Seed], system: str) -> str:
 
 
 class _Format(NamedTuple):
-    read: Callable[[str], tuple[list[Seed], str]]
+    read: Callable[[str], Read]
     write: Callable[[list[Seed], str], str]
     systems: tuple[str, ...]
 
 
 # The longer ending comes first.
 _FORMATS = {
-    ".mrk.json": _Format(_read_markups, _write_markups, ("LPS", "RAS")),
+    ".mrk.json": _Format(lambda content: _markups(_json(content)), _write_markups, ("LPS", "RAS")),
     ".fcsv": _Format(_read_fcsv, _write_fcsv, ("LPS", "RAS")),
     ".mps": _Format(_read_mps, _write_mps, ("LPS",)),
     ".csv": _Format(_read_csv, _write_csv, COORDINATES),

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SURFACE_SUFFIXES", "extract_surface", "smooth_surface", "write_surface"]
 
+# VTK's writer for each ending, and what makes it write bytes. ".vtp" goes to memory: writing text to a file, VTK would
+# end the process where the file does not fit on the disk.
+_WRITERS = {
+    ".stl": ("vtkIOGeometry", "vtkSTLWriter", "SetFileTypeToBinary"),
+    ".vtp": ("vtkIOXML", "vtkXMLPolyDataWriter", "WriteToOutputStringOn"),
+    ".ply": ("vtkIOPLY", "vtkPLYWriter", ""),
+    ".obj": ("vtkIOGeometry", "vtkOBJWriter", ""),
+    ".vtk": ("vtkIOLegacy", "vtkPolyDataWriter", "SetFileTypeToBinary"),
+}
 #: Endings of the files that :func:`write_surface` writes.
-SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
+SURFACE_SUFFIXES = tuple(_WRITERS)
 
 
 def extract_surface(
@@ -163,7 +171,7 @@ def _checked(frame: NDArray[Any]) -> NDArray[Any]:
 
 
 def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
-    """The surface in index coordinates, its triangles as flying edges leaves them."""
+    """The surface in index coordinates, its triangles turned as flying edges leaves them."""
     _check_room(frame, level)
     grid = vtk("vtkCommonDataModel").vtkImageData()
     grid.SetDimensions(*frame.shape[::-1])
@@ -176,7 +184,14 @@ def _cut(frame: NDArray[Any], level: float) -> vtkPolyData:
     cutter.ComputeNormalsOff()
     cutter.ComputeScalarsOff()
     cutter.Update()
-    return _without_degenerate_triangles(cutter.GetOutput())
+    # Merge points that coincide (voxels exactly at the level make them) and drop triangles without area.
+    cleaner = vtk("vtkFiltersCore").vtkCleanPolyData()
+    cleaner.SetInputData(cutter.GetOutput())
+    cleaner.ConvertPolysToLinesOff()
+    cleaner.ConvertLinesToPointsOff()
+    cleaner.Update()
+    clean: vtkPolyData = cleaner.GetOutput()
+    return clean
 
 
 def _check_room(frame: NDArray[Any], level: float) -> None:
@@ -194,17 +209,6 @@ def _check_room(frame: NDArray[Any], level: float) -> None:
     checks.check_room(frame.size + 48 * frame.shape[0] * frame.shape[1] + 512 * edges, "the surface")
 
 
-def _without_degenerate_triangles(surface: vtkPolyData) -> vtkPolyData:
-    """Merge points that coincide (voxels exactly at the level make them) and drop triangles without area."""
-    cleaner = vtk("vtkFiltersCore").vtkCleanPolyData()
-    cleaner.SetInputData(surface)
-    cleaner.ConvertPolysToLinesOff()
-    cleaner.ConvertLinesToPointsOff()
-    cleaner.Update()
-    clean: vtkPolyData = cleaner.GetOutput()
-    return clean
-
-
 def _carry_to_world(surface: vtkPolyData, affine: NDArray[np.float64], origin: NDArray[np.float64]) -> None:
     if surface.GetNumberOfPoints() == 0:
         return
@@ -214,13 +218,9 @@ def _carry_to_world(surface: vtkPolyData, affine: NDArray[np.float64], origin: N
     surface.SetPoints(points)
     # On right-handed axes flying edges turns triangles towards falling values.
     if np.linalg.det(affine) > 0:
-        _reverse_triangles(surface)
-
-
-def _reverse_triangles(surface: vtkPolyData) -> None:
-    corners = vtk("util.numpy_support").vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    corners[:, [1, 2]] = corners[:, [2, 1]]
-    surface.GetPolys().Modified()
+        corners = vtk("util.numpy_support").vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+        corners[:, [1, 2]] = corners[:, [2, 1]]
+        surface.GetPolys().Modified()
 
 
 def write_surface(
@@ -292,12 +292,15 @@ def write_surface(
 
 
 def _writer(suffix: str, *, binary: bool, space: str) -> Any:
-    writer = _WRITERS[suffix]()
+    module, name, prepare = _WRITERS[suffix]
+    writer = getattr(vtk(module), name)()
+    if prepare:
+        getattr(writer, prepare)()
     if suffix == ".stl":
         writer.SetHeader(f"mitk_rs SPACE={space}" if space else "mitk_rs")
-    for name in ("SetFileTypeToASCII", "SetDataModeToAscii"):
-        if not binary and hasattr(writer, name):
-            getattr(writer, name)()
+    for method in ("SetFileTypeToASCII", "SetDataModeToAscii"):
+        if not binary and hasattr(writer, method):
+            getattr(writer, method)()
     return writer
 
 
@@ -310,39 +313,3 @@ def _check_room_for_text(surface: vtkPolyData, file: Path) -> None:
         # Twelve numbers of at most 24 characters, and the words around them.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(opened.fileno(), 0, 400 * (triangles + 1))
-
-
-def _stl_writer() -> Any:
-    writer = vtk("vtkIOGeometry").vtkSTLWriter()
-    writer.SetFileTypeToBinary()
-    return writer
-
-
-def _vtp_writer() -> Any:
-    """To memory: writing text to a file, VTK would end the process where the file does not fit on the disk."""
-    writer = vtk("vtkIOXML").vtkXMLPolyDataWriter()
-    writer.WriteToOutputStringOn()
-    return writer
-
-
-def _ply_writer() -> Any:
-    return vtk("vtkIOPLY").vtkPLYWriter()
-
-
-def _obj_writer() -> Any:
-    return vtk("vtkIOGeometry").vtkOBJWriter()
-
-
-def _vtk_writer() -> Any:
-    writer = vtk("vtkIOLegacy").vtkPolyDataWriter()
-    writer.SetFileTypeToBinary()
-    return writer
-
-
-_WRITERS: dict[str, Callable[[], Any]] = {
-    ".stl": _stl_writer,
-    ".vtp": _vtp_writer,
-    ".ply": _ply_writer,
-    ".obj": _obj_writer,
-    ".vtk": _vtk_writer,
-}
