@@ -38,12 +38,7 @@ from mitk_rs._validation import (
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.points import Point2D, Point3D, Vector2D, Vector3D
 
-__all__ = [
-    "BaseGeometry",
-    "Geometry3D",
-    "PlaneGeometry",
-    "SlicedGeometry3D",
-]
+__all__ = ["BaseGeometry", "Geometry3D", "PlaneGeometry", "SlicedGeometry3D"]
 
 Number: TypeAlias = float | np.integer[Any] | np.floating[Any]
 #: One place, and many: an array ``(N, 3)`` or a list of places.
@@ -91,8 +86,7 @@ class Frame:
     @cached_property
     def matrix(self) -> FloatArray:
         """The 3x3 part of index to world."""
-        matrix: FloatArray = self.direction * np.array(self.spacing)
-        return matrix
+        return np.asarray(self.direction * np.array(self.spacing))
 
     @cached_property
     def inverse_direction(self) -> FloatArray:
@@ -107,13 +101,11 @@ class Frame:
     # What is infinite, or too far away for doubles, is mapped to NaN and infinity without NumPy's warnings.
     @np.errstate(all="ignore")
     def points_to_world(self, indices: FloatArray) -> FloatArray:
-        world: FloatArray = self.vectors_to_world(indices) + np.array(self.origin)
-        return world
+        return np.asarray(self.vectors_to_world(indices) + np.array(self.origin))
 
     @np.errstate(all="ignore")
     def vectors_to_world(self, indices: FloatArray) -> FloatArray:
-        world: FloatArray = indices @ self.matrix.T
-        return world
+        return np.asarray(indices @ self.matrix.T)
 
     @np.errstate(all="ignore")
     def points_to_index(self, world: FloatArray) -> FloatArray:
@@ -121,8 +113,7 @@ class Frame:
 
     @np.errstate(all="ignore")
     def vectors_to_index(self, world: FloatArray) -> FloatArray:
-        indices: FloatArray = world @ self.inverse_direction.T / np.array(self.spacing)
-        return indices
+        return np.asarray(world @ self.inverse_direction.T / np.array(self.spacing))
 
     @property
     def half_voxel(self) -> float:
@@ -150,10 +141,9 @@ class Frame:
         return self.points_to_world(np.where(at_upper, self.upper, self.lower) - self.half_voxel)
 
     def contains_index(self, indices: FloatArray) -> NDArray[np.bool_]:
-        if not self.image_geometry:
-            return np.asarray(((self.lower <= indices) & (indices <= self.upper)).all(axis=-1))
-        voxel = np.floor(indices + 0.5)
-        return np.asarray(((self.lower <= voxel) & (voxel < self.upper)).all(axis=-1))
+        place = np.floor(indices + 0.5) if self.image_geometry else indices
+        below = place < self.upper if self.image_geometry else place <= self.upper
+        return np.asarray(((self.lower <= place) & below).all(axis=-1))
 
     def clamped(self, world: FloatArray) -> FloatArray:
         if self.contains_index(self.points_to_index(world)):
@@ -162,15 +152,9 @@ class Frame:
         return np.clip(world, first, first + self.extent * np.array(self.spacing))
 
     def is_close(self, other: Frame, eps: float) -> bool:
-        same_kind = self.image_geometry == other.image_geometry
-        return same_kind and all(
-            np.allclose(mine, theirs, rtol=0.0, atol=eps)
-            for mine, theirs in (
-                (self.spacing, other.spacing),
-                (self.cosines, other.cosines),
-                (self.origin, other.origin),
-                (self.bounds, other.bounds),
-            )
+        return self.image_geometry == other.image_geometry and all(
+            np.allclose(getattr(self, name), getattr(other, name), rtol=0.0, atol=eps)
+            for name in ("spacing", "cosines", "origin", "bounds")
         )
 
 
@@ -275,14 +259,9 @@ class BaseGeometry:
         with self._lock:
             if self._frozen:
                 raise RequestError("the geometry is a snapshot's, which never changes: take a clone() of it")
-            moved = (frame.spacing, frame.cosines, frame.origin) != (
-                self._frame.spacing,
-                self._frame.cosines,
-                self._frame.origin,
-            )
-            self._frame = frame
+            old, self._frame = self._frame, frame
             self._modified = _next_stamp()
-            if moved:
+            if (frame.spacing, frame.cosines, frame.origin) != (old.spacing, old.cosines, old.origin):
                 self._moved = self._modified
 
     def _change(self, **changes: Any) -> None:
@@ -295,12 +274,7 @@ class BaseGeometry:
         twin._start(self._frame)
         return twin
 
-    def __copy__(self) -> Self:
-        return self.clone()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.clone()
-
+    # Copies and pickles.
     def __getstate__(self) -> dict[str, Any]:
         frame = self._frame
         return {name: getattr(frame, name) for name in Frame.__dataclass_fields__}
@@ -390,7 +364,6 @@ class BaseGeometry:
 
     @image_geometry.setter
     def image_geometry(self, value: bool) -> None:
-        check_kind(value, (bool, int, np.bool_), "image_geometry", "True or False")
         self._change(image_geometry=flag(value, "image_geometry"))
 
     @property
@@ -583,7 +556,18 @@ def _plain(truth: NDArray[np.bool_]) -> bool | NDArray[np.bool_]:
     return bool(truth) if truth.ndim == 0 else truth
 
 
-class Geometry3D(BaseGeometry):
+class WithNew:
+    """Classes of objects that MITK makes with ``New()``."""
+
+    __module__ = "mitk_rs"
+
+    @classmethod
+    def new(cls) -> Self:
+        """An object in its initial state: the constructor without arguments."""
+        return cls()
+
+
+class Geometry3D(WithNew, BaseGeometry):
     """A box in the world (``mitk::Geometry3D``).
 
     Parameters
@@ -607,24 +591,14 @@ class Geometry3D(BaseGeometry):
 
     __module__ = "mitk_rs"
 
-    @classmethod
-    def new(cls) -> Self:
-        """A geometry in its initial state."""
-        return cls()
 
-
-class PlaneGeometry(BaseGeometry):
+class PlaneGeometry(WithNew, BaseGeometry):
     """A rectangle in the world (``mitk::PlaneGeometry``); its plane is spanned by the first two axes.
 
     Conversions also take 2-D points and vectors: in-plane coordinates in index units on one side, in mm
     from the plane's origin on the other."""
 
     __module__ = "mitk_rs"
-
-    @classmethod
-    def new(cls) -> Self:
-        """A geometry in its initial state."""
-        return cls()
 
     @property
     def normal(self) -> Vector3D:
@@ -679,15 +653,10 @@ def _scaled(factors: FloatArray, source: Any, target: Any) -> Point2D | Vector2D
     return None
 
 
-class SlicedGeometry3D(BaseGeometry):
+class SlicedGeometry3D(WithNew, BaseGeometry):
     """A stack of slices along the third axis (``mitk::SlicedGeometry3D``): the geometry of images."""
 
     __module__ = "mitk_rs"
-
-    @classmethod
-    def new(cls) -> Self:
-        """A geometry in its initial state."""
-        return cls()
 
     @classmethod
     def for_image(

@@ -90,12 +90,6 @@ class _Coordinates:
             raise ValueError(f"a {type(self).__name__} cannot be seen as an array without a copy")
         return np.array(self._values, dtype=np.float64 if dtype is None else dtype)
 
-    def __copy__(self) -> Self:
-        return type(self)(*self)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return type(self)(*self)
-
     def __reduce__(self) -> tuple[type[Self], tuple[float, ...]]:
         return type(self), tuple(self._values)
 

@@ -100,12 +100,6 @@ class Path(Generic[Label]):
     def __hash__(self) -> int:
         return hash((type(self), self._nodes))
 
-    def __copy__(self) -> Self:
-        return self._of(self._nodes)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self._of(self._nodes)
-
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._of, (self._nodes,)
 
