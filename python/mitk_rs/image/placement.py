@@ -49,7 +49,9 @@ class Placement:
 
     @_times.setter
     def _times(self, value: TimeGeometry | None) -> None:
-        self._bound_times = None if value is None else value._bind()
+        if value is not None:
+            value._of_image = True
+        self._bound_times = value
 
     @property
     def time_geometry(self) -> TimeGeometry:

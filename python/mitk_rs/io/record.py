@@ -102,12 +102,12 @@ class ImageHeader:
     @property
     def frame(self) -> Frame:
         """The frame of the first time step."""
-        return self.time_geometry._looked_at()._frame
+        return self.time_geometry._steps.geometries.peek(0)._frame
 
     @property
     def has_moving_frame(self) -> bool:
         """True where time steps lie at different places."""
-        frames = [geometry._frame for geometry in self.time_geometry._distinct()]
+        frames = [geometry._frame for geometry in self.time_geometry._steps.geometries.distinct()]
         return any(frame != frames[0] for frame in frames)
 
     @property
