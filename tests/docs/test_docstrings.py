@@ -24,7 +24,8 @@ class Finder(doctest.DocTestFinder):
         if isinstance(object, type) and object.__module__ == "mitk_rs":
             functions = [getattr(found, "__func__", found) for found in vars(object).values()]
             files = {found.__code__.co_filename for found in functions if hasattr(found, "__code__")}
-            return module.__file__ in files
+            # A class without functions of its own belongs to the module that lists it.
+            return module.__file__ in files if files else object.__name__ in getattr(module, "__all__", ())
         return super()._from_module(module, object)
 
 
@@ -55,3 +56,4 @@ def test_every_public_function_has_an_example(name):
 def test_examples_of_public_classes_are_found():
     found = {test.name for test in examples("mitk_rs.geometry")}
     assert {"mitk_rs.geometry.Geometry3D", "mitk_rs.geometry.SlicedGeometry3D.for_image"} <= found
+    assert "mitk_rs.points.Vector3D" in {test.name for test in examples("mitk_rs.points")}
