@@ -46,33 +46,13 @@ _PATIENCE_SECONDS = 1.0
 
 
 class Source:
-    """Voxels to compute on, given as an ``Image`` or as an array.
+    """Voxels to compute on, given as an ``Image``, as an image of another library, or as an array.
 
-    Parameters
-    ----------
-    source
-        The image or array; also an image of another library.
-    name
-        What messages call it.
-    time_step
-        Which step of an image.
-    spacing
-        Three numbers (x, y, z) in mm; the image's own, or 1 for an array, where ``None``.
-    axes
-        How many axes a time step may have: 3 is a volume ``(z, y, x)``, 2 a picture ``(y, x)``.
-    series
-        Whether several time steps and components are allowed; then ``step`` is ``None`` where no step is chosen.
-    components
-        Whether the last axis of an array counts components.
-
-    Attributes
-    ----------
-    step
-        The time step; ``None`` for an array, and for all steps of an image.
-    shape
-        That of the array that :meth:`read` hands over.
-    components
-        Whether its last axis counts components.
+    ``name`` is what messages call it; ``time_step`` says which step of an image; ``spacing`` (x, y, z) in mm is the
+    image's own, or 1 for an array, where ``None``; ``axes`` are those a time step may have: 3 is a volume (z, y, x), 2
+    a picture (y, x). With ``series`` several time steps and components are allowed; then ``step`` is ``None`` where no
+    step is chosen. ``components`` says whether the last axis counts components, ``shape`` is that of what :meth:`read`
+    hands over.
     """
 
     def __init__(
@@ -97,33 +77,30 @@ class Source:
             if kind not in "biuf" or (kind == "f" and size not in (4, 8)) or not source.dtype.isnative:
                 allowed = "native uint8 to uint64, int8 to int64, float32, float64"
                 raise type_error(f"{name} has dtype {source.dtype}: allowed are {allowed}")
-        self.components = self._has_components(series=series) if self.is_image else components
+        elif source.time_steps == 0:
+            raise RequestError(f"{name} is empty: it has no voxels before initialize()")
+        elif source.components > 1 and not series:
+            raise RequestError(f"{name} has {source.components} components a voxel: one is needed")
+        self.components = bool(source.components > 1) if self.is_image else components
         self.step = self._chosen_step(time_step, series=series)
         self.shape = self._chosen_shape(axes, series=series)
-        self._spacing = None if spacing is None else self._checked_spacing(spacing)
-
-    def _has_components(self, *, series: bool) -> bool:
-        image = self._source
-        if image.time_steps == 0:
-            raise RequestError(f"{self._name} is empty: it has no voxels before initialize()")
-        if image.components > 1 and not series:
-            raise RequestError(f"{self._name} has {image.components} components a voxel: one is needed")
-        return bool(image.components > 1)
+        if spacing is not None and len(self.shape) == 2 and np.shape(spacing) == (2,):
+            # A picture has no third axis, so two numbers say everything.
+            spacing = [*spacing, 1.0]
+        self._spacing = None if spacing is None else _validation.spacing(spacing)
 
     def _chosen_step(self, time_step: int | None, *, series: bool) -> int | None:
         if self.is_image:
             steps = self._source.time_steps
-            if time_step is None and steps > 1 and not series:
-                raise RequestError(f"{self._name} has {steps} time steps: choose one with time_step= or --time-step")
-            if time_step is None:
-                return None if series else 0
+        elif time_step is not None and not series:
+            raise type_error(f"time_step goes with an Image: pass {self._name.removeprefix('the ')}[time_step]")
+        else:
+            steps = len(self._source) if self._source.ndim - self.components == 4 else 1
+        if time_step is not None:
             return existing_step(time_step, steps, self._name)
-        if time_step is None or not series:
-            if time_step is not None:
-                raise type_error(f"time_step goes with an Image: pass {self._name.removeprefix('the ')}[time_step]")
-            return None
-        has_time = self._source.ndim - self.components == 4
-        return existing_step(time_step, len(self._source) if has_time else 1, self._name)
+        if self.is_image and steps > 1 and not series:
+            raise RequestError(f"{self._name} has {steps} time steps: choose one with time_step= or --time-step")
+        return 0 if self.is_image and not series else None
 
     def _chosen_shape(self, axes: Sequence[int], *, series: bool) -> tuple[int, ...]:
         shape: tuple[int, ...] = self._source.shape
@@ -141,11 +118,6 @@ class Source:
         if 0 in shape:
             raise RequestError(f"{self._name} has no voxels: its shape is {tuple(shape)}")
         return tuple(shape)
-
-    def _checked_spacing(self, spacing: Any) -> Triple:
-        # A picture has no third axis, so two numbers say everything.
-        flat = len(self.shape) == 2 and np.shape(spacing) == (2,)
-        return _validation.spacing([*spacing, 1.0] if flat else spacing)
 
     @property
     def steps(self) -> list[int]:
@@ -181,13 +153,7 @@ class Source:
         return matrix
 
     def check_axes(self) -> None:
-        """Refuse sheared axes, along which distances do not add up as fronts assume.
-
-        Raises
-        ------
-        GeometryError
-            The cosine between two axes is above 1e-3.
-        """
+        """Refuse sheared axes, along which distances do not add up as fronts assume."""
         direction = self.direction
         unit = direction / np.linalg.norm(direction, axis=0)
         shear = float(np.abs(unit.T @ unit - np.eye(3)).max())
@@ -201,13 +167,6 @@ class Source:
         """Voxels (x, y, z) from a list of indices, from :class:`mitk_rs.seeds.Seeds`, or from a file of them.
 
         ``source`` is what the user passed, where that is not what the volume was made of.
-
-        Raises
-        ------
-        TypeError, RequestError
-            As in :func:`indices`; a seed of a file that lies outside.
-        FileError
-            A file that cannot be read.
         """
         if isinstance(value, str | os.PathLike):
             from mitk_rs.seeds import is_seed_file, read_seeds
@@ -263,15 +222,7 @@ def image_of(source: Any) -> Any:
 
 
 def indices(value: Any, name: str, shape: Sequence[int], *, needed: bool = True) -> Indices:
-    """Voxel indices as triples of ints; pairs (x, y) are allowed on a picture.
-
-    Raises
-    ------
-    TypeError
-        Entries that are not whole numbers.
-    RequestError
-        Not triples, or none where ``needed``. Whether they lie inside is for the core to say.
-    """
+    """Voxel indices as triples of ints; on a picture pairs (x, y), too. The core says whether they lie inside."""
     example = "(x, y) pairs, such as [(71, 213)]" if len(shape) == 2 else "(x, y, z) triples, such as [(71, 213, 16)]"
     points = _points(value, f"{name} must be a list of {example}, got", (2, 3) if len(shape) == 2 else (3,))
     if points.dtype == np.uint64 or (points.dtype.kind == "O" and all(isinstance(i, int) for i in points.flat)):
@@ -303,13 +254,6 @@ def _points(value: Any, complaint: str, lengths: tuple[int, ...]) -> Array:
         # NumPy makes floats of integers that 64 bits with a sign do not hold.
         points = np.asarray(given, object)
     return points
-
-
-def mask_of(level_set: Image) -> Image:
-    """The inside of a level set: uint8, 1 where it is negative, at the same place."""
-    source = Source(level_set, "the level set")
-    mask: Image = source.wrap(source.read(lambda phi: (phi < 0).astype(np.uint8)))
-    return mask
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

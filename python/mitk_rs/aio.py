@@ -45,7 +45,6 @@ __all__ = [
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
-_Awaited = Callable[_Parameters, Coroutine[Any, Any, _Result]]
 
 
 class _Either:
@@ -59,48 +58,36 @@ class _Either:
         return self.task.is_set() or (self._given is not None and bool(self._given.is_set()))
 
 
-def _stoppable(function: Callable[_Parameters, _Result]) -> _Awaited[_Parameters, _Result]:
-    """A function with ``cancel=`` as a coroutine function."""
+def _awaited(
+    function: Callable[_Parameters, _Result], *, stoppable: bool = True
+) -> Callable[_Parameters, Coroutine[Any, Any, _Result]]:
+    """A function as a coroutine function. A cancelled task waits for its end, which ``cancel=`` brings where it can."""
 
     @functools.wraps(function)
     async def run(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
         stop = _Either(options.get("cancel"))  # type: ignore[arg-type]
-        options["cancel"] = stop
+        if stoppable:
+            options["cancel"] = stop
         work = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             stop.task.set()
             with contextlib.suppress(Cancelled):
-                await work
+                await (work if stoppable else asyncio.wait([work]))
             raise
 
     return run
 
 
-def _threaded(function: Callable[_Parameters, _Result]) -> _Awaited[_Parameters, _Result]:
-    """A function that cannot be stopped, as a coroutine function: a cancelled task waits for its end."""
-
-    @functools.wraps(function)
-    async def run(*args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
-        work = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            await asyncio.wait([work])
-            raise
-
-    return run
-
-
-colliding_fronts = _stoppable(marching.colliding_fronts)
-evolve_level_set = _stoppable(evolution.evolve_level_set)
-fast_marching = _stoppable(marching.fast_marching)
-feature_image = _stoppable(features.feature_image)
-initialize_level_set = _stoppable(levelset.initialize_level_set)
-project = _stoppable(projection.project)
-render_mip = _stoppable(projection.render_mip)
-segment_vessel = _stoppable(segmentation.segment_vessel)
-read_image = _threaded(io.read_image)
-write_image = _threaded(io.write_image)
-extract_surface = _threaded(surface.extract_surface)
+colliding_fronts = _awaited(marching.colliding_fronts)
+evolve_level_set = _awaited(evolution.evolve_level_set)
+fast_marching = _awaited(marching.fast_marching)
+feature_image = _awaited(features.feature_image)
+initialize_level_set = _awaited(levelset.initialize_level_set)
+project = _awaited(projection.project)
+render_mip = _awaited(projection.render_mip)
+segment_vessel = _awaited(segmentation.segment_vessel)
+read_image = _awaited(io.read_image, stoppable=False)
+write_image = _awaited(io.write_image, stoppable=False)
+extract_surface = _awaited(surface.extract_surface, stoppable=False)

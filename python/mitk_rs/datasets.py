@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,11 +24,7 @@ from mitk_rs.errors import RequestError
 from mitk_rs.image import Image
 from mitk_rs.seeds import Seed, Seeds
 
-__all__ = [
-    "VesselTree",
-    "tube",
-    "vessel_tree",
-]
+__all__ = ["VesselTree", "tube", "vessel_tree"]
 
 Points = NDArray[np.float64]
 Index = tuple[int, int, int]
@@ -113,17 +110,12 @@ class VesselTree:
         return np.isin(self.labels, np.array(self.path(target)) + 1)
 
 
-@dataclass(frozen=True)
-class _Branch:
+class _Branch(NamedTuple):
     """A branch in the frame of the volume: millimetres from the first voxel along x, y, z."""
 
     points: Points
     radii: Points
     parent: int
-
-    @property
-    def end_direction(self) -> Points:
-        return _unit(self.points[-1] - self.points[-2])
 
 
 def vessel_tree(
@@ -176,7 +168,7 @@ def vessel_tree(
     """
     _check(size, spacing, generations, noise)
     spacing, origin = _validation.spacing(spacing), triple(origin, "origin")
-    axes = _oblique() if direction is None else _validation.direction(direction)
+    axes = _rotation(0, 14.0) @ _rotation(2, -9.0) if direction is None else _validation.direction(direction)
     grid = _Grid(np.array(size), np.array(spacing, dtype=np.float64))
     rng = np.random.default_rng(whole_or_none(seed, "seed"))
     branches = _grow(rng, grid.extent, generations)
@@ -184,13 +176,15 @@ def vessel_tree(
     hounsfield = _paint(rng, grid, branches, distance) + _noise(rng, grid.shape, noise)
     voxels = np.clip(np.rint(hounsfield), -1024, 3071).astype(np.int16)
     shift = np.asarray(origin, dtype=np.float64)
+    # The first point of the root that lies well inside of the volume.
+    entry = int(np.argmax(branches[0].points[:, 2] <= grid.extent[2] - 1.5 * grid.spacing[2]))
     return VesselTree(
         image=Image(voxels, spacing=tuple(spacing), origin=tuple(origin), direction=axes),
         labels=labels,
         centre_lines=tuple(shift + branch.points @ axes.T for branch in branches),
         radii=tuple(branch.radii for branch in branches),
         parents=tuple(branch.parent for branch in branches),
-        source=grid.nearest(_entry(branches[0], grid)),
+        source=grid.nearest(branches[0].points[entry]),
         targets=tuple(grid.nearest(branch.points[-1]) for branch in branches[-(2 ** (generations - 1)) :]),
     )
 
@@ -247,10 +241,6 @@ def _rotation(axis: int, degrees: float) -> Points:
     return matrix
 
 
-def _oblique() -> Points:
-    return _rotation(0, 14.0) @ _rotation(2, -9.0)
-
-
 # --- the tree ---------------------------------------------------------------------------------------------------------
 
 
@@ -271,7 +261,7 @@ def _grow(rng: np.random.Generator, extent: Points, generations: int) -> list[_B
 def _fork(rng: np.random.Generator, tree: list[_Branch], parent: int, number: int, scale: float) -> tuple[int, int]:
     """Add two children to branch `parent`; the planes of successive forks are turned against each other."""
     stem = tree[parent]
-    forward = stem.end_direction
+    forward = _unit(stem.points[-1] - stem.points[-2])
     sideways = _rotation(2, 55.0 * (number - 1) + rng.uniform(-12, 12)) @ np.array([1.0, 0.0, 0.0])
     sideways = _unit(sideways - forward * (sideways @ forward))
     # One child is a little wider; the cubes of both radii add up to the stem's.
@@ -308,13 +298,6 @@ def _taper(stem: float, radius: float, count: int) -> Points:
     return tapered
 
 
-def _entry(root: _Branch, grid: _Grid) -> Points:
-    """The first point of the root that lies well inside of the volume."""
-    inside = root.points[:, 2] <= grid.extent[2] - 1.5 * grid.spacing[2]
-    entry: Points = root.points[int(np.argmax(inside))]
-    return entry
-
-
 # --- voxels -----------------------------------------------------------------------------------------------------------
 
 
@@ -322,33 +305,20 @@ def _rasterize(branches: list[_Branch], grid: _Grid) -> tuple[NDArray[np.float32
     """Signed distance to the wall (negative inside, infinite far away) and the branch of each voxel inside."""
     distance = np.full(grid.shape, np.inf, dtype=np.float32)
     nearest = np.zeros(grid.shape, dtype=np.uint8)
-    axes = grid.axes()
-    for number, branch in enumerate(branches):
-        for point, radius in zip(branch.points, branch.radii, strict=True):
-            _stamp_ball(distance, nearest, axes, grid, point, float(radius), number + 1)
+    xs, ys, zs = grid.axes()
+    balls = [(n, *ball) for n, b in enumerate(branches, 1) for ball in zip(b.points, b.radii, strict=True)]
+    for label, point, radius in balls:
+        reach = radius + BONE_CLEARANCE_MM
+        low = np.clip(np.floor((point - reach) / grid.spacing), 0, grid.size).astype(int)
+        high = np.clip(np.ceil((point + reach) / grid.spacing) + 1, 0, grid.size).astype(int)
+        box = tuple(slice(a, b) for a, b in zip(low[::-1], high[::-1], strict=True))
+        px, py, pz = (np.float32(value) for value in point)
+        x, y, z = xs[..., box[2]] - px, ys[:, box[1]] - py, zs[box[0]] - pz
+        ball = np.sqrt(x**2 + y**2 + z**2) - np.float32(radius)
+        closer = ball < distance[box]
+        distance[box][closer] = ball[closer]
+        nearest[box][closer] = label
     return distance, np.where(distance < 0, nearest, 0).astype(np.uint8)
-
-
-def _stamp_ball(
-    distance: NDArray[np.float32],
-    nearest: NDArray[np.uint8],
-    axes: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    grid: _Grid,
-    point: Points,
-    radius: float,
-    label: int,
-) -> None:
-    """Take the ball about `point` into the distances around it."""
-    reach = radius + BONE_CLEARANCE_MM
-    low = np.clip(np.floor((point - reach) / grid.spacing), 0, grid.size).astype(int)
-    high = np.clip(np.ceil((point + reach) / grid.spacing) + 1, 0, grid.size).astype(int)
-    box = tuple(slice(a, b) for a, b in zip(low[::-1], high[::-1], strict=True))
-    x, y, z = axes[0][..., box[2]], axes[1][:, box[1]], axes[2][box[0]]
-    px, py, pz = (np.float32(value) for value in point)
-    ball = np.sqrt((x - px) ** 2 + (y - py) ** 2 + (z - pz) ** 2) - np.float32(radius)
-    closer = ball < distance[box]
-    distance[box][closer] = ball[closer]
-    nearest[box][closer] = label
 
 
 def _paint(
@@ -356,15 +326,21 @@ def _paint(
 ) -> NDArray[np.float32]:
     """Hounsfield units without noise; what comes later lies over what came before."""
     voxels = _body(rng, grid)
-    # Bone keeps away from the vessel, else a threshold could not tell one from the other.
+    # Bone at both sides keeps away from the vessel, else a threshold could not tell one from the other.
     free = distance > BONE_CLEARANCE_MM
-    for centre, axes_mm in _bones(grid.extent):
-        depth = _ellipsoid_depth(grid, centre, axes_mm)
+    for x, z in ((0.1, 0.3), (0.9, 0.36)):
+        depth = _ellipsoid_depth(grid, np.array([x, 0.6, z]) * grid.extent, np.array([0.075, 0.11, 0.2]) * grid.extent)
         marrow = np.clip(depth / 2.5 - 0.5, 0, 1)
         _blend(voxels, COMPACT_BONE + (SPONGY_BONE - COMPACT_BONE) * marrow, np.clip(depth + 0.5, 0, 1) * free)
     blur = np.float32(grid.spacing.mean())
     _blend(voxels, LUMEN, np.clip(0.5 - distance / blur, 0, 1))
-    _blend(voxels, CALCIUM, np.clip(0.5 + _plaque_depth(grid, branches[0]) / blur, 0, 1) * (np.abs(distance) < 1.2))
+    # Calcium around a place on the wall of the root, in its second half.
+    root = branches[0]
+    place = 2 * len(root.points) // 3
+    radius = root.radii[place]
+    wall, half_axes = root.points[place] + np.array([radius, 0.0, 0.0]), radius * np.array([0.5, 0.9, 1.3])
+    depth = _ellipsoid_depth(grid, wall, half_axes)
+    _blend(voxels, CALCIUM, np.clip(0.5 + depth / blur, 0, 1) * (np.abs(distance) < 1.2))
     return voxels
 
 
@@ -386,12 +362,6 @@ def _body(rng: np.random.Generator, grid: _Grid) -> NDArray[np.float32]:
     return slice_values + np.float32(6.0) * waves
 
 
-def _bones(extent: Points) -> list[tuple[Points, Points]]:
-    """Centres and half axes of the bones at both sides of the vessel."""
-    half_axes = np.array([0.075, 0.11, 0.2]) * extent
-    return [(np.array([x, 0.6, z]) * extent, half_axes) for x, z in ((0.1, 0.3), (0.9, 0.36))]
-
-
 def _ellipsoid_depth(grid: _Grid, centre: Points, half_axes: Points) -> NDArray[np.float32]:
     """Approximate distance in mm to the surface of an ellipsoid, positive inside."""
     x, y, z = (
@@ -399,13 +369,6 @@ def _ellipsoid_depth(grid: _Grid, centre: Points, half_axes: Points) -> NDArray[
     )
     depth: NDArray[np.float32] = (1 - np.sqrt(x**2 + y**2 + z**2)) * np.float32(half_axes.min())
     return depth
-
-
-def _plaque_depth(grid: _Grid, root: _Branch) -> NDArray[np.float32]:
-    """Depth inside of the ellipsoid around a place on the wall of the root, in its second half."""
-    place = 2 * len(root.points) // 3
-    radius = root.radii[place]
-    return _ellipsoid_depth(grid, root.points[place] + np.array([radius, 0.0, 0.0]), radius * np.array([0.5, 0.9, 1.3]))
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int, int], sigma: float) -> NDArray[np.float32]:

@@ -421,7 +421,12 @@ class _Evolution:
         level_set, record = self._evolve(image, run)
         times.append(time.perf_counter())
         facts = describe_inside(level_set, self._image, self.step or 0)
-        self._warn_of_result(level_set, facts, record)
+        if record.touches_frame:
+            self.warnings.append("the surface touches the frame of the scan, the outermost voxels, which do not evolve")
+        if facts["inside"] == 0:
+            self.warnings.append("the surface vanished: no voxel is inside")
+        if record.rms and not math.isfinite(record.rms[-1]):
+            self.warnings.append(f"{int(np.isnan(level_set).sum())} voxels of the level set are NaN")
         report = EvolutionReport(
             type=self.parameters["type"],
             parameters={name: value for name, value in self.parameters.items() if name != "type"},
@@ -466,27 +471,13 @@ class _Evolution:
 
         def compute(arrays: list[NDArray[Any]]) -> tuple[NDArray[np.float32], _core.EvolutionRecord]:
             count = 1 + len(self.initial)
-            initial = [(array, _is_mask(array)) for array in arrays[1:count]]
+            # A mask is of bool, or of integers of which none is negative.
+            initial = [(a, a.dtype.kind in "bui" and bool(a.min() >= 0)) for a in arrays[1:count]]
             if used["isosurface"] != 0 and any(mask for _, mask in initial):
                 raise RequestError(f"isosurface is {used['isosurface']:g}: masks have no grey values, leave it at 0")
             return _core.evolve_level_set(arrays[0], initial, arrays[count:], self.spacing, request, **run)
 
         return _read_all([image, *self.initial, *self.merge], compute)
-
-    def _warn_of_result(
-        self, level_set: NDArray[np.float32], facts: dict[str, Any], record: _core.EvolutionRecord
-    ) -> None:
-        if record.touches_frame:
-            self.warnings.append("the surface touches the frame of the scan, the outermost voxels, which do not evolve")
-        if facts["inside"] == 0:
-            self.warnings.append("the surface vanished: no voxel is inside")
-        if record.rms and not math.isfinite(record.rms[-1]):
-            self.warnings.append(f"{int(np.isnan(level_set).sum())} voxels of the level set are NaN")
-
-
-def _is_mask(array: NDArray[Any]) -> bool:
-    """Whether an initial level set is a mask: bool, or integers of which none is negative."""
-    return array.dtype.kind in "bu" or (array.dtype.kind == "i" and bool(array.min() >= 0))
 
 
 def _read_all(volumes: Sequence[Source], compute: Callable[[list[NDArray[Any]]], _Result]) -> _Result:

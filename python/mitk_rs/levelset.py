@@ -1,13 +1,7 @@
-"""Level sets from images: the starting surfaces of vessel segmentation.
+"""Level sets from images, :func:`initialize_level_set`: the starting surfaces of vessel segmentation.
 
 A *level set* is a float32 image on the grid of its source, negative inside, positive outside, with the surface where
-it is 0. The six methods are those of VMTK's ``vmtkImageInitialization``; see :func:`initialize_level_set`.
-
-References
-----------
-L. Antiga et al., "An image-based modeling framework for patient-specific computational hemodynamics", Med Biol Eng
-Comput 46(11), 2008; ``vmtkscripts.vmtkImageInitialization``; ``itk::FastMarchingUpwindGradientImageFilter``;
-``itk::CollidingFrontsImageFilter``.
+it is 0.
 """
 
 from __future__ import annotations
@@ -23,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _core
-from mitk_rs._sources import AnyImage, Source, Triple, image_of, mask_of, shows_progress
+from mitk_rs._sources import AnyImage, Source, Triple, image_of, shows_progress
 from mitk_rs._validation import Run, RunOptions, brief, check_names, finite, flag, number, one_of, positive, run_options
 from mitk_rs.errors import RequestError
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
@@ -103,7 +97,9 @@ class WithLevelSet(ShownResult):
     @property
     def mask(self) -> Image:
         """uint8, 1 inside, with the geometry of the level set; made anew each time."""
-        return mask_of(self.level_set)
+        source = Source(self.level_set, "the level set")
+        mask: Image = source.wrap(source.read(lambda phi: (phi < 0).astype(np.uint8)))
+        return mask
 
     def surface(self) -> vtkPolyData:
         """The zero level as triangles in world coordinates (LPS mm), normals outwards.
@@ -165,12 +161,12 @@ def initialize_level_set(
 
         ``"seeds"``: -1 at sources and targets and their 18 face and edge neighbours, +1 elsewhere.
 
-        ``"fastmarching"``: the arrival time of a front that starts at all sources and runs through voxels within
-        the thresholds, minus the arrival time at the *deciding target*, the one reached last: all targets are inside
-        or on the surface. Without targets give ``stop_time`` instead.
+        ``"fastmarching"``: the arrival time of a front that starts at all sources and runs through voxels within the
+        thresholds, minus that at the *deciding target*, the one reached last: all targets are inside or on the surface.
+        Without targets give ``stop_time`` instead.
 
-        ``"collidingfronts"``: the voxels that two fronts sweep on their way from one source to one target and
-        back; negative inside (about ``-1 / speed**2``) and +1 outside.
+        ``"collidingfronts"``: the voxels that two fronts sweep on their way from one source to one target and back;
+        negative inside (about ``-1 / speed**2``) and +1 outside.
 
         ``"multiplecollidingfronts"``: that for each source k and target k, combined.
     sources, targets
@@ -178,9 +174,8 @@ def initialize_level_set(
         that label), or :class:`mitk_rs.seeds.Seeds`: see :func:`mitk_rs.read_seeds`.
     lower_threshold, upper_threshold
         Least and greatest value, both included, of ``threshold``, or of voxels that fronts may enter. The speed of a
-        front is the value within, scaled so that the largest gets 1. Values outside get 0, always.
-        ``lower_threshold="auto"`` takes :func:`mitk_rs.propose_lower_threshold` of all sources and targets; the report
-        names it.
+        front is the value, scaled so that the largest gets 1; outside it is always 0. ``lower_threshold="auto"`` takes
+        :func:`mitk_rs.propose_lower_threshold` of all sources and targets; the report names it.
     isosurface
         Value of the surface for ``isosurface``.
     negate
@@ -194,13 +189,13 @@ def initialize_level_set(
         and 9e-6 at both seeds, so that the seeds are holes; an image whose maximum is negative has its mask inverted.
         What is an error otherwise (a target that cannot be reached) is a warning then.
     far_value
-        Positive value of voxels that no front reached. By default the largest value that a front left (fast
-        marching, at least the smallest spacing), 1 for colliding fronts.
+        Positive value of voxels that no front reached. By default the largest value that a front left (fast marching,
+        at least the smallest spacing), 1 for colliding fronts.
     stop_time
         Arrival time of the surface for ``fastmarching`` without targets.
     target_offset
-        How long fast marching goes on beyond the surface, in units of arrival time (mm at speed 1), so that the
-        level set has values around it; 100 by default. ``compat`` always uses VMTK's 100.
+        How long fast marching goes on beyond the surface, in units of arrival time (mm at speed 1), so that the level
+        set has values around it; 100 by default. ``compat`` always uses VMTK's 100.
     time_step
         Which frame of an image with several.
     threads, progress, cancel, timeout
@@ -218,6 +213,12 @@ def initialize_level_set(
         thresholds, a target that cannot be reached, voxels that are not numbers, several components.
     GeometryError
         A method with fronts on an image whose axes are sheared by more than 1e-3.
+
+    References
+    ----------
+    L. Antiga et al., "An image-based modeling framework for patient-specific computational hemodynamics", Med Biol Eng
+    Comput 46(11), 2008; ``vmtkscripts.vmtkImageInitialization``; ``itk::FastMarchingUpwindGradientImageFilter``;
+    ``itk::CollidingFrontsImageFilter``.
 
     Examples
     --------

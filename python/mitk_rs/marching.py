@@ -186,19 +186,19 @@ def fast_marching(
         ``Image``, or array ``(z, y, x)`` or ``(y, x)`` of any real type and any strides: speed of the front at each
         voxel, finite and at least 0. Speed 0 is a wall. An image is read under a read accessor.
     seeds
-        Voxels (x, y, z) where the front starts; on an array ``(y, x)`` also (x, y). A seed's own speed plays no
-        part: a seed on a wall starts a front. A voxel given twice counts once, with its last time. Also a file of
-        points, ``"seeds.mrk.json"`` or ``"seeds.mrk.json:LABEL"``, or :class:`mitk_rs.seeds.Seeds`.
+        Voxels (x, y, z) where the front starts; on an array ``(y, x)`` also (x, y). A seed's own speed plays no part: a
+        seed on a wall starts a front. A voxel given twice counts once, with its last time. Also a file of points,
+        ``"seeds.mrk.json"`` or ``"seeds.mrk.json:LABEL"``, or :class:`mitk_rs.seeds.Seeds`.
     spacing
-        Distances (x, y, z) in mm between voxel centres; those of the image, or 1 for an array, by default.
+        Distances (x, y, z) in mm between voxel centres; by default those of the image, or 1 for an array.
     seed_times
-        When the front starts at each seed; 0 by default. A seed keeps its time even if a front from another
-        seed would be there earlier.
+        When the front starts at each seed; 0 by default. A seed keeps its time even if a front from another seed would
+        be there earlier.
     targets
         Voxels (x, y, z) after which the march may stop. A voxel given twice counts once.
     target_mode
-        Which target decides: ``"one"`` (the first reached; the default where there are targets), ``"some:n"`` or
-        the number n (the n-th), ``"all"`` (the last), ``"none"`` (march everywhere).
+        Which target decides: ``"one"`` (the first reached; the default where there are targets), ``"some:n"`` or the
+        number n (the n-th), ``"all"`` (the last), ``"none"`` (march everywhere).
     target_offset
         How far beyond the deciding target's time the march goes on, in units of T; 1 by default, as in ITK.
     stopping_time
@@ -206,14 +206,14 @@ def fast_marching(
     gradient
         Whether to compute the upwind gradient, 1 / speed long, pointing away from the seeds.
     sparse
-        Return the accepted voxels alone, as :class:`SparseTimes`: then time and memory follow what the front
-        touches, and nothing has the size of the volume. Not with ``gradient`` or ``out``.
+        Return the accepted voxels alone, as :class:`SparseTimes`: time and memory follow what the front touches, and
+        nothing has the size of the volume. Not with ``gradient`` or ``out``.
     dtype
-        Precision in which times are stored, float32 or float64; all arithmetic is float64. float32 gives the
-        numbers of ITK's filters on float images, float64 those of SimpleITK.
+        Precision in which times are stored, float32 (the numbers of ITK's filters on float images) or float64 (those of
+        SimpleITK); all arithmetic is float64.
     check
-        Which speeds are checked to be finite and at least 0: with ``"front"`` those that the front comes near, while
-        it marches; with ``"all"`` every one, before it starts.
+        Which speeds are checked to be finite and at least 0: with ``"front"`` those that the front comes near, while it
+        marches; with ``"all"`` every one, before it starts.
     out
         C-contiguous array of ``dtype`` and of the speed's shape that takes the times; it must not overlap with
         ``speed``. Only with an array as ``speed``.
@@ -222,8 +222,8 @@ def fast_marching(
     memory_limit
         The most bytes that the front's tiles may take beside input and output; no limit by default.
     threads
-        The most threads to use; by default all that :func:`mitk_rs.get_num_threads` allows the process. Fewer are
-        used while other computations are at work. The result does not depend on it.
+        The most threads to use; by default all that :func:`mitk_rs.get_num_threads` allows the process, fewer while
+        other computations are at work. The result does not depend on it.
     progress
         Called with the fraction done, at most ten times a second; raising in it stops the march. ``True`` shows a bar,
         in a terminal and in notebooks.
@@ -235,14 +235,14 @@ def fast_marching(
     Returns
     -------
     Arrival
-        A voxel beyond the stop holds a tentative time if a final voxel touches it, otherwise :data:`FAR`, which is
-        also what voxels have that the front cannot reach.
+        A voxel beyond the stop holds a tentative time if a final voxel touches it, otherwise :data:`FAR`, which is also
+        what voxels have that the front cannot reach.
 
     Raises
     ------
     RequestError
-        Seeds empty, outside or no triples; a negative, infinite or NaN speed (of those found at the same time the
-        first one in memory is named); an argument out of its range; an image with several time steps or components.
+        Seeds empty, outside or not triples; a negative, infinite or NaN speed (of those found at the same time the
+        first in memory is named); an argument out of its range; an image with several time steps or components.
     GeometryError
         An image with sheared axes, or an impossible spacing.
     TypeError
@@ -323,11 +323,11 @@ def colliding_fronts(
     seeds1, seeds2
         Voxels (x, y, z) where the first and the second front start. They get the value ``negative_epsilon``.
     stop_on_targets
-        Whether each front stops one unit of time after it reached all seeds of the other. Without, both fronts
-        march as far as they can, which takes longer and can find a larger region.
+        Whether each front stops one unit of time after it reached all seeds of the other. Without, both march as far as
+        they can, which takes longer and can find a larger region.
     apply_connectivity
-        Whether to keep only what is connected to ``seeds1`` by faces through values of at most
-        ``negative_epsilon``; the rest becomes 0.
+        Whether to keep only what is connected to ``seeds1`` by faces through values of at most ``negative_epsilon``;
+        the rest becomes 0.
     negative_epsilon
         A number of at most -1.5e-45, so that it is below 0 in single precision, the precision of the result.
 

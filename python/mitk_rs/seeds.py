@@ -219,7 +219,6 @@ def _size(image: Any) -> Index:
         raise RequestError(f"image has the shape {shape}: it must be (z, y, x) or (y, x)")
     if hasattr(image, "get_geometry"):
         shape = shape[: image.ndim]
-    shape = shape[-3:] if len(shape) > 2 else shape
     x, y, z = (*shape[::-1], 1)[:3]
     return x, y, z
 

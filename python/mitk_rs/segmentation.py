@@ -259,7 +259,19 @@ def segment_vessel(
     found = evolve_level_set(
         image, start.level_set, iterations=iterations, **used, **clock.options(_INITIALIZATION, 1.0), **run
     )
-    report = _report(start, found, clock.seconds())
+    before, after = (np.asarray(image.as_numpy(writeable=False)) < 0 for image in (start.level_set, found.level_set))
+    voxel_ml = found.report.volume_ml / found.report.inside if found.report.inside else 0.0
+    report = SegmentationReport(
+        initialization=start.report,
+        evolution=found.report,
+        moved_ml=float((before != after.reshape(before.shape)).sum()) * voxel_ml,
+        seconds={
+            "initialize": sum(start.report.seconds.values()),
+            "feature": found.report.seconds["feature"],
+            "evolve": found.report.seconds["evolve"],
+            "whole": clock.seconds(),
+        },
+    )
     return VesselSegmentation(level_set=found.level_set, initial=start.level_set, report=report)
 
 
@@ -273,19 +285,3 @@ def _pairs(volume: Source, sources: Indices, targets: Indices) -> tuple[list[Ind
             f"{len(first)} sources and {len(last)} targets: give one source, or as many sources as targets"
         )
     return first, last
-
-
-def _report(start: Any, found: Any, seconds: float) -> SegmentationReport:
-    before, after = (np.asarray(image.as_numpy(writeable=False)) < 0 for image in (start.level_set, found.level_set))
-    voxel_ml = found.report.volume_ml / found.report.inside if found.report.inside else 0.0
-    return SegmentationReport(
-        initialization=start.report,
-        evolution=found.report,
-        moved_ml=float((before != after.reshape(before.shape)).sum()) * voxel_ml,
-        seconds={
-            "initialize": sum(start.report.seconds.values()),
-            "feature": found.report.seconds["feature"],
-            "evolve": found.report.seconds["evolve"],
-            "whole": seconds,
-        },
-    )

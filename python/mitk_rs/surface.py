@@ -282,26 +282,19 @@ def write_surface(
     # VTK counts in KiB; the packed and the plain bytes, and the text of VTP, exist side by side.
     checks.check_room(4096 * surface.GetActualMemorySize(), "writing the surface")
     with atomic_output(path) as temporary:
-        writer = _writer(suffix, binary=flag(binary, "binary"), space=space)
-        if suffix == ".stl" and not binary:
-            _check_room_for_text(surface, temporary)
+        module, name, prepare = _WRITERS[suffix]
+        writer = getattr(vtk(module), name)()
+        for method in (prepare, *(() if flag(binary, "binary") else ("SetFileTypeToASCII", "SetDataModeToAscii"))):
+            if hasattr(writer, method):
+                getattr(writer, method)()
+        if suffix == ".stl":
+            writer.SetHeader(f"mitk_rs SPACE={space}" if space else "mitk_rs")
+            if not binary:
+                _check_room_for_text(surface, temporary)
         run_writer(writer, surface, str(temporary), str(path))
         if suffix == ".vtp":
             content = writer.GetOutputString()
             temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-def _writer(suffix: str, *, binary: bool, space: str) -> Any:
-    module, name, prepare = _WRITERS[suffix]
-    writer = getattr(vtk(module), name)()
-    if prepare:
-        getattr(writer, prepare)()
-    if suffix == ".stl":
-        writer.SetHeader(f"mitk_rs SPACE={space}" if space else "mitk_rs")
-    for method in ("SetFileTypeToASCII", "SetDataModeToAscii"):
-        if not binary and hasattr(writer, method):
-            getattr(writer, method)()
-    return writer
 
 
 def _check_room_for_text(surface: vtkPolyData, file: Path) -> None:

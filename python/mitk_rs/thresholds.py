@@ -33,17 +33,11 @@ class Histogram:
     """How many voxels have which values. NaN and infinite values are left out."""
 
     __module__ = "mitk_rs"
-    edges: NDArray[np.float64]
-    """Borders of the bins, one more than there are bins."""
-
-    counts: NDArray[np.int64]
-    """Voxels in each bin."""
-
+    edges: NDArray[np.float64]  #: Borders of the bins, one more than there are bins.
+    counts: NDArray[np.int64]  #: Voxels in each bin.
     percentiles: dict[float, float]
     """Values that 0, 1, 5, 25, 50, 75, 95, 99, 99.9 and 100 percent of the voxels do not exceed."""
-
-    otsu: tuple[float, ...]
-    """One threshold that parts the values in two, then two that part them in three."""
+    otsu: tuple[float, ...]  #: One threshold that parts the values in two, then two that part them in three.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +45,9 @@ class ProposedThreshold:
     """A lower threshold and where it comes from."""
 
     __module__ = "mitk_rs"
-    value: float
-    """Half way between the other two."""
-
-    seeds: float
-    """Mean of the 3 x 3 x 3 voxels around the darkest seed."""
-
-    background: float
-    """Median of the next darker class of voxels near the seeds."""
+    value: float  #: Half way between the other two.
+    seeds: float  #: Mean of the 3 x 3 x 3 voxels around the darkest seed.
+    background: float  #: Median of the next darker class of voxels near the seeds.
 
 
 def histogram(image: AnyImage, *, bins: int = 64, time_step: int | None = None) -> Histogram:
