@@ -42,6 +42,11 @@ def one_line(message: str) -> str:
     return re.sub(r"\s*\n\s*", " ", message)
 
 
+def reason(error: OSError) -> str:
+    """What the system says of a file, for the end of a message."""
+    return (error.strerror or str(error)).lower()
+
+
 class Exception(builtins.RuntimeError):
     """Root of everything mitk_rs raises on purpose (``mitk::Exception``)."""
 

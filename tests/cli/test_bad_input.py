@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from mitk_rs.cli.errors import ExitCode
+from mitk_rs.cli.console import ExitCode
 
 SUFFIXES = ".mha .mhd .nrrd .nhdr .nii .nii.gz .vti .vtk"
 METHODS = "isosurface, threshold, collidingfronts, fastmarching, seeds, multiplecollidingfronts"

@@ -120,9 +120,9 @@ def test_the_error_is_the_line_on_standard_error(tube, tmp_path, monkeypatch, ca
 
 
 def test_a_failed_check_of_doctor_prints_what_it_found(printed, monkeypatch):
-    from mitk_rs.cli import doctor
+    from mitk_rs.cli import tools
 
-    monkeypatch.setitem(doctor._CHECKS, "surface", lambda: 1 / 0)
+    monkeypatch.setitem(tools.CHECKS, "surface", lambda: 1 / 0)
     status, value = printed("doctor")
     jsonschema.validate(value, SCHEMA)
     assert (status, value["status"]) == (1, 1)

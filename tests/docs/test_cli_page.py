@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mitk_rs.cli.errors import ExitCode
+from mitk_rs.cli.console import ExitCode
 from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES
 from mitk_rs.cli.main import COMMANDS, build_parsers
 from mitk_rs.vmtk.tables import METHODS

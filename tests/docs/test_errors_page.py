@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mitk_rs as mitk
-from mitk_rs.cli.errors import exit_code
+from mitk_rs.cli.console import exit_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
 ROWS = re.findall(r"^\| `(.+?)` \| `(\w+)` \| (.+?) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mitk_rs.cli.errors import ExitCode
+from mitk_rs.cli.console import ExitCode
 from mitk_rs.cli.vmtk_names import run
 from mitk_rs.vmtk import SCRIPTS, make_script
 

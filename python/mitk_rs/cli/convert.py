@@ -1,23 +1,35 @@
-"""``mitk-rs convert``: an image in another format or pixel type."""
+"""``mitk-rs convert``, ``crop`` and ``surface``: an image in another format or pixel type, a box or a surface of it."""
 
 from __future__ import annotations
 
+import math
 import time
-from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import (
-    add_input_options,
-    add_time_step,
-    all_image_suffixes,
+    IMAGE_SUFFIXES,
+    SURFACE_SUFFIXES,
     check_files,
     check_time_step,
+    descriptions,
+    read_frame,
     read_input,
 )
-from mitk_rs.cli.parser import CommandParser, Numbers, Subparsers, number, one_of
+from mitk_rs.cli.parser import (
+    INTEGERS,
+    NUMBER,
+    CommandParser,
+    Namespace,
+    Numbers,
+    OneOf,
+    add_input_options,
+    add_time_step,
+    command,
+    option,
+)
 from mitk_rs.errors import RequestError, UsageError
-from mitk_rs.vmtk.options import parse_float
+from mitk_rs.vmtk.options import parse_float, parse_int
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,15 +37,32 @@ if TYPE_CHECKING:
 
     from mitk_rs.image import Image
 
-__all__ = ["PIXEL_TYPES", "add_parser", "run"]
+__all__ = ["cast"]
 
-PIXEL_TYPES = (
-    "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64",
-)  # fmt: skip
+_PIXEL_TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
+_INTERPOLATIONS = ("linear", "nearest", "bspline", "lanczos")
 
-INTERPOLATIONS = ("linear", "nearest", "bspline", "lanczos")
 
-_DESCRIPTION = """Write an image in the format that the ending of OUT names; voxels, geometry and time steps are kept.
+# mitk-rs convert
+
+
+def _add_convert(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
+    parser.add_argument("output", metavar="OUT", help="image to write; its ending names the format")
+    option(parser, "--pixel-type TYPE", f"one of {', '.join(_PIXEL_TYPES)}", OneOf(*_PIXEL_TYPES))
+    option(parser, "--round", "let --pixel-type round and clip values")
+    add_time_step(parser, "write this frame only")
+    group = parser.add_argument_group("resampling")
+    option(group, "--spacing MM", "distances of voxels along x, y and z, or one for all", Numbers(parse_float, -1))
+    option(group, "--like IMAGE", "take the grid of this image")
+    option(group, "--orthogonal", "make the axes orthogonal, which those of a tilted gantry are not")
+    kinds = f"{', '.join(_INTERPOLATIONS)} (default: linear); nearest is for labels"
+    option(group, "--interpolation KIND", kinds, OneOf(*_INTERPOLATIONS), default="linear")
+    option(group, "--fill V", "value outside of the image (default: its least value)", NUMBER)
+    add_input_options(parser)
+
+
+_CONVERT = """Write an image in the format that the ending of OUT names; voxels, geometry and time steps are kept.
 
   mitk-rs convert dicom-folder scan.mha
   mitk-rs convert scan.nii.gz scan.nrrd --pixel-type float32
@@ -43,64 +72,33 @@ _DESCRIPTION = """Write an image in the format that the ending of OUT names; vox
 What a format cannot hold is refused, and so is a pixel type that would change a value."""
 
 
-def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
-    """Add the command to the program's."""
-    parser = subparsers.add_parser("convert", help="write an image in another format", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    parser.add_argument("output", metavar="OUT", help="image to write; its ending names the format")
-    parser.add_argument(
-        "--pixel-type", type=one_of(PIXEL_TYPES), metavar="TYPE", help=f"one of {', '.join(PIXEL_TYPES)}"
-    )
-    parser.add_argument("--round", action="store_true", help="let --pixel-type round and clip values")
-    add_time_step(parser, "write this frame only")
-    _add_resampling(parser)
-    add_input_options(parser)
-    return parser
+@command("convert", _add_convert, "write an image in another format", _CONVERT)
+def _convert(args: Namespace, console: Console) -> None:
+    from mitk_rs.io import formats, write_image
 
-
-def _add_resampling(parser: CommandParser) -> None:
-    group = parser.add_argument_group("resampling")
-    text = "distances of voxels along x, y and z, or one for all"
-    group.add_argument("--spacing", type=Numbers(parse_float, -1), metavar="MM", help=text)
-    group.add_argument("--like", metavar="IMAGE", help="take the grid of this image")
-    text = "make the axes orthogonal, which those of a tilted gantry are not"
-    group.add_argument("--orthogonal", action="store_true", help=text)
-    kinds = f"{', '.join(INTERPOLATIONS)} (default: linear); nearest is for labels"
-    group.add_argument("--interpolation", type=one_of(INTERPOLATIONS), default="linear", metavar="KIND", help=kinds)
-    text = "value outside of the image (default: its least value)"
-    group.add_argument("--fill", type=number(), metavar="V", help=text)
-
-
-def run(args: Namespace) -> None:
-    """Check everything, read, convert, write."""
     resampling = _resampling(args)
-    inputs = [args.input, *([args.like] if args.like else [])]
-    check_files(args, inputs, [(args.output, all_image_suffixes())])
-    from mitk_rs.io import write_image
-
-    console = Console("mitk-rs convert", quiet=args.quiet, as_json=args.json)
+    suffixes = [suffix for format_ in formats.FORMATS for suffix in format_.suffixes]
+    check_files(args, [args.input, *([args.like] if args.like else [])], [(args.output, suffixes)])
     start = time.perf_counter()
     image = read_input(args, args.input, console)
     if args.time_step is not None:
         check_time_step(image, args.input, args.time_step)
-        image = frame(image, args.time_step)
+        image = _frame(image, args.time_step)
     if resampling:
         like = read_input(args, args.like, console) if args.like else None
-        image = image.resample(**{**resampling, "like": like})
+        image = image.resample(**resampling, like=like)
     if args.pixel_type is not None:
         image = cast(image, args.pixel_type, rounded=args.round)
     write_image(image, args.output)
     seconds = time.perf_counter() - start
     size = [image.get_dimension(axis) for axis in range(image.ndim)]
-    if args.json:
-        written = {"path": args.output, "kind": "image", "size": size, "pixel_type": image.dtype.name}
-        console.result_json({"input": args.input, "outputs": [written], "seconds": seconds})
-    else:
-        console.note(f"wrote {args.output}: {' x '.join(map(str, size))} {image.dtype.name}, {seconds:.2f} s")
+    console.note(f"wrote {args.output}: {' x '.join(map(str, size))} {image.dtype.name}, {seconds:.2f} s")
+    written = {"path": args.output, "kind": "image", "size": size, "pixel_type": image.dtype.name}
+    console.facts({"input": args.input, "outputs": [written], "seconds": seconds})
 
 
 def _resampling(args: Namespace) -> dict[str, Any]:
-    """The keyword arguments of :meth:`mitk_rs.Image.resample`; none where nothing is resampled."""
+    """The keyword arguments of :meth:`mitk_rs.Image.resample` but ``like``; none where nothing is resampled."""
     grids = [name for name in ("spacing", "orthogonal", "like") if getattr(args, name)]
     if not grids:
         if args.fill is not None or args.interpolation != "linear":
@@ -115,7 +113,7 @@ def _resampling(args: Namespace) -> dict[str, Any]:
     return {**chosen, "interpolation": args.interpolation, "fill": args.fill}
 
 
-def frame(image: Image, time_step: int) -> Image:
+def _frame(image: Image, time_step: int) -> Image:
     """One time step as an image of its own, with the properties of the whole."""
     place = image.get_spacing(time_step), image.get_origin(time_step), image.get_direction(time_step)
     voxels = image.as_numpy(writeable=False, time_step=time_step)
@@ -160,3 +158,130 @@ def _come_back(made: NDArray[Any], voxels: NDArray[Any]) -> bool:
 
     beyond = any(part.any() for part in _beyond(made, voxels.dtype))
     return not beyond and np.array_equal(made.astype(voxels.dtype), voxels, equal_nan=voxels.dtype.kind == "f")
+
+
+# mitk-rs crop
+
+
+def _add_crop(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help="image to cut from, or -")
+    parser.add_argument("output", metavar="OUT", help=f"image to write: {' '.join(IMAGE_SUFFIXES)}")
+    how = parser.add_mutually_exclusive_group(required=True)
+    option(how, "--start I J K", "first voxel along x, y and z, counted from 0: `lower` of Image.crop", INTEGERS)
+    text = "voxel behind the last one along x, y and z: `upper` of Image.crop; goes with --start"
+    option(parser, "--stop I J K", text, INTEGERS)
+    text = "the same as first and last voxel along each axis, both included"
+    option(how, "--index I0 I1 J0 J1 K0 K1", text, Numbers(parse_int, 6))
+    text = "bounds in LPS mm: the voxels whose centres lie inside, and on oblique axes the smallest box around them"
+    option(how, "--box X0 X1 Y0 Y1 Z0 Z1", text, Numbers(parse_float, 6))
+    add_input_options(parser)
+
+
+_CROP = """Cut a box out of an image; every voxel stays where it is in the world.
+
+  mitk-rs crop scan.mha part.mha --start 10 20 0 --stop 100 150 34
+  mitk-rs crop scan.mha part.mha --box -80 20 -40.5 60 0 50"""
+
+
+@command("crop", _add_crop, "cut a box out of an image", _CROP)
+def _crop(args: Namespace, console: Console) -> None:
+    if (args.start is None) != (args.stop is None):
+        raise UsageError("--start and --stop go together: the first voxel, and the one behind the last")
+    check_files(args, [args.input], [(args.output, IMAGE_SUFFIXES)])
+    from mitk_rs.io import write_image
+
+    image = read_input(args, args.input, console)
+    bounds = args.index or _bounds_between(args) or _bounds_of_box(image, args.box)
+    part = _cropped(image, bounds)
+    write_image(part, args.output)
+    size = [bounds[2 * axis + 1] - bounds[2 * axis] + 1 for axis in range(3)]
+    console.note(f"wrote {args.output}: {' x '.join(map(str, size))} voxels from {tuple(bounds[::2])}")
+    written = {"path": args.output, "kind": "image", "size": size, "origin": part.origin}
+    console.facts({"input": args.input, "outputs": [written], "index": bounds})
+
+
+def _size(image: Image) -> list[int]:
+    """Voxels along x, y, z; 1 along z for a picture."""
+    return [image.get_dimension(axis) if axis < image.ndim else 1 for axis in range(3)]
+
+
+def _bounds_between(args: Namespace) -> list[int]:
+    """First and last index along each axis from ``--start`` and ``--stop``; empty without them."""
+    pairs = zip(args.start or (), args.stop or (), strict=True)
+    return [bound for first, end in pairs for bound in (first, end - 1)]
+
+
+def _bounds_of_box(image: Image, box: list[float]) -> list[int]:
+    """First and last index of the smallest index box with every voxel centre inside the box, cut to the image."""
+    listed = " ".join(f"{value:g}" for value in box)
+    if not all(math.isfinite(value) for value in box):
+        raise RequestError(f"--box {listed} must be finite")
+    for name, low, high in zip("xyz", box[::2], box[1::2], strict=True):
+        if low > high:
+            raise RequestError(f"--box: the lower bound {low:g} is above the upper bound {high:g} along {name}")
+    indices = [image.world_to_index([x, y, z]) for x in box[:2] for y in box[2:4] for z in box[4:]]
+    bounds: list[int] = []
+    for axis, count in enumerate(_size(image)):
+        along = [float(index[axis]) for index in indices]
+        # Bounds that were computed from voxel centres must not lose them to rounding.
+        bounds += [max(0, math.ceil(min(along) - 1e-6)), min(count - 1, math.floor(max(along) + 1e-6))]
+    if any(first > last for first, last in zip(bounds[::2], bounds[1::2], strict=True)):
+        raise RequestError(f"--box {listed} holds no voxel of the image, which spans {_span(image)}")
+    return bounds
+
+
+def _span(image: Image) -> str:
+    """First and last voxel centre along each axis of the world."""
+    last = [count - 1 for count in _size(image)]
+    corners = [image.index_to_world([i, j, k]) for i in (0, last[0]) for j in (0, last[1]) for k in (0, last[2])]
+    axes = [[float(corner[axis]) for corner in corners] for axis in range(3)]
+    return ", ".join(f"{name} {min(a):g}..{max(a):g}" for name, a in zip("xyz", axes, strict=True))
+
+
+def _cropped(image: Image, bounds: list[int]) -> Image:
+    """The voxels from first to last index along x, y and z (both included), as :meth:`mitk_rs.Image.crop` cuts them."""
+    for axis, count in enumerate(_size(image)):
+        first, last = bounds[2 * axis], bounds[2 * axis + 1]
+        if first > last:
+            raise RequestError(f"{'xyz'[axis]} range {first}..{last} is crossed: the first index is above the last")
+        if first < 0 or last >= count:
+            raise RequestError(f"{'xyz'[axis]} range {first}..{last} is outside the image (0..{count - 1})")
+    dimension = min(3, image.ndim)
+    return image.crop(bounds[: 2 * dimension : 2], [last + 1 for last in bounds[1 : 2 * dimension : 2]])
+
+
+# mitk-rs surface
+
+
+def _add_surface(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help="level set or any scalar image, or -")
+    option(parser, "-o --output SURFACE", f"file to write: {' '.join(SURFACE_SUFFIXES)}", required=True)
+    text = "value of the image on the surface (default: 0)"
+    option(parser, "--isosurface --level V", text, NUMBER, default=0.0, dest="level")
+    add_time_step(parser)
+    add_input_options(parser)
+
+
+_SURFACE = """Triangulate the surface where an image takes a value, in world coordinates (LPS mm).
+
+  mitk-rs surface level.mha -o vessel.stl
+
+Triangles face larger values: outwards for a level set. The surface is open where it meets the border."""
+
+
+@command("surface", _add_surface, "cut the surface of a level set", _SURFACE)
+def _surface(args: Namespace, console: Console) -> None:
+    check_files(args, [args.input], [(args.output, SURFACE_SUFFIXES)])
+    from mitk_rs.surface import extract_surface, write_surface
+
+    start = time.perf_counter()
+    image = read_frame(args, args.input, console)
+    surface = extract_surface(image, args.level, time_step=args.time_step)
+    triangles, points = surface.GetNumberOfCells(), surface.GetNumberOfPoints()
+    if triangles == 0:
+        raise RequestError(f"{args.input} does not cross the level {args.level:g}: there is no surface to write")
+    write_surface(surface, args.output)
+    seconds = time.perf_counter() - start
+    console.note(f"wrote {args.output}: {triangles} triangles, {points} points, {seconds:.2f} s")
+    found = {"level": args.level, "triangles": triangles, "points": points, "bounds": surface.GetBounds()}
+    console.facts({"input": args.input, "outputs": descriptions({"surface": args.output}), **found, "seconds": seconds})

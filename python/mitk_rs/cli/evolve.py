@@ -1,37 +1,242 @@
-"""``mitk-rs evolve``: a level set evolves until its surface rests on the edges of a scan."""
+"""``mitk-rs segment``, ``features``, ``evolve``: a level set moves until its surface rests on the edges of a scan."""
 
 from __future__ import annotations
 
 import time
-from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console, outputs_of_kinds
-from mitk_rs.cli.features import add_feature_options, feature_request
+from mitk_rs.cli.console import Console
 from mitk_rs.cli.files import (
     IMAGE_SUFFIXES,
+    PICTURES,
     SURFACE_SUFFIXES,
-    add_input_options,
-    add_time_step,
     check_files,
+    descriptions,
+    given_seeds,
     read_frame,
     read_input,
+    result_files,
+    voxels_of,
+    with_suffixes,
+    write_results,
 )
-from mitk_rs.cli.parser import CommandParser, Subparsers, integer, number, one_of
-from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.cli.parser import (
+    INTEGERS,
+    NUMBER,
+    CommandParser,
+    Namespace,
+    Numbers,
+    OneOf,
+    Points,
+    add_input_options,
+    add_points,
+    add_time_step,
+    command,
+    given,
+    integer,
+    option,
+)
+from mitk_rs.errors import UsageError
+from mitk_rs.vmtk.options import parse_float
 
 if TYPE_CHECKING:
-    from vtkmodules.vtkCommonDataModel import vtkPolyData
-
-    from mitk_rs.evolution import LevelSetEvolution
     from mitk_rs.image import Image
 
-__all__ = ["add_outputs", "add_parser", "add_weights", "outputs_of", "run", "write_outputs"]
+_IMAGES = " ".join(IMAGE_SUFFIXES)
+_SCAN = "scan: a file, a folder with a DICOM series, or -"
+_NO_SURFACE = "the surface vanished: there is none to write"
+_TYPES = ("geodesic", "curves", "threshold", "laplacian")
+_FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
 
-EVOLUTION_TYPES = ("geodesic", "curves", "threshold", "laplacian")
 
-_DESCRIPTION = """Evolve a level set until its surface rests on the edges of a scan.
+# What the commands share
+
+
+def _add_outputs(parser: CommandParser) -> None:
+    option(parser, "-o --output LEVELSET", f"level set to write: {_IMAGES}")
+    option(parser, "--mask MASK", "mask to write, 1 inside")
+    option(parser, "--surface SURFACE", f"surface to write: {' '.join(SURFACE_SUFFIXES)}")
+
+
+def _add_weights(parser: CommandParser, *, curvature: float) -> None:
+    """Add the weights of the terms, and when to stop."""
+    for name, text, default in (
+        ("propagation", "growth", 0.0), ("curvature", "smoothing", curvature), ("advection", "the way to edges", 1.0),
+    ):  # fmt: skip
+        option(parser, f"--{name} W", f"weight of {text} (default: {default:g})", NUMBER, default=default)
+    option(parser, "--stop-rms MM", "stop once the RMS change of an iteration is below this", NUMBER, default=1e-20)
+
+
+def _add_feature_options(group: Any, prefix: str = "") -> None:
+    """Add the options of :func:`mitk_rs.feature_image`; ``prefix`` is put before the names of type and sigma."""
+    text = f"{', '.join(_FEATURE_TYPES)} (default: gradient)"
+    kind = OneOf(*_FEATURE_TYPES)
+    option(group, f"--{prefix}type TYPE", text, kind, default="gradient", dest="feature_type")
+    text = "standard deviation of a Gaussian that smooths the scan (default: 0): gradient"
+    option(group, f"--{prefix}sigma MM", text, NUMBER, default=0.0, dest="feature_sigma")
+    option(group, "--sigmoid", "map by a sigmoid over the range: gradient, upwind")
+    text = "gradients between which the sigmoid falls, in grey values per mm, instead of their smallest and largest"
+    option(group, "--sigmoid-range LOW HIGH", text, Numbers(parse_float, 2))
+    option(group, "--upwind-factor F", "weight of the steeper side, 0 to 1: upwind", NUMBER, default=1.0)
+    text = "voxels within which the maximum is taken (default: 1 1 1): fwhm"
+    option(group, "--radius X Y Z", text, INTEGERS, default=[1, 1, 1])
+    option(group, "--background V", "grey value around the vessel: fwhm", NUMBER, default=0.0)
+    option(group, "--dimensionality N", "2 or 3 axes: vtkgradient", integer(2), default=3)
+
+
+def _feature_request(args: Namespace) -> dict[str, Any]:
+    """The keyword arguments of :func:`mitk_rs.feature_image`."""
+    if args.sigmoid_range and not args.sigmoid:
+        raise UsageError("--sigmoid-range goes with --sigmoid")
+    same = given(args, "sigmoid upwind_factor radius background dimensionality time_step threads")
+    between = tuple(args.sigmoid_range) if args.sigmoid_range else None
+    return {**same, "type": args.feature_type, "sigma": args.feature_sigma, "sigmoid_range": between}
+
+
+# mitk-rs segment
+
+
+def _add_segment(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help=_SCAN)
+    _add_outputs(parser)
+    option(parser, "--picture PICTURE", f"outlines before and after evolution to draw: {' '.join(PICTURES)}")
+    option(parser, "--letters", "letters of the sides of the patient and scale bars around the parts of PICTURE")
+    for name, text in (("source", "where the vessel begins"), ("target", "where it ends")):
+        text += ": voxel indices I J K counted from 0, or a file of points; may be repeated"
+        option(parser, f"--{name} I J K", text, Points(), action="append", required=True)
+    add_points(parser)
+    option(parser, "--lower L", "least grey value that fronts may enter", NUMBER)
+    option(parser, "--auto-lower", "lower threshold from the values at the seeds")
+    option(parser, "--upper U", "greatest grey value that fronts may enter", NUMBER)
+    text = "collidingfronts (default): between source and targets; fastmarching: side branches too"
+    option(parser, "--method METHOD", text, OneOf("collidingfronts", "fastmarching"), default="collidingfronts")
+    option(parser, "--iterations N", "the most iterations (default: 300)", integer(1), default=300)
+    _add_weights(parser, curvature=0.2)
+    text = "standard deviation of the Gaussian of the feature image (default: half the smallest spacing)"
+    option(parser, "--sigma MM", text, NUMBER)
+    option(parser, "--sigmoid", "map gradients by a sigmoid over their range")
+    option(parser, "--rough", "leave the steps of voxels in the surface")
+    option(parser, "--open", "leave the surface open where the vessel leaves the scan")
+    add_time_step(parser)
+    add_input_options(parser, threads=True)
+
+
+_SEGMENT = """Segment the vessel between points: fronts find it, an evolving level set puts its wall on the edges.
+
+  mitk-rs segment scan.mha -o vessel.mha --surface vessel.stl --lower 200 --source 47 48 61 --target 68 52 15
+  mitk-rs segment scan.mha --mask vessel.nii.gz --lower 200 --source 47 48 61 --target 68 52 15 --picture vessel.png
+
+It is init, features and evolve with weights that suit vessels brighter than what is around them."""
+
+
+@command("segment", _add_segment, "segment a vessel between points", _SEGMENT)
+def _segment(args: Namespace, console: Console) -> None:
+    if args.lower is None and not args.auto_lower:
+        raise UsageError("missing --lower L, or --auto-lower instead")
+    if args.lower is not None and args.auto_lower:
+        raise UsageError("--auto-lower and --lower exclude each other")
+    files = result_files(args, "-o LEVELSET, --mask MASK or --surface SURFACE")
+    check_files(args, [args.input], with_suffixes(files))
+    from mitk_rs.segmentation import segment_vessel
+
+    start = time.perf_counter()
+    seeds = given_seeds(args)
+    scan = read_frame(args, args.input, console, result=args.output)
+    voxels = voxels_of(seeds, scan, args.time_step)
+    if args.sigma is not None and args.sigma < 0:
+        raise UsageError(f"--sigma must be >= 0, got {args.sigma:g}")
+    options = given(args, "upper method iterations propagation curvature advection sigmoid time_step threads")
+    options |= {"lower": "auto" if args.auto_lower else args.lower, "feature_sigma": args.sigma}
+    with console.progress(f"vessel in {Path(args.input).name}") as progress:
+        found = segment_vessel(scan, **voxels, **options, max_rms=args.stop_rms, progress=progress)
+    report, evolved = found.report, found.report.evolution
+    for warning in report.warnings:
+        console.warning(warning)
+    surface = found.surface(smooth=not args.rough, closed=not args.open) if args.surface else None
+    picture = found.picture(scan, time_step=args.time_step, letters=args.letters) if args.picture else None
+    write_results(files, found, surface, _NO_SURFACE, picture)
+    seconds = time.perf_counter() - start
+    pieces = "1 piece" if evolved.components == 1 else f"{evolved.components} pieces"
+    console.note(
+        f"wrote {' and '.join(files.values())}: {evolved.volume_ml:.4g} ml in {pieces}, before evolution "
+        f"{report.initialization.volume_ml:.4g} ml; {evolved.iterations} iterations, {seconds:.2f} s"
+    )
+    facts = {"input": args.input, "outputs": descriptions(files), **report.as_dict()}
+    console.facts({**facts, "seconds": {**facts["seconds"], "command": seconds}})
+
+
+# mitk-rs features
+
+
+def _add_features(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help=_SCAN)
+    option(parser, "-o --output OUT", f"feature image to write: {_IMAGES}", required=True)
+    _add_feature_options(parser.add_argument_group("the feature"))
+    add_time_step(parser)
+    add_input_options(parser, threads=True)
+
+
+_FEATURES = """Compute a feature image: near 1 where the scan is homogeneous, near 0 at edges.
+
+  mitk-rs features scan.mha -o feature.mha --sigma 1
+  mitk-rs features scan.mha -o feature.mha --type upwind --sigmoid
+
+docs/explanation/evolution.md says what each type computes."""
+
+
+@command("features", _add_features, "make a feature image for evolve", _FEATURES)
+def _features(args: Namespace, console: Console) -> None:
+    check_files(args, [args.input], [(args.output, IMAGE_SUFFIXES)])
+    request = _feature_request(args)
+    from mitk_rs.features import feature_image
+    from mitk_rs.io import write_image
+
+    start = time.perf_counter()
+    image = read_frame(args, args.input, console, result=args.output)
+    with console.progress(f"feature of {Path(args.input).name}") as progress:
+        feature = feature_image(image, progress=progress, **request)
+    low, high = float(feature.as_numpy().min()), float(feature.as_numpy().max())
+    write_image(feature, args.output)
+    seconds = time.perf_counter() - start
+    console.note(f"wrote {args.output}: {args.feature_type}, {low:.3g} to {high:.3g}, {seconds:.2f} s")
+    made = {"type": args.feature_type, "range": [low, high], "seconds": seconds}
+    console.facts({"input": args.input, "outputs": descriptions({"image": args.output}), **made})
+
+
+# mitk-rs evolve
+
+
+def _add_evolve(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help=_SCAN)
+    text = "level set to start from, negative inside, or mask; may be repeated, several are united"
+    option(parser, "--initial LEVELSET", text, action="append", required=True)
+    _add_outputs(parser)
+    text = f"what draws the surface: {', '.join(_TYPES)} (default: geodesic)"
+    option(parser, "--type TYPE", text, OneOf(*_TYPES), default="geodesic")
+    option(parser, "--iterations N", "the most iterations", integer(1), required=True)
+    _add_weights(parser, curvature=0.0)
+    option(parser, "--isosurface V", "value of the initial level set on its surface", NUMBER, default=0.0)
+    text = "level set that the result is united with; may be repeated"
+    option(parser, "--merge LEVELSET", text, action="append", default=[])
+    group = parser.add_argument_group("the feature image of geodesic and curves")
+    option(group, "--feature IMAGE", "feature image, instead of computing it from the scan")
+    text = "standard deviation of a Gaussian that smooths the feature before its gradient is taken (default: 0)"
+    option(group, "--advection-sigma MM", text, NUMBER, default=0.0)
+    _add_feature_options(group, "feature-")
+    group = parser.add_argument_group("type threshold")
+    option(group, "--lower L", "least grey value inside", NUMBER)
+    option(group, "--upper U", "greatest grey value inside", NUMBER)
+    option(group, "--edge-weight W", "weight of the edges of the smoothed scan", NUMBER, default=0.0)
+    option(group, "--smoothing-iterations N", "(default: 5)", integer(0), default=5)
+    option(group, "--smoothing-time-step T", "(default: the largest that is stable)", NUMBER)
+    option(group, "--smoothing-conductance C", "(default: 0.8)", NUMBER, default=0.8)
+    option(parser, "--compat vmtk", "keep VMTK's defects", OneOf("vmtk"))
+    add_time_step(parser)
+    add_input_options(parser, threads=True)
+
+
+_EVOLVE = """Evolve a level set until its surface rests on the edges of a scan.
 
   mitk-rs evolve scan.mha --initial level.mha -o vessel.mha --iterations 300 --curvature 0.2 --sigma 0.5
   mitk-rs evolve scan.mha --initial mask.mha -o vessel.mha --type threshold --lower 150 --upper 600 --propagation 1 --iterations 300
@@ -40,89 +245,14 @@ _DESCRIPTION = """Evolve a level set until its surface rests on the edges of a s
 docs/explanation/evolution.md says what is computed; every value is that of ITK's filters."""  # noqa: E501
 
 
-def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
-    """Add the command to the program's."""
-    parser = subparsers.add_parser("evolve", help="evolve a level set to edges", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="scan: a file, a folder with a DICOM series, or -")
-    parser.add_argument(
-        "--initial", required=True, action="append", metavar="LEVELSET",
-        help="level set to start from, negative inside, or mask; may be repeated, several are united",
-    )  # fmt: skip
-    add_outputs(parser)
-    parser.add_argument(
-        "--type", type=one_of(EVOLUTION_TYPES), default="geodesic", metavar="TYPE",
-        help=f"what draws the surface: {', '.join(EVOLUTION_TYPES)} (default: geodesic)",
-    )  # fmt: skip
-    parser.add_argument("--iterations", type=integer(minimum=1), required=True, metavar="N", help="the most iterations")
-    add_weights(parser, propagation=0.0, curvature=0.0, advection=1.0)
-    parser.add_argument(
-        "--isosurface", type=number(), default=0.0, metavar="V", help="value of the initial level set on its surface"
-    )
-    parser.add_argument(
-        "--merge", action="append", default=[], metavar="LEVELSET",
-        help="level set that the result is united with; may be repeated",
-    )  # fmt: skip
-    group = parser.add_argument_group("the feature image of geodesic and curves")
-    group.add_argument("--feature", metavar="IMAGE", help="feature image, instead of computing it from the scan")
-    group.add_argument(
-        "--advection-sigma", type=number(), default=0.0, metavar="MM",
-        help="standard deviation of a Gaussian that smooths the feature before its gradient is taken (default: 0)",
-    )  # fmt: skip
-    add_feature_options(group, prefix="feature-")
-    _add_threshold_options(parser)
-    parser.add_argument("--compat", type=one_of(["vmtk"]), metavar="vmtk", help="keep VMTK's defects")
-    add_time_step(parser)
-    add_input_options(parser, threads=True)
-    return parser
-
-
-def add_outputs(parser: CommandParser) -> None:
-    """Add the options that name what is written."""
-    images = " ".join(IMAGE_SUFFIXES)
-    parser.add_argument("-o", "--output", metavar="LEVELSET", help=f"level set to write: {images}")
-    parser.add_argument("--mask", metavar="MASK", help="mask to write, 1 inside")
-    parser.add_argument("--surface", metavar="SURFACE", help=f"surface to write: {' '.join(SURFACE_SUFFIXES)}")
-
-
-def add_weights(parser: CommandParser, *, propagation: float, curvature: float, advection: float) -> None:
-    """Add the weights of the terms, and when to stop."""
-    texts = {
-        "propagation": ("weight of growth", propagation),
-        "curvature": ("weight of smoothing", curvature),
-        "advection": ("weight of the way to edges", advection),
-    }
-    for name, (text, default) in texts.items():
-        parser.add_argument(
-            f"--{name}", type=number(), default=default, metavar="W", help=f"{text} (default: {default:g})"
-        )
-    parser.add_argument(
-        "--stop-rms", type=number(), default=1e-20, metavar="MM",
-        help="stop once the RMS change of an iteration is below this",
-    )  # fmt: skip
-
-
-def _add_threshold_options(parser: CommandParser) -> None:
-    group = parser.add_argument_group("type threshold")
-    group.add_argument("--lower", type=number(), metavar="L", help="least grey value inside")
-    group.add_argument("--upper", type=number(), metavar="U", help="greatest grey value inside")
-    group.add_argument(
-        "--edge-weight", type=number(), default=0.0, metavar="W", help="weight of the edges of the smoothed scan"
-    )
-    group.add_argument("--smoothing-iterations", type=integer(minimum=0), default=5, metavar="N", help="(default: 5)")
-    group.add_argument(
-        "--smoothing-time-step", type=number(), metavar="T", help="(default: the largest that is stable)"
-    )
-    group.add_argument("--smoothing-conductance", type=number(), default=0.8, metavar="C", help="(default: 0.8)")
-
-
-def run(args: Namespace) -> None:
-    """Check everything, read, compute, write."""
+@command("evolve", _add_evolve, "evolve a level set to edges", _EVOLVE)
+def _evolve(args: Namespace, console: Console) -> None:
     others = [*args.initial, *args.merge, *([args.feature] if args.feature else [])]
-    check_files(args, [args.input, *others], outputs_of(args))
-    request = feature_request(args)
+    files = result_files(args, "-o LEVELSET, --mask MASK or --surface SURFACE")
+    check_files(args, [args.input, *others], with_suffixes(files))
+    request = _feature_request(args)
     from mitk_rs.evolution import evolve_level_set
 
-    console = Console("mitk-rs evolve", quiet=args.quiet, as_json=args.json)
     start = time.perf_counter()
     scan = read_frame(args, args.input, console, result=args.output)
     feature = _feature(args, scan, request, console)
@@ -133,23 +263,19 @@ def run(args: Namespace) -> None:
             feature=feature,
             merge=[read_input(args, name, console) for name in args.merge] or None,
             progress=progress,
-            **_options(args),
+            **_evolution_request(args),
         )
-    for warning in found.report.warnings:
+    report = found.report
+    for warning in report.warnings:
         console.warning(warning)
-    surface = found.surface() if args.surface else None
-    write_outputs(args, found, surface)
-    _tell(args, found, time.perf_counter() - start, console)
-
-
-def outputs_of(args: Namespace) -> list[tuple[str, tuple[str, ...]]]:
-    """The files to write, with the endings that they may have."""
-    kinds: list[tuple[str, tuple[str, ...]]]
-    kinds = [(args.output, IMAGE_SUFFIXES), (args.mask, IMAGE_SUFFIXES), (args.surface, SURFACE_SUFFIXES)]
-    outputs = [(name, suffixes) for name, suffixes in kinds if name]
-    if not outputs and not args.json:
-        raise UsageError("missing -o LEVELSET, --mask MASK or --surface SURFACE: the result would not be stored")
-    return outputs
+    write_results(files, found, found.surface() if args.surface else None, _NO_SURFACE)
+    seconds = time.perf_counter() - start
+    console.note(
+        f"wrote {' and '.join(files.values())}: {report.iterations} iterations, stopped by {report.stopped_by}, "
+        f"RMS change {report.rms[-1]:.3g} mm, {report.inside} voxels inside, {report.volume_ml:.4g} ml, {seconds:.2f} s"
+    )
+    facts = {"input": args.input, "outputs": descriptions(files), **report.as_dict()}
+    console.facts({**facts, "seconds": {**report.seconds, "whole": seconds}})
 
 
 def _feature(args: Namespace, scan: Image, request: dict[str, Any], console: Console) -> Image | None:
@@ -165,54 +291,13 @@ def _feature(args: Namespace, scan: Image, request: dict[str, Any], console: Con
     return made
 
 
-def _options(args: Namespace) -> dict[str, Any]:
-    """The keyword arguments of :func:`mitk_rs.evolve_level_set` that are options of the same name."""
-    names = ("type", "iterations", "propagation", "curvature", "isosurface", "compat", "time_step", "threads")
-    options = {name: getattr(args, name) for name in names}
+def _evolution_request(args: Namespace) -> dict[str, Any]:
+    """The keyword arguments of :func:`mitk_rs.evolve_level_set`."""
+    options = given(args, "type iterations propagation curvature isosurface compat time_step threads")
     options["max_rms"] = args.stop_rms
     if args.type in ("geodesic", "curves"):
-        options |= {"advection": args.advection, "advection_sigma": args.advection_sigma}
+        options |= given(args, "advection advection_sigma")
     if args.type == "threshold":
-        smoothing = ("smoothing_iterations", "smoothing_time_step", "smoothing_conductance")
-        options |= {name: getattr(args, name) for name in ("edge_weight", *smoothing)}
+        options |= given(args, "edge_weight smoothing_iterations smoothing_time_step smoothing_conductance")
         options |= {"lower_threshold": args.lower, "upper_threshold": args.upper}
     return options
-
-
-def write_outputs(args: Namespace, found: Any, surface: vtkPolyData | None) -> None:
-    """Write level set, mask and surface: all of them or none.
-
-    Raises
-    ------
-    RequestError
-        A surface is wanted and there is none.
-    """
-    from mitk_rs.io import write_image
-    from mitk_rs.io.atomic import atomic_outputs
-    from mitk_rs.surface import write_surface
-
-    if surface is not None and surface.GetNumberOfPoints() == 0:
-        raise RequestError("the surface vanished: there is none to write")
-    with atomic_outputs():
-        if surface is not None:
-            write_surface(surface, args.surface)
-        if args.mask:
-            write_image(found.mask, args.mask)
-        if args.output:
-            write_image(found.level_set, args.output)
-
-
-def _tell(args: Namespace, found: LevelSetEvolution, seconds: float, console: Console) -> None:
-    report = found.report
-    if args.json:
-        facts = {
-            "input": args.input,
-            "outputs": outputs_of_kinds(image=args.output, mask=args.mask, surface=args.surface),
-        }
-        return console.result_json({**facts, **report.as_dict(), "seconds": {**report.seconds, "whole": seconds}})
-    written = " and ".join(name for name in (args.output, args.mask, args.surface) if name)
-    console.note(
-        f"wrote {written}: {report.iterations} iterations, stopped by {report.stopped_by}, RMS change "
-        f"{report.rms[-1]:.3g} mm, {report.inside} voxels inside, {report.volume_ml:.4g} ml, {seconds:.2f} s"
-    )
-    return None

@@ -1,131 +1,109 @@
-"""``mitk-rs info``: what an image is, from its header."""
+"""``mitk-rs info`` and ``seeds``: what an image is, from its header, and what a file of points holds."""
 
 from __future__ import annotations
 
 import math
-from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import (
-    add_input_options,
-    add_time_step,
-    check_inputs,
-    check_time_step,
-    read_input,
-    reading_options,
-)
-from mitk_rs.cli.parser import CommandParser, Subparsers
+from mitk_rs.cli.files import check_inputs, check_outputs, check_time_step, read_input, reading_options
+from mitk_rs.cli.parser import CommandParser, Namespace, OneOf, add_input_options, add_time_step, command, option
+from mitk_rs.errors import UsageError
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
     from mitk_rs.io import ImageHeader
-    from mitk_rs.io.dicom import SeriesInfo
-
-__all__ = ["add_parser", "run"]
+    from mitk_rs.seeds import Seeds
 
 _BINS, _WIDTH = 24, 48
 
-_DESCRIPTION = """Print size, geometry, pixel type and time steps of an image; only its header is read.
+
+# mitk-rs info
+
+
+def _add_info(parser: CommandParser) -> None:
+    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
+    option(parser, "--statistics", "also read the voxels and print minimum, maximum and mean")
+    option(parser, "--histogram", "percentiles, bars, and thresholds by Otsu's method")
+    add_time_step(parser, "frame of the histogram")
+    add_input_options(parser, output=False)
+
+
+_INFO = """Print size, geometry, pixel type and time steps of an image; only its header is read.
 
   mitk-rs info scan.mha
   mitk-rs info scan.mha --statistics --json
   mitk-rs info scan.mha --histogram"""
 
 
-def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
-    """Add the command to the program's."""
-    parser = subparsers.add_parser("info", help="print what an image is", description=_DESCRIPTION)
-    parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    statistics = "also read the voxels and print minimum, maximum and mean"
-    parser.add_argument("--statistics", action="store_true", help=statistics)
-    parser.add_argument("--histogram", action="store_true", help="percentiles, bars, and thresholds by Otsu's method")
-    add_time_step(parser, "frame of the histogram")
-    add_input_options(parser, output=False)
-    return parser
-
-
-def run(args: Namespace) -> None:
-    """Read and print."""
+@command("info", _add_info, "print what an image is", _INFO)
+def _info(args: Namespace, console: Console) -> None:
     check_inputs(args.input)
     from mitk_rs.io import list_series, read_info
     from mitk_rs.io.record import series_warnings
 
-    console = Console("mitk-rs info", quiet=args.quiet, as_json=args.json)
     with series_warnings(console.warning):
         series = list_series(args.input) if Path(args.input).is_dir() else []
-        if len(series) > 1 and args.series is None:
-            facts: dict[str, Any] = {"file": args.input}
-        else:
-            facts = _facts(args.input, read_info(args.input, **reading_options(args)))
+        facts: dict[str, Any] = {"file": args.input}
+        if len(series) <= 1 or args.series is not None:
+            facts = _header_facts(args.input, read_info(args.input, **reading_options(args)))
             if args.statistics or args.histogram:
-                facts |= _values(args, read_input(args, args.input, console))
+                facts |= _voxel_facts(args, read_input(args, args.input, console))
     if series:
         facts["series"] = [asdict(one) for one in series]
-    if args.json:
-        console.result_json(facts)
+    console.facts(facts)
+    if "reader" in facts:
+        console.result(_text(facts))
     else:
-        console.result(_text(facts) if "reader" in facts else _series_text(args.input, series))
+        lines = [f"{args.input}: {len(series)} DICOM series; --series N describes one", *(f"  {one}" for one in series)]
+        console.result("\n".join(lines))
 
 
-def _series_text(path: str, series: list[SeriesInfo]) -> str:
-    lines = [f"{path}: {len(series)} DICOM series; --series N describes one", *(f"  {one}" for one in series)]
-    return "\n".join(lines)
-
-
-def _facts(path: str, header: ImageHeader) -> dict[str, Any]:
-    frame = header.frame
+def _header_facts(path: str, header: ImageHeader) -> dict[str, Any]:
     shape = header.shape[: header.dimension]
-    spatial = shape[-3:] if header.dimension > 2 else shape
     return {
         "input": path,
         "file_bytes": Path(path).stat().st_size if Path(path).is_file() else None,
         "reader": header.reader,
         "dimensions": header.dimension,
-        "size": list(spatial[::-1]),
+        "size": list(shape[-3:][::-1]),
         "time_steps": header.time_steps,
         "components": header.components,
         "pixel_type": header.dtype.name,
         "memory_bytes": header.byte_count,
-        "spacing": list(frame.spacing),
-        "origin": list(frame.origin),
-        "direction": frame.direction.tolist(),
+        "spacing": list(header.frame.spacing),
+        "origin": list(header.frame.origin),
+        "direction": header.frame.direction.tolist(),
     }
 
 
-def _values(args: Namespace, image: Image) -> dict[str, Any]:
-    """What the voxels say."""
-    found: dict[str, Any] = {"statistics": _statistics(image)} if args.statistics else {}
+def _voxel_facts(args: Namespace, image: Image) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if args.statistics:
+        import numpy as np
+
+        voxels = image.as_numpy(writeable=False)
+        found["statistics"] = {
+            "minimum": voxels.min().item(),
+            "maximum": voxels.max().item(),
+            "mean": float(voxels.mean(dtype=np.float64)),
+            "not_finite": int(np.count_nonzero(~np.isfinite(voxels))),
+        }
     if args.histogram:
+        from mitk_rs.thresholds import histogram
+
         check_time_step(image, args.input, args.time_step)
-        found["histogram"] = _histogram(image, args.time_step)
+        counted = histogram(image, bins=_BINS, time_step=args.time_step)
+        found["histogram"] = {
+            "edges": counted.edges.tolist(),
+            "counts": counted.counts.tolist(),
+            "percentiles": [[share, value] for share, value in counted.percentiles.items()],
+            "otsu": list(counted.otsu),
+        }
     return found
-
-
-def _statistics(image: Image) -> dict[str, float]:
-    import numpy as np
-
-    voxels = image.as_numpy(writeable=False)
-    return {
-        "minimum": voxels.min().item(),
-        "maximum": voxels.max().item(),
-        "mean": float(voxels.mean(dtype=np.float64)),
-        "not_finite": int(np.count_nonzero(~np.isfinite(voxels))),
-    }
-
-
-def _histogram(image: Image, time_step: int | None) -> dict[str, Any]:
-    from mitk_rs.thresholds import histogram
-
-    found = histogram(image, bins=_BINS, time_step=time_step)
-    return {
-        "edges": found.edges.tolist(),
-        "counts": found.counts.tolist(),
-        "percentiles": [[share, value] for share, value in found.percentiles.items()],
-        "otsu": list(found.otsu),
-    }
 
 
 def _text(facts: dict[str, Any]) -> str:
@@ -137,7 +115,7 @@ def _text(facts: dict[str, Any]) -> str:
         ("size", " x ".join(map(str, facts["size"]))),
         ("spacing", f"{_numbers(facts['spacing'])} mm"),
         ("origin", f"{_numbers(facts['origin'])} mm (LPS)"),
-        ("direction", "; ".join(_numbers(row) for row in facts["direction"])),
+        ("direction", "; ".join(map(_numbers, facts["direction"]))),
         ("pixel type", facts["pixel_type"]),
         ("components", facts["components"]),
         ("time steps", facts["time_steps"]),
@@ -150,22 +128,81 @@ def _text(facts: dict[str, Any]) -> str:
 
 def _bars(facts: dict[str, Any]) -> str:
     """Percentiles, a bar for each bin, thresholds. Bars are logarithmic: a vessel is a small part of a scan."""
-    counts, edges = facts["counts"], facts["edges"]
-    most = math.log1p(max(counts))
+    most = math.log1p(max(facts["counts"]))
     lines = ["", "percentiles:"]
     lines += [f"{share:>7g} % {value:>12.6g}" for share, value in facts["percentiles"]]
     lines += ["", "values from, number of voxels (bars are logarithmic):"]
-    for low, count in zip(edges[:-1], counts, strict=True):
+    for low, count in zip(facts["edges"][:-1], facts["counts"], strict=True):
         bar = "#" * max(round(_WIDTH * math.log1p(count) / most), 1 if count else 0)
         lines.append(f"{low:>12.6g} {count:>12} {bar}".rstrip())
     if facts["otsu"]:
-        two, three = facts["otsu"][0], facts["otsu"][1:]
-        lines += [
-            "",
-            f"Otsu's thresholds: {two:.6g} parts in two, {' and '.join(f'{value:.6g}' for value in three)} in three",
-        ]
+        two, *three = (f"{value:.6g}" for value in facts["otsu"])
+        lines += ["", f"Otsu's thresholds: {two} parts in two, {' and '.join(three)} in three"]
     return "\n".join(lines) + "\n"
 
 
-def _numbers(values: list[float]) -> str:
+def _numbers(values: Sequence[float]) -> str:
     return " ".join(f"{value:.10g}" for value in values)
+
+
+# mitk-rs seeds
+
+
+def _add_seeds(parser: CommandParser) -> None:
+    from mitk_rs.seeds import COORDINATES
+
+    parser.add_argument("input", metavar="FILE[:LABEL]", help="file of points, perhaps with a label")
+    parser.add_argument("output", nargs="?", metavar="OUT", help="file to write; its ending names the format")
+    option(parser, "--image SCAN", "image that maps millimetres to voxels")
+    add_time_step(parser)
+    kinds = "of OUT: index, LPS, RAS or napari; by default those of FILE where OUT can hold them, otherwise LPS"
+    option(parser, "--coordinates KIND", kinds, OneOf(*COORDINATES))
+    add_input_options(parser, streams=False)
+
+
+_SEEDS = """Print the points of a file, or write them in the format that the ending of OUT names.
+
+  mitk-rs seeds seeds.mrk.json
+  mitk-rs seeds seeds.mrk.json --image scan.mha            with the voxels that they are in
+  mitk-rs seeds seeds.fcsv:aorta aorta.csv --image scan.mha --coordinates index
+
+FILE:LABEL takes the points with that label only."""
+_SEEDS_EPILOG = """Endings: .mrk.json and .fcsv (3D Slicer), .mps (MITK), .csv (a table, or napari's), .json (mitk_rs).
+Files in LPS or RAS millimetres need an image to become voxel indices, and the other way round."""
+
+
+@command("seeds", _add_seeds, "print or convert files of points", _SEEDS, _SEEDS_EPILOG)
+def _seeds(args: Namespace, console: Console) -> None:
+    from mitk_rs.seeds import SEED_SUFFIXES, read_seeds, write_seeds
+
+    if args.coordinates and not args.output:
+        raise UsageError("--coordinates is for OUT, the file to write")
+    if args.output:
+        check_outputs([(args.output, SEED_SUFFIXES)], inputs=[args.input], force=args.force)
+    seeds = read_seeds(args.input)
+    image = None
+    if args.image:
+        check_inputs(args.image)
+        image = read_input(args, args.image, console)
+    voxels = seeds.indices(image, time_step=args.time_step) if image is not None else None
+    if args.output:
+        write_seeds(seeds, args.output, coordinates=args.coordinates, image=image)
+        console.note(f"wrote {args.output}: {len(seeds)} points")
+    else:
+        console.result(_table(seeds, voxels))
+    entries: list[dict[str, Any]] = [{"label": seed.label, "position": seed.position} for seed in seeds.seeds]
+    for entry, voxel in zip(entries, voxels or [], strict=False):
+        entry["voxel"] = voxel
+    written = [{"path": args.output, "kind": "points"}] if args.output else []
+    console.facts({"input": args.input, "outputs": written, "coordinates": seeds.space, "seeds": entries})
+
+
+def _table(seeds: Seeds, voxels: list[Any] | None) -> str:
+    rows = [["label", f"x y z ({'voxel index' if seeds.space == 'index' else 'LPS mm'})"]]
+    rows += [[seed.label, _numbers(seed.position)] for seed in seeds.seeds]
+    if voxels is not None:
+        cells = ["voxel", *(" ".join(map(str, voxel)) for voxel in voxels)]
+        rows = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)

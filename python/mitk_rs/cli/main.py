@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "build_parsers", "main", "program"]
 
-# Name of the command and of its module in this package; each module has `add_parser` and `run`.
-COMMANDS = (
-    "sample",
-    "segment",
-    "init",
-    "features",
-    "evolve",
-    "batch",
-    "mip",
-    "surface",
-    "info",
-    "convert",
-    "crop",
-    "pick",
-    "seeds",
-    "doctor",
-    "completion",
-)
+# The commands in the order of the help, and the module here that has each.
+COMMANDS = {
+    "sample": "tools",
+    "segment": "evolve",
+    "init": "init",
+    "features": "evolve",
+    "evolve": "evolve",
+    "batch": "tools",
+    "mip": "mip",
+    "surface": "convert",
+    "info": "info",
+    "convert": "convert",
+    "crop": "convert",
+    "pick": "pick",
+    "seeds": "info",
+    "doctor": "tools",
+    "completion": "tools",
+}
 
 _DESCRIPTION = """Vessel segmentation with level sets, and maximum intensity projection.
 
@@ -56,12 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words == ["--version"]:
             _print_version()
-        elif _is_vmtk(words):
-            status = _run_vmtk(words)
-            _flush()
         else:
-            _dispatch(words)
-            _flush()
+            status = _dispatch(words)
+            from mitk_rs.cli.console import write_stdout
+
+            # While a failure can still be reported.
+            write_stdout("")
     except SystemExit as leave:
         return int(leave.code or 0)
     except BrokenPipeError:
@@ -69,30 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         abandon_stdout()
     except BaseException as error:
-        from mitk_rs.cli.errors import report
+        from mitk_rs.cli.console import report
 
-        return int(report(_name(words), error, as_json=_wants_json(words)))
+        name = f"mitk-rs {words[0]}" if words and words[0] in COMMANDS else "mitk-rs"
+        as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+        return int(report(name, error, as_json=as_json))
     return status
-
-
-def _is_vmtk(words: list[str]) -> bool:
-    """Whether the first word is one of the commands with VMTK's grammar; see :mod:`mitk_rs.cli.vmtk_names`."""
-    from mitk_rs.vmtk import COMMANDS as VMTK_COMMANDS
-
-    return bool(words) and words[0] in VMTK_COMMANDS
-
-
-def _run_vmtk(words: list[str]) -> int:
-    from mitk_rs.cli.vmtk_names import run
-
-    return run(words)
-
-
-def _flush() -> None:
-    """Flush stdout while a failure can still be reported."""
-    from mitk_rs.cli.console import write_stdout
-
-    write_stdout("")
 
 
 def _print_version() -> None:
@@ -102,72 +84,67 @@ def _print_version() -> None:
     sys.stdout.write(f"mitk-rs {_core.version()}\n")
 
 
-def _name(words: list[str]) -> str:
-    return f"mitk-rs {words[0]}" if words and words[0] in COMMANDS else "mitk-rs"
+def _dispatch(words: list[str]) -> int:
+    from mitk_rs.vmtk import COMMANDS as VMTK_COMMANDS
 
+    name = words[0] if words else ""
+    if name in VMTK_COMMANDS:
+        from mitk_rs.cli.vmtk_names import run
 
-def _wants_json(words: list[str]) -> bool:
-    return "--json" in (words[: words.index("--")] if "--" in words else words)
-
-
-def _dispatch(words: list[str]) -> None:
-    from mitk_rs.cli.words import nearest
+        return run(words)
+    # The parsers of other commands import what this one does not need.
+    parser, commands = build_parsers([name] if name in COMMANDS else COMMANDS)
+    if name in commands:
+        _run(name, commands[name], words[1:])
+        return 0
+    rest = parser.parse_args([name] if name.startswith("-") else [])
+    if rest.version:
+        _print_version()
+        return 0
+    from mitk_rs.cli.parser import nearest
     from mitk_rs.errors import UsageError
 
-    # The parsers of other commands import what this one does not need.
-    parser, commands = build_parsers([name for name in words[:1] if name in COMMANDS] or COMMANDS)
-    if not words or words[0] not in commands:
-        rest = parser.parse_args(words[:1] if words and words[0].startswith("-") else [])
-        if rest.version:
-            return _print_version()
-        if not words:
-            raise UsageError(f"missing command: one of {', '.join(COMMANDS)}")
-        raise UsageError(f"unknown command {words[0]}{nearest(words[0], COMMANDS)}")
-    options = commands[words[0]].parse_args(words[1:])
-    options.words = words[1:]
+    if not words:
+        raise UsageError(f"missing command: one of {', '.join(COMMANDS)}")
+    raise UsageError(f"unknown command {name}{nearest(name, COMMANDS)}")
+
+
+def _run(name: str, parser: CommandParser, words: list[str]) -> None:
+    from mitk_rs.cli.console import Console, about
+    from mitk_rs.cli.files import standard_streams
+
+    options = parser.parse_args(words)
+    options.words = words
     if getattr(options, "threads", None) is not None:
         from mitk_rs._core import set_num_threads
 
         # As many as were asked for, even if the process may not run as many at once.
         set_num_threads(options.threads)
-    from mitk_rs.cli.streams import standard_streams
-
+    quiet, as_json = getattr(options, "quiet", False), getattr(options, "json", False)
     try:
         with standard_streams(options):
-            options.run(options)
+            options.run(options, Console(f"mitk-rs {name}", quiet=quiet, as_json=as_json))
     except Exception as error:
-        from mitk_rs.cli.errors import about
-
         names = [getattr(options, name, None) for name in ("input", "ifile", "i")]
         raise about(error, next(filter(None, names), None)) from None
-    return None
 
 
 def build_parsers(names: Iterable[str] = COMMANDS) -> tuple[CommandParser, dict[str, CommandParser]]:
     """The parser of the program, for its help and for completion, and the one of each command, or of some of them."""
     from importlib import import_module
 
+    from mitk_rs.cli.parser import COMMANDS as FOUND
     from mitk_rs.cli.parser import CommandParser
 
     parser = CommandParser(prog="mitk-rs", description=_DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name in names:
-        module = import_module(f"mitk_rs.cli.{name}")
-        module.add_parser(subparsers).set_defaults(run=module.run)
-    commands = dict(subparsers.choices)
-    for command in commands.values():
-        _tell_choices(command)
-    return parser, commands
-
-
-def _tell_choices(command: CommandParser) -> None:
-    """Let completion know the words that an option takes; our own check, which gives hints, comes first."""
-    from mitk_rs.cli.parser import OneOf
-
-    for action in command._actions:
-        if isinstance(action.type, OneOf):
-            action.choices = action.type.choices
+        import_module(f"mitk_rs.cli.{COMMANDS[name]}")
+        made = subparsers.add_parser(name, **FOUND[name].settings)
+        FOUND[name].add_options(made)
+        made.set_defaults(run=FOUND[name].run)
+    return parser, dict(subparsers.choices)
 
 
 if __name__ == "__main__":

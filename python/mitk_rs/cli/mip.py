@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import re
-from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import add_input_options, add_time_step, check_inputs, check_outputs, read_input
-from mitk_rs.cli.mip_outputs import ANIMATIONS, PICTURES, VALUES, is_picture, make_outputs, output_names
-from mitk_rs.cli.parser import CommandParser, Numbers, Points, Subparsers, integer, number, one_of
-from mitk_rs.cli.words import repeated
+from mitk_rs.cli.files import IMAGE_SUFFIXES, PICTURES, check_inputs, check_outputs, read_input
+from mitk_rs.cli.parser import (
+    NUMBER,
+    CommandParser,
+    Namespace,
+    Numbers,
+    OneOf,
+    Points,
+    add_input_options,
+    add_time_step,
+    command,
+    given,
+    integer,
+    option,
+    repeated,
+)
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
-__all__ = ["add_parser", "run"]
+if TYPE_CHECKING:
+    from mitk_rs.image import Image
 
 _DESCRIPTION = """Project an image: along an axis of its voxel grid, exactly, or from any direction.
 
@@ -35,97 +49,82 @@ patient's left (90: left side, 180: back), elevation lifts it towards the head (
 clockwise.
 All directions are those of the world (LPS), whatever the direction of the image."""
 
+_ANIMATIONS = (".gif", ".webp")
+_VALUES = (".npy", *IMAGE_SUFFIXES)
 _KINDS = ("max", "min", "mean", "sum", "std", "argmax", "argmin", "depth")
 _PLACES = ("argmax", "argmin", "depth")
 _COLORMAPS = ("grey", "inverse", "hot", "bone", "ice", "depth")
-_VIEW_OPTIONS = ("azimuth", "elevation", "roll", "direction", "up", "perspective", "zoom", "sample_distance")
-_PICTURE_OPTIONS = ("window", "level", "percentiles", "overlay", "seeds", "lower", "colormap", "letters", "ticks")
+_VIEW_OPTIONS = "azimuth elevation roll direction up perspective zoom sample_distance"
+_PICTURE_OPTIONS = "window level percentiles overlay seeds lower colormap letters ticks"
 
 
-def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
-    """Add the command to the program's."""
-    parser = subparsers.add_parser(
-        "mip", help="project an image to a picture", description=_DESCRIPTION, epilog=_EPILOG
-    )
+# Options
+
+
+def _add_options(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    endings = "file to write: .png .tif .npy .mha ..., with --spin also .gif .webp"
-    parser.add_argument("-o", "--output", metavar="OUT", help=endings)
-    parser.add_argument("--show", action="store_true", help="open a window instead; needs a display")
-    _add_projection(parser)
-    _add_view(parser)
-    _add_picture(parser)
-    add_input_options(parser, threads=True)
-    return parser
-
-
-def _add_projection(parser: CommandParser) -> None:
+    option(parser, "-o --output OUT", "file to write: .png .tif .npy .mha ..., with --spin also .gif .webp")
+    option(parser, "--show", "open a window instead; needs a display")
     group = parser.add_argument_group("projection along an axis")
-    axes = one_of(["x", "y", "z", "all"])
-    group.add_argument("--axis", type=axes, metavar="AXIS", help="x, y, z (default) or all: three files")
+    option(group, "--axis AXIS", "x, y, z (default) or all: three files", OneOf("x", "y", "z", "all"))
     kinds = f"{', '.join(_KINDS)}; default max; from a direction max or depth (mm)"
-    group.add_argument("--kind", "--mode", type=one_of(_KINDS), default="max", metavar="KIND", help=kinds)
+    option(group, "--kind --mode KIND", kinds, OneOf(*_KINDS), default="max")
     slab = "only voxels FIRST <= index < END along the axis; either may be left out"
-    group.add_argument("--slab", type=_slab, metavar="FIRST:END", help=slab)
+    option(group, "--slab FIRST:END", slab, _slab)
     add_time_step(group)
+    _add_view(parser.add_argument_group("projection from any direction"))
+    _add_picture(parser.add_argument_group("picture"))
+    add_input_options(parser, threads=True)
 
 
-def _add_view(parser: CommandParser) -> None:
-    group = parser.add_argument_group("projection from any direction")
-    for name, text in (
-        ("azimuth", "around the body axis"),
-        ("elevation", "towards the head"),
-        ("roll", "of the picture"),
-    ):
-        group.add_argument(f"--{name}", type=number(), metavar="DEGREES", help=f"angle {text}")
+def _add_view(group: argparse._ActionsContainer) -> None:
+    option(group, "--azimuth DEGREES", "angle around the body axis", NUMBER)
+    option(group, "--elevation DEGREES", "angle towards the head", NUMBER)
+    option(group, "--roll DEGREES", "angle of the picture", NUMBER)
     world = Numbers(parse_float, 3)
-    group.add_argument("--direction", type=world, metavar="X Y Z", help="where the camera looks to, instead of angles")
-    group.add_argument("--up", type=world, metavar="X Y Z", help="what is up in the picture")
+    option(group, "--direction X Y Z", "where the camera looks to, instead of angles", world)
+    option(group, "--up X Y Z", "what is up in the picture", world)
     angle = "rays from an eye with this view angle (VTK's is 30) instead of parallel ones"
-    group.add_argument("--perspective", type=number(), nargs="?", const=30.0, metavar="DEGREES", help=angle)
-    group.add_argument("--zoom", type=number(), metavar="Z", help="magnification; 1 just shows everything")
+    option(group, "--perspective DEGREES", angle, NUMBER, nargs="?", const=30.0)
+    option(group, "--zoom Z", "magnification; 1 just shows everything", NUMBER)
     distance = "from sample to sample along a ray (default: half the smallest spacing)"
-    group.add_argument("--sample-distance", type=number(), metavar="MM", help=distance)
-    group.add_argument("--spin", type=integer(minimum=1), metavar="N", help="a whole turn in N pictures")
-    group.add_argument("--seconds", type=number(), default=4.0, metavar="S", help="duration of a turn (default: 4)")
+    option(group, "--sample-distance MM", distance, NUMBER)
+    option(group, "--spin N", "a whole turn in N pictures", integer(1))
+    option(group, "--seconds S", "duration of a turn (default: 4)", NUMBER, default=4.0)
 
 
-def _add_picture(parser: CommandParser) -> None:
-    group = parser.add_argument_group("picture")
-    group.add_argument("--window", type=number(), metavar="W", help="range of values from black to white")
-    group.add_argument("--level", type=number(), metavar="L", help="value in the middle of the window")
-    shares = Numbers(parse_float, 2)
+def _add_picture(group: argparse._ActionsContainer) -> None:
+    option(group, "--window W", "range of values from black to white", NUMBER)
+    option(group, "--level L", "value in the middle of the window", NUMBER)
     text = "window from percentiles of the projection (default: 0.5 99.8)"
-    group.add_argument("--percentiles", type=shares, metavar="LOW HIGH", help=text)
+    option(group, "--percentiles LOW HIGH", text, Numbers(parse_float, 2))
     text = f"{', '.join(_COLORMAPS)} (default: grey; depth for argmax, argmin and depth)"
-    group.add_argument("--colormap", type=one_of(_COLORMAPS), metavar="NAME", help=text)
-    group.add_argument("--bits", type=one_of(["8", "16"]), default="8", metavar="8|16", help="bits of grey")
-    group.add_argument("--size", type=Numbers(parse_int, 2), metavar="W H", help="pixels; the projection is fitted in")
-    text = "voxel indices along the edges of a projection along an axis, or of a contact sheet"
-    group.add_argument("--ticks", action="store_true", help=text)
-    text = "letters of the sides of the patient (L R A P S I) around the picture, and a scale bar"
-    group.add_argument("--letters", action="store_true", help=text)
+    option(group, "--colormap NAME", text, OneOf(*_COLORMAPS))
+    option(group, "--bits 8|16", "bits of grey", OneOf("8", "16"), default="8")
+    option(group, "--size W H", "pixels; the projection is fitted in", Numbers(parse_int, 2))
+    option(group, "--ticks", "voxel indices along the edges of a projection along an axis, or of a contact sheet")
+    option(group, "--letters", "letters of the sides of the patient (L R A P S I) around the picture, and a scale bar")
     text = "pictures of argmax and depth are black where the maximum is below V (default: Otsu's threshold)"
-    group.add_argument("--lower", type=number(), metavar="V", help=text)
-    group.add_argument("--overlay", metavar="LEVELSET", help="level set whose outline is drawn over the picture")
+    option(group, "--lower V", text, NUMBER)
+    option(group, "--overlay LEVELSET", "level set whose outline is drawn over the picture")
     text = "voxels to mark, the first in another colour; or a file of points"
-    group.add_argument("--seeds", type=Points(), action="append", metavar="I J K", help=text)
-    group.add_argument("--montage", action="store_true", help="contact sheet of x, y and z with scale bar")
+    option(group, "--seeds I J K", text, Points(), action="append")
+    option(group, "--montage", "contact sheet of x, y and z with scale bar")
 
 
 def _slab(word: str) -> tuple[int | None, int | None]:
     found = re.fullmatch(r"(\d*):(\d*)", word.strip())
     if not found:
-        raise ArgumentTypeError(f"expects FIRST:END, two whole numbers from 0, got {word}")
+        raise argparse.ArgumentTypeError(f"expects FIRST:END, two whole numbers from 0, got {word}")
     first, end = (int(part) if part else None for part in found.groups())
     return first, end
 
 
-def run(args: Namespace) -> None:
-    """Check everything, read, project, write."""
-    console = Console("mitk-rs mip", quiet=args.quiet, as_json=args.json)
-    for option in repeated(args.words):
-        if option != "--seeds":
-            console.warning(f"{option} is given more than once: the last one counts")
+@command("mip", _add_options, "project an image to a picture", _DESCRIPTION, _EPILOG)
+def _run(args: Namespace, console: Console) -> None:
+    for name in repeated(args.words):
+        if name != "--seeds":
+            console.warning(f"{name} is given more than once: the last one counts")
     args.mode = _mode(args)
     _check_combination(args)
     args.colormap = args.colormap or ("depth" if args.kind in _PLACES and args.mode != "montage" else "grey")
@@ -134,32 +133,28 @@ def run(args: Namespace) -> None:
     if args.mode == "show":
         _show(args, console)
         return
-    outputs = output_names(args)
-    allowed = (
-        ANIMATIONS + PICTURES if args.mode == "spin" else PICTURES if args.mode == "montage" else PICTURES + VALUES
-    )
+    outputs = _output_names(args)
+    allowed = {"spin": _ANIMATIONS + PICTURES, "montage": PICTURES}.get(args.mode, PICTURES + _VALUES)
     check_outputs([(path, allowed) for path in outputs], inputs=inputs, force=args.force)
-    report = make_outputs(args, outputs, console)
+    report = _make_outputs(args, outputs, console)
     for path in outputs:
         console.note(f"wrote {path}")
-    if args.json:
-        console.result_json({"input": args.input, "mode": args.mode, "kind": args.kind, "outputs": report})
+    console.facts({"input": args.input, "mode": args.mode, "kind": args.kind, "outputs": report})
 
 
-def _given(args: Namespace, names: tuple[str, ...]) -> list[str]:
+def _used(args: Namespace, names: str) -> list[str]:
     # Not `in (None, False)`: that would take an angle of 0 for nothing.
-    found = [name for name in names if getattr(args, name) is not None and getattr(args, name) is not False]
-    return [f"--{name.replace('_', '-')}" for name in found]
+    used = [name for name, value in given(args, names).items() if value is not None and value is not False]
+    return [f"--{name.replace('_', '-')}" for name in used]
 
 
 def _mode(args: Namespace) -> str:
     """What is asked for: axis, view, spin, montage or show."""
-    view = _given(args, _VIEW_OPTIONS)
-    modes = _given(args, ("show", "montage", "spin"))
+    view, modes = _used(args, _VIEW_OPTIONS), _used(args, "show montage spin")
     if len(modes) > 1:
         raise UsageError(f"{modes[0]} and {modes[1]} exclude each other")
     mode = modes[0].lstrip("-") if modes else "view" if view else "axis"
-    along = _given(args, ("axis", "slab"))
+    along = _used(args, "axis slab")
     if along and mode != "axis":
         raise UsageError(f"{along[0]} is for projections along an axis: it does not go with {(modes + view)[0]}")
     if view and mode in ("montage", "show"):
@@ -172,37 +167,41 @@ def _mode(args: Namespace) -> str:
 
 
 def _check_combination(args: Namespace) -> None:
-    if args.percentiles and args.window is not None:
-        raise UsageError("--percentiles and --window exclude each other")
-    if args.mode in ("view", "spin", "show") and args.kind not in ("max", "depth"):
-        raise UsageError(
-            f"--kind {args.kind} is for projections along an axis: from a direction there are max and depth"
-        )
-    if args.mode == "spin" and args.direction:
-        raise UsageError("--direction does not go with --spin: a turn goes around the body axis, from --azimuth on")
-    if args.kind == "depth" and args.mode in ("spin", "show"):
-        raise UsageError(f"--kind depth does not go with --{args.mode}")
-    if args.mode in ("montage", "spin") and args.bits == "16":
-        raise UsageError(f"--bits 16 does not go with --{args.mode}")
-    if args.ticks and args.mode not in ("axis", "montage"):
-        raise UsageError(
-            f"--ticks are voxel indices: they do not go with {_given(args, (*_VIEW_OPTIONS, 'spin', 'show'))[0]}"
-        )
-    if args.letters and args.mode == "show":
-        raise UsageError("--letters does not go with --show: the window has letters anyway")
-    if args.lower is not None and (args.kind not in ("argmax", "depth") or args.mode == "montage"):
-        raise UsageError("--lower is for pictures of --kind argmax and depth")
-    if args.bits == "16" and (args.ticks or args.letters or args.kind in _PLACES):
-        raise UsageError("--bits 16 is for grey pictures without ticks, letters and colour bar")
-    if args.mode in ("axis", "view") and not is_picture(args.output):
-        _check_values(args)
-
-
-def _check_values(args: Namespace) -> None:
-    given = _given(args, _PICTURE_OPTIONS + (("size",) if args.mode == "axis" else ()))
-    given += ["--bits"] if args.bits != "8" else []
-    if given and args.output.lower().endswith(VALUES):
-        raise UsageError(f"{given[0]} is for pictures (.png, .tif): {args.output} gets the values of the projection")
+    mode, kind, deep = args.mode, args.kind, args.bits == "16"
+    turned = _used(args, f"{_VIEW_OPTIONS} spin show")
+    mistakes = (
+        (args.percentiles and args.window is not None, "--percentiles and --window exclude each other"),
+        (
+            mode in ("view", "spin", "show") and kind not in ("max", "depth"),
+            f"--kind {kind} is for projections along an axis: from a direction there are max and depth",
+        ),
+        (
+            mode == "spin" and args.direction,
+            "--direction does not go with --spin: a turn goes around the body axis, from --azimuth on",
+        ),
+        (kind == "depth" and mode in ("spin", "show"), f"--kind depth does not go with --{mode}"),
+        (mode in ("montage", "spin") and deep, f"--bits 16 does not go with --{mode}"),
+        (
+            args.ticks and mode not in ("axis", "montage"),
+            f"--ticks are voxel indices: they do not go with {' '.join(turned[:1])}",
+        ),
+        (args.letters and mode == "show", "--letters does not go with --show: the window has letters anyway"),
+        (
+            args.lower is not None and (kind not in ("argmax", "depth") or mode == "montage"),
+            "--lower is for pictures of --kind argmax and depth",
+        ),
+        (
+            deep and (args.ticks or args.letters or kind in _PLACES),
+            "--bits 16 is for grey pictures without ticks, letters and colour bar",
+        ),
+    )
+    for wrong, text in mistakes:
+        if wrong:
+            raise UsageError(text)
+    if mode in ("axis", "view") and args.output.lower().endswith(_VALUES):
+        used = _used(args, _PICTURE_OPTIONS + (" size" if mode == "axis" else "")) + (["--bits"] if deep else [])
+        if used:
+            raise UsageError(f"{used[0]} is for pictures (.png, .tif): {args.output} gets the values of the projection")
 
 
 def _show(args: Namespace, console: Console) -> None:
@@ -214,3 +213,188 @@ def _show(args: Namespace, console: Console) -> None:
     window = (args.window or 0.0, args.level or 0.0)
     image = read_input(args, args.input, console)
     show(image, window_level=window, time_step=args.time_step, title=Path(args.input).name, notify=console.note)
+
+
+# Outputs
+
+
+def _is_picture(path: str) -> bool:
+    return path.lower().endswith(PICTURES)
+
+
+def _output_names(args: Namespace) -> list[str]:
+    """The files that will be written."""
+    if args.mode == "axis" and args.axis == "all":
+        return [_numbered(args.output, axis) for axis in "xyz"]
+    if args.mode == "spin" and _is_picture(args.output):
+        return [_numbered(args.output, f"{i:03d}") for i in range(args.spin)]
+    return [args.output]
+
+
+def _numbered(name: str, label: str) -> str:
+    path = Path(name)
+    suffix = "".join(path.suffixes[-2:]) if name.lower().endswith(".gz") else path.suffix
+    return str(path.with_name(f"{path.name.removesuffix(suffix)}_{label}{suffix}"))
+
+
+def _make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[dict[str, Any]]:
+    """Read, compute and write all files or none; a description of each."""
+    from mitk_rs.io.atomic import atomic_outputs
+
+    image = read_input(args, args.input, console)
+    args.overlay_image = read_input(args, args.overlay, console) if args.overlay else None
+    if args.mode == "spin":
+        with atomic_outputs():
+            return _spin(args, outputs, image, console)
+    if args.mode == "montage":
+        return _montage(args, outputs[0], image)
+    _choose_mask(args, image, console)
+    with console.progress("projecting"):
+        results = _view(args, image) if args.mode == "view" else _axis(args, image)
+    with atomic_outputs():
+        return [_write(result, path) for result, path in zip(results, outputs, strict=True)]
+
+
+def _choose_mask(args: Namespace, image: Image, console: Console) -> None:
+    """Where the place of a maximum says something: above Otsu's threshold of the maxima, if nothing is given."""
+    if args.kind not in ("argmax", "depth") or args.lower is not None or not _is_picture(args.output):
+        return
+    from mitk_rs.projection import project
+    from mitk_rs.thresholds import histogram
+
+    axis: Any = "z" if args.axis in (None, "all") else args.axis
+    maxima = project(image, axis=axis, time_step=args.time_step or 0, threads=args.threads)
+    args.lower = histogram(maxima).otsu[0]
+    console.note(f"black where the maximum is below {args.lower:.6g}, Otsu's threshold; --lower V chooses another")
+
+
+def _annotations(args: Namespace) -> Any:
+    from mitk_rs.projection.annotation import Annotations
+
+    return Annotations(args.letters, args.ticks, color_bar=args.kind in _PLACES)
+
+
+def _axis(args: Namespace, image: Image) -> list[Any]:
+    from mitk_rs.projection import axis_picture, project, project_all
+
+    axes: Any = "xyz" if args.axis == "all" else args.axis or "z"
+    common = given(args, "kind time_step threads")
+    if _is_picture(args.output):
+        drawn = {"slab": args.slab, "shades": _shades(args), "size": args.size, **_drawn_over(args, image)}
+        return [axis_picture(image, axis=axis, **common, **drawn) for axis in axes]
+    if args.axis == "all" and args.slab is None:
+        return list(project_all(image, **common))
+    return [project(image, axis=axis, slab=args.slab, **common) for axis in axes]
+
+
+def _view(args: Namespace, image: Image) -> list[Any]:
+    from mitk_rs.projection import view_image, view_picture
+
+    camera, depth = _camera(args), args.kind == "depth"
+    common = {"depth": depth, "time_step": args.time_step}
+    if _is_picture(args.output):
+        return [view_picture(image, camera, shades=_shades(args), **common, **_drawn_over(args, image))]
+    if args.output.lower().endswith(".npy"):
+        from mitk_rs.projection.rays import Volume
+
+        values, depths = camera.cast(Volume(image, args.time_step), depth=depth)
+        return [values if depths is None else depths]
+    return [view_image(image, camera, **common)]
+
+
+def _camera(args: Namespace, **changes: Any) -> Any:
+    from mitk_rs.projection import Camera
+
+    settings = {name: value for name, value in given(args, f"{_VIEW_OPTIONS} size").items() if value is not None}
+    if args.size and args.output.lower().endswith(PICTURES + _ANIMATIONS):
+        from mitk_rs.projection.drawing import size_within
+
+        settings["size"] = size_within(args.size, _annotations(args))
+    return Camera(**{**settings, **changes}, options={"threads": args.threads})
+
+
+def _drawn_over(args: Namespace, image: Image) -> dict[str, Any]:
+    """What :func:`view_picture` and :func:`axis_picture` add to the projection."""
+    marks = {"overlay": args.overlay_image, "seeds": _marks(args, image)}
+    return {**marks, "lower": args.lower, "annotations": _annotations(args)}
+
+
+def _marks(args: Namespace, image: Image) -> list[Any]:
+    from mitk_rs.seeds import read_seeds
+
+    marks: list[Any] = []
+    for group in args.seeds or []:
+        if isinstance(group[0], str):
+            marks += read_seeds(group[0]).indices(image, time_step=args.time_step)
+        else:
+            marks += [group[i : i + 3] for i in range(0, len(group), 3)]
+    return marks
+
+
+def _shades(args: Namespace, **changes: Any) -> Any:
+    from mitk_rs.projection import Shades
+
+    return Shades(**{**_window(args), **changes}, bits=int(args.bits))
+
+
+def _window(args: Namespace) -> dict[str, Any]:
+    percentiles = tuple(args.percentiles) if args.percentiles else None
+    return {**given(args, "window level colormap"), "percentiles": percentiles}
+
+
+def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -> list[dict[str, Any]]:
+    from mitk_rs.projection import view_picture, write_animation, write_picture
+    from mitk_rs.projection.rays import Volume, turn_window, turning
+
+    angles = [(args.azimuth or 0.0) + 360.0 * i / args.spin for i in range(args.spin)]
+    volume = Volume(image, args.time_step)
+    cameras = turning([_camera(args, azimuth=angle) for angle in angles], volume, fit=args.size is None)
+    window, level = args.window, args.level
+    if window is None:
+        window, level = turn_window(volume, cameras, args.percentiles)
+    shades = _shades(args, window=window, level=level, percentiles=None)
+    drawn = _drawn_over(args, image)
+    pictures = []
+    with console.progress("turning") as progress:
+        for i, camera in enumerate(cameras):
+            pictures.append(view_picture(image, camera, shades=shades, time_step=args.time_step, **drawn))
+            if progress is not None:
+                progress((i + 1) / len(cameras))
+    if _is_picture(args.output):
+        for picture, path in zip(pictures, outputs, strict=True):
+            write_picture(picture.pixels, path, mm=picture.mm)
+    else:
+        write_animation([picture.pixels for picture in pictures], outputs[0], seconds=args.seconds)
+    made = {"kind": "picture", "size": _size(pictures[0].pixels), "frames": len(pictures) // len(outputs)}
+    return [{"path": path, **made} for path in outputs]
+
+
+def _montage(args: Namespace, path: str, image: Image) -> list[dict[str, Any]]:
+    from mitk_rs.projection import montage, write_picture
+
+    settings = given(args, "kind time_step size ticks threads") | _window(args)
+    sheet = montage(image, **settings, overlay=args.overlay_image, seeds=_marks(args, image))
+    write_picture(sheet, path)
+    return [{"path": path, "kind": "picture", "size": _size(sheet)}]
+
+
+def _size(pixels: Any) -> list[int]:
+    return [pixels.shape[1], pixels.shape[0]]
+
+
+def _write(result: Any, path: str) -> dict[str, Any]:
+    """Write a picture, an image or an array; what is worth telling about it."""
+    if _is_picture(path):
+        from mitk_rs.projection import write_picture
+
+        write_picture(result.pixels, path, mm=result.mm)
+        size = {"size": _size(result.pixels), "mm_per_pixel": result.mm}
+        return {"path": path, "kind": "picture", **size, "sides": result.view.letters}
+    kind = "image" if hasattr(result, "save") else "array"
+    if kind == "array":
+        from mitk_rs.projection.picture import write_array
+
+        write_array(result, path)
+    else:
+        result.save(path)
+    return {"path": path, "kind": kind, "size": list(result.shape[::-1]), "pixel_type": result.dtype.name}

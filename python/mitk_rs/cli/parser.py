@@ -1,41 +1,125 @@
-"""argparse for all commands: numbers may be negative, typing errors get a hint, errors are exceptions."""
+"""The words of all commands, on top of argparse.
+
+argparse takes ``-inf`` for an option, lets a list of numbers swallow the file name after it, reads ``-ofoo`` as
+``-o foo``, has no idea of a typing error, and leaves the process. So numbers are joined to their option first
+(``--source=1,2,3``), unknown options are refused with the nearest known one, and errors are exceptions.
+"""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from mitk_rs.cli.words import is_numbers, join_numbers, nearest, refuse_unknown, split_numbers
 from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
+if TYPE_CHECKING:
+    from mitk_rs.cli.console import Console
+
 __all__ = [
+    "COMMANDS",
+    "INTEGERS",
+    "NUMBER",
     "CommandParser",
+    "Namespace",
     "Numbers",
     "OneOf",
     "Points",
-    "Subparsers",
     "add_common",
+    "add_input_options",
+    "add_points",
+    "add_time_step",
+    "command",
     "converter",
+    "given",
     "integer",
-    "number",
-    "one_of",
+    "nearest",
+    "option",
+    "repeated",
 ]
 
-T = TypeVar("T")
 Namespace = argparse.Namespace
-Subparsers = argparse._SubParsersAction
+Group = argparse._ActionsContainer
 
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
 _ARGUMENT = re.compile(r"argument (?P<names>[^\s:]+(?: [A-Z ]+)?): (?P<text>.*)", re.DOTALL)
 
 
-def converter(parse: Callable[[str], T]) -> Callable[[str], T]:
+# Words
+
+
+def split_numbers(text: str) -> list[str]:
+    """The words of ``1,2,3`` or ``"1 2 3"``."""
+    return [word for word in re.split(r"[\s,]+", text) if word]
+
+
+def is_numbers(word: str) -> bool:
+    """Whether a word is one number or several."""
+    parts = split_numbers(word)
+    return bool(parts) and all(_NUMBER.fullmatch(part) for part in parts)
+
+
+def join_numbers(words: list[str], lengths: Mapping[str, int]) -> list[str]:
+    """Join the numbers that follow a numeric option to it with ``=`` and commas.
+
+    ``lengths`` maps option names to how many values they take, -1 for any number. An option of one value takes the
+    next word only; a list takes every number up to the first word that is none. Words behind ``--`` stay.
+    """
+    joined: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word == "--":
+            return joined + rest
+        most = {None: 0, 1: 1}.get(lengths.get(word), len(rest))
+        numbers = list(takewhile(is_numbers, rest[:most]))
+        if numbers:
+            joined[-1] = f"{word}={','.join(numbers)}"
+            del rest[: len(numbers)]
+    return joined
+
+
+def _options(words: list[str]) -> list[str]:
+    """The words that are options, without their ``=value``."""
+    end = words.index("--") if "--" in words else len(words)
+    return [word.partition("=")[0] for word in words[:end] if re.match(r"--?[A-Za-z]", word)]
+
+
+def refuse_unknown(words: list[str], known: Collection[str], short: Collection[str]) -> None:
+    """Refuse the first unknown option. ``short`` names one-letter options that may have their value attached."""
+    for name in _options(words):
+        if name not in known:
+            hint = nearest(name, known)
+            attached = not name.startswith("--") and name[:2] in short
+            if hint or not attached:
+                raise UsageError(f"unknown option {name}{hint}")
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """``"; did you mean X?"`` for the known word most like ``word``, or nothing."""
+    found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def repeated(words: list[str]) -> list[str]:
+    """The options in VMTK's spelling (one dash, several letters) that occur more than once, in order."""
+    options = [word for word in _options(words) if not word.startswith("--") and len(word) > 2]
+    return sorted({word for word in options if options.count(word) > 1}, key=options.index)
+
+
+# Kinds of values
+
+
+def converter(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """Make argparse show the message of a ``ValueError`` as it is."""
 
-    def convert(word: str) -> T:
+    def convert(word: str) -> Any:
         try:
             return parse(word)
         except ValueError as error:
@@ -47,30 +131,24 @@ def converter(parse: Callable[[str], T]) -> Callable[[str], T]:
 class Numbers:
     """Converts ``1,2,3`` to a list; as an argparse ``type`` it tells the parser that its values are numbers.
 
-    ``length`` is the number of values, -1 for any; with ``multiple`` their number must be a multiple of it.
+    ``length`` is the number of values: 1 gives the value itself, -1 takes any number that ``multiple`` divides.
     """
 
     def __init__(self, parse: Callable[[str], float], length: int, *, multiple: int = 1) -> None:
-        self.parse, self.length, self.multiple = parse, length, multiple
+        self.parse, self.length, self.multiple = converter(parse), length, multiple
 
     def __call__(self, word: str) -> Any:
-        try:
-            values = [self.parse(part) for part in split_numbers(word) or [word]]
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-        if self.length == 1:
-            return self._single(values)
-        if self.length > 1 and len(values) != self.length:
-            raise argparse.ArgumentTypeError(f"needs {self.length} values, got {len(values)}")
+        values = [self.parse(part) for part in split_numbers(word) or [word]]
+        if self.length not in (-1, len(values)):
+            needed = "one value" if self.length == 1 else f"{self.length} values"
+            raise argparse.ArgumentTypeError(f"needs {needed}, got {len(values)}")
         if len(values) % self.multiple:
             raise argparse.ArgumentTypeError(f"needs a multiple of {self.multiple} values, got {len(values)}")
-        return values
+        return values[0] if self.length == 1 else values
 
-    @staticmethod
-    def _single(values: Sequence[float]) -> float:
-        if len(values) != 1:
-            raise argparse.ArgumentTypeError(f"needs one value, got {len(values)}")
-        return values[0]
+
+NUMBER = Numbers(parse_float, 1)
+INTEGERS = Numbers(parse_int, 3)
 
 
 class Points(Numbers):
@@ -90,17 +168,12 @@ class Points(Numbers):
         return super().__call__(word)
 
 
-def number() -> Numbers:
-    """One real number."""
-    return Numbers(parse_float, 1)
-
-
-def integer(*, minimum: int | None = None) -> Numbers:
+def integer(minimum: int) -> Numbers:
     """One whole number, at least ``minimum``."""
 
     def parse(word: str) -> int:
         value = parse_int(word)
-        if minimum is not None and value < minimum:
+        if value < minimum:
             raise ValueError(f"must be >= {minimum}, got {word}")
         return value
 
@@ -110,8 +183,8 @@ def integer(*, minimum: int | None = None) -> Numbers:
 class OneOf:
     """Converts nothing, but accepts one of a few words only, with a hint where it is nearly one of them."""
 
-    def __init__(self, choices: Iterable[str]) -> None:
-        self.choices = tuple(choices)
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
 
     def __call__(self, word: str) -> str:
         if word in self.choices:
@@ -120,17 +193,14 @@ class OneOf:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(self.choices)}; got {word}{hint}")
 
 
-def one_of(choices: Iterable[str]) -> OneOf:
-    """One of a few words."""
-    return OneOf(choices)
+# The parser of a command
 
 
 class CommandParser(argparse.ArgumentParser):
     """Parser of one command; raises :class:`UsageError` where argparse would print and exit."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        options.setdefault("allow_abbrev", False)
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, **options}
         super().__init__(*args, **options)
         self._words: list[str] = []
 
@@ -141,23 +211,18 @@ class CommandParser(argparse.ArgumentParser):
             self.print_help()
             self.exit()
         known = self._option_string_actions
-        refuse_unknown(self._words, known, [name for name, action in known.items() if _is_short(name, action)])
-        return super().parse_known_args(join_numbers(self._words, self._lengths()), namespace)
-
-    def _lengths(self) -> dict[str, int]:
-        actions = self._option_string_actions.items()
-        return {name: action.type.length for name, action in actions if isinstance(action.type, Numbers)}
+        short = [name for name, action in known.items() if len(name) == 2 and action.nargs != 0]
+        refuse_unknown(self._words, known, short)
+        lengths = {name: action.type.length for name, action in known.items() if isinstance(action.type, Numbers)}
+        return super().parse_known_args(join_numbers(self._words, lengths), namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
-        raise UsageError(self._tidy(message))
-
-    def _tidy(self, message: str) -> str:
-        found = _ARGUMENT.match(message)
-        if found:
-            return f"{self._as_typed(found['names'])} {_reworded(found['text'])}"
+        if found := _ARGUMENT.match(message):
+            text = "needs a value" if found["text"] == "expected one argument" else found["text"]
+            raise UsageError(f"{self._as_typed(found['names'])} {text}")
         message = message.replace("the following arguments are required:", "missing")
-        return message.replace("unrecognized arguments:", "unexpected words:")
+        raise UsageError(message.replace("unrecognized arguments:", "unexpected words:"))
 
     def _as_typed(self, names: str) -> str:
         """The spelling that the user chose of ``--lower/-lowerthreshold``."""
@@ -166,20 +231,89 @@ class CommandParser(argparse.ArgumentParser):
         return next((name for name in spellings if name in typed), spellings[0])
 
 
-def _is_short(name: str, action: argparse.Action) -> bool:
-    return len(name) == 2 and action.nargs != 0
+class Command(NamedTuple):
+    """A command of the program: what its help says, the function that adds its options, and the one that runs it."""
+
+    settings: Mapping[str, Any]
+    add_options: Callable[[CommandParser], None]
+    run: Callable[[Namespace, Console], None]
 
 
-def _reworded(text: str) -> str:
-    return "needs a value" if text == "expected one argument" else text
+#: The commands of the modules that are imported.
+COMMANDS: dict[str, Command] = {}
 
 
-def add_common(parser: argparse.ArgumentParser, *, threads: bool = False, output: bool = True) -> None:
+def command(
+    name: str, add_options: Callable[[CommandParser], None], text: str, description: str, epilog: str | None = None
+) -> Callable[[Callable[[Namespace, Console], None]], Callable[[Namespace, Console], None]]:
+    """Make a function the one that runs a command; ``text`` is its row in the help of the program."""
+
+    def keep(run: Callable[[Namespace, Console], None]) -> Callable[[Namespace, Console], None]:
+        COMMANDS[name] = Command({"help": text, "description": description, "epilog": epilog}, add_options, run)
+        return run
+
+    return keep
+
+
+# Options
+
+
+def option(group: Group, usage: str, text: str, kind: Callable[[str], Any] | None = None, **settings: Any) -> None:
+    """Add an option as its usage says: ``-o --output FILE`` takes a value of a kind, ``--force`` is a switch."""
+    names = [word for word in usage.split() if word.startswith("-")]
+    metavar = " ".join(usage.split()[len(names) :])
+    if not metavar:
+        group.add_argument(*names, action="store_true", help=text, **settings)
+        return
+    settings |= {"type": kind, "metavar": metavar, "help": text}
+    action = group.add_argument(*names, **settings)
+    if isinstance(kind, OneOf):
+        # For completion; the kind itself, which gives hints, comes first.
+        action.choices = kind.choices
+
+
+def given(args: Namespace, names: str) -> dict[str, Any]:
+    """The values of some options, as keyword arguments of the same names."""
+    return {name: getattr(args, name) for name in names.split()}
+
+
+def add_common(parser: Group, *, threads: bool = False, output: bool = True) -> None:
     """Add the options that every command spells alike: ``--quiet``, ``--json``, ``--threads``, ``--force``."""
-    parser.add_argument("-q", "--quiet", action="store_true", help="no notes, warnings or progress on stderr")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    option(parser, "-q --quiet", "no notes, warnings or progress on stderr")
+    option(parser, "--json", "print one JSON object on stdout")
     if threads:
         text = "threads to compute with (default: all this process may use); the result is the same for any number"
-        parser.add_argument("--threads", type=integer(minimum=1), metavar="N", help=text)
+        option(parser, "--threads N", text, integer(1))
     if output:
-        parser.add_argument("--force", action="store_true", help="replace output files that exist")
+        option(parser, "--force", "replace output files that exist")
+
+
+def add_input_options(
+    parser: CommandParser, *, threads: bool = False, output: bool = True, streams: bool = True
+) -> None:
+    """Add what every command that reads an image has: common options, the format of ``-``, how inputs are read."""
+    add_common(parser, threads=threads, output=output)
+    if streams:
+        where = "standard output, and of standard input" if output else "standard input"
+        text = f"format of {where} (-) where its content does not show it: an ending such as mha"
+        option(parser, "--format ENDING", text)
+    group = parser.add_argument_group("reading")
+    series = "which of several DICOM series of a folder: number in the list of mitk-rs info, UID or description"
+    option(group, "--series SERIES", series)
+    gaps = "read a DICOM series with missing slices, uneven distances or a tilted gantry, and warn"
+    option(group, "--allow-gaps", gaps)
+    option(group, "--allow-other-folders", "let a header (.mhd .nhdr .hdr) name data outside its own folder")
+
+
+def add_time_step(parser: Group, text: str = "frame of an image with several") -> None:
+    """Add the option that chooses a frame."""
+    option(parser, "--time-step N", text, integer(0))
+
+
+def add_points(parser: Group) -> None:
+    """Add the option that says what the numbers of points are."""
+    text = (
+        "what the numbers of sources and targets are: index (default; whole voxels from 0), physical (LPS mm, nearest "
+        "voxel) or ras (RAS mm); files of points say it themselves"
+    )
+    option(parser, "--points KIND", text, OneOf("index", "physical", "ras"), default="index")

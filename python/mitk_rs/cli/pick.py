@@ -5,24 +5,35 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
-from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, add_input_options, add_time_step, check_files, read_frame
-from mitk_rs.cli.parser import CommandParser, Points, Subparsers, integer, number, one_of
-from mitk_rs.cli.seeds import given_seeds, voxels_of
-from mitk_rs.errors import RequestError, UsageError
+from mitk_rs.cli.files import (
+    IMAGE_SUFFIXES,
+    check_files,
+    descriptions,
+    given_seeds,
+    read_frame,
+    voxels_of,
+)
+from mitk_rs.cli.parser import (
+    NUMBER,
+    CommandParser,
+    Namespace,
+    OneOf,
+    Points,
+    add_input_options,
+    add_time_step,
+    command,
+    integer,
+    option,
+)
+from mitk_rs.errors import RequestError, UsageError, reason
 
 if TYPE_CHECKING:
-    from mitk_rs.image import Image
-    from mitk_rs.seeds import Seeds
     from mitk_rs.viewer.picking import PickSession, Request
-
-__all__ = ["add_parser", "run"]
 
 _METHODS = ("collidingfronts", "multiplecollidingfronts", "fastmarching", "threshold", "seeds")
 _SEEDS, _LEVEL_SET = "seeds.mrk.json", "level_set.mha"
@@ -40,89 +51,62 @@ machine: ssh -L 8000:127.0.0.1:PORT HOST with the port that is printed, then ope
 Nothing is loaded from the internet."""
 
 
-def add_parser(subparsers: Subparsers[CommandParser]) -> CommandParser:
-    """Add the command to the program's."""
+def _add_options(parser: CommandParser) -> None:
     from mitk_rs.seeds import SEED_SUFFIXES
 
-    parser = subparsers.add_parser("pick", help="pick seeds in the browser", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
-    endings = " ".join(SEED_SUFFIXES)
-    parser.add_argument(
-        "-o", "--output", metavar="SEEDS", help=f"file of points to write: {endings} (default: {_SEEDS})"
-    )
-    parser.add_argument("--level-set", metavar="LEVELSET", help=f"level set to write (default: {_LEVEL_SET})")
-    parser.add_argument("--html", metavar="PAGE", help="write the page with the scan in it, at most 64 MB, and leave")
-    _add_beginning(parser)
-    group = parser.add_argument_group("server")
-    group.add_argument("--port", type=integer(minimum=0), metavar="N", help="port to listen on (default: a free one)")
-    group.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
-    text = "give up when the page was not used for so long (default: 3600)"
-    group.add_argument("--timeout", type=number(), default=3600.0, metavar="S", help=text)
-    add_input_options(parser, threads=True, streams=False)
-    return parser
-
-
-def _add_beginning(parser: CommandParser) -> None:
+    text = f"file of points to write: {' '.join(SEED_SUFFIXES)} (default: {_SEEDS})"
+    option(parser, "-o --output SEEDS", text)
+    option(parser, "--level-set LEVELSET", f"level set to write (default: {_LEVEL_SET})")
+    option(parser, "--html PAGE", "write the page with the scan in it, at most 64 MB, and leave")
     group = parser.add_argument_group("what the page begins with")
-    group.add_argument(
-        "--method", type=one_of(_METHODS), default=_METHODS[0], metavar="METHOD", help=", ".join(_METHODS)
-    )
+    option(group, "--method METHOD", ", ".join(_METHODS), OneOf(*_METHODS), default=_METHODS[0])
     for name in ("source", "target"):
         text = f"{name}s: voxels, or a file of points; may be repeated"
-        group.add_argument(f"--{name}", type=Points(), action="append", metavar="I J K", help=text)
-    group.add_argument("--lower", type=number(), metavar="L", help="lower threshold")
-    group.add_argument("--upper", type=number(), metavar="U", help="upper threshold")
+        option(group, f"--{name} I J K", text, Points(), action="append")
+    option(group, "--lower L", "lower threshold", NUMBER)
+    option(group, "--upper U", "upper threshold", NUMBER)
     add_time_step(group)
+    group = parser.add_argument_group("server")
+    option(group, "--port N", "port to listen on (default: a free one)", integer(0))
+    option(group, "--no-browser", "print the address, open nothing")
+    text = "give up when the page was not used for so long (default: 3600)"
+    option(group, "--timeout S", text, NUMBER, default=3600.0)
+    add_input_options(parser, threads=True, streams=False)
 
 
-def run(args: Namespace) -> None:
-    """Check everything, read, show the page, write what was picked."""
-    from mitk_rs.viewer.picking import PickSession
+@command("pick", _add_options, "pick seeds in the browser", _DESCRIPTION, _EPILOG)
+def _run(args: Namespace, console: Console) -> None:
+    from mitk_rs.viewer.picking import PickSession, Request
 
     _check(args)
-    console = Console("mitk-rs pick", quiet=args.quiet, as_json=args.json)
-    given = {name: given_seeds(args, name, name) for name in ("source", "target")}
+    given = given_seeds(args)
     image = read_frame(args, args.input, console, result=None if args.html else args.level_set)
-    request = _request(args, image, given)
+    voxels = {name: tuple(found) for name, found in voxels_of(given, image, args.time_step).items()}
+    request = Request(method=args.method, **voxels, lower=args.lower, upper=args.upper)
     session = PickSession(image, name=args.input, time_step=args.time_step, threads=args.threads)
-    session.reading = _reading_words(args)
+    # The options of reading, for the command that repeats what was picked.
+    session.reading = ["--series", args.series] if args.series is not None else []
+    session.reading += ["--allow-gaps"] if args.allow_gaps else []
+    session.reading += ["--allow-other-folders"] if args.allow_other_folders else []
     session.values(request)
-    if args.html:
-        _write_page(args, session, request, console)
-        return
-    _serve(args, session, request, console)
-
-
-def _reading_words(args: Namespace) -> list[str]:
-    """The options of reading, for the command that repeats what was picked."""
-    words = ["--series", args.series] if args.series is not None else []
-    words += ["--allow-gaps"] if args.allow_gaps else []
-    return words + (["--allow-other-folders"] if args.allow_other_folders else [])
+    write = _write_page if args.html else _serve
+    write(args, session, request, console)
 
 
 def _check(args: Namespace) -> None:
     from mitk_rs.seeds import SEED_SUFFIXES
 
     if args.html:
-        for option, value in (("-o", args.output), ("--level-set", args.level_set), ("--port", args.port)):
+        for name, value in (("-o", args.output), ("--level-set", args.level_set), ("--port", args.port)):
             if value is not None:
-                raise UsageError(f"{option} does not go with --html: the page writes no files")
+                raise UsageError(f"{name} does not go with --html: the page writes no files")
         check_files(args, [args.input], [(args.html, (".html", ".htm"))])
         return
     if args.port is not None and args.port > 65535:
         raise UsageError(f"--port must be at most 65535, got {args.port}")
     args.output, args.level_set = args.output or _SEEDS, args.level_set or _LEVEL_SET
-    outputs = [(args.output, SEED_SUFFIXES), (args.level_set, IMAGE_SUFFIXES)]
-    check_files(args, [args.input], outputs)
-
-
-def _request(args: Namespace, image: Image, given: dict[str, list[Seeds]]) -> Request:
-    from mitk_rs.viewer.picking import Request
-
-    sources, targets = (voxels_of(given[name], name, image, args.time_step) for name in ("source", "target"))
-    return Request(
-        method=args.method, sources=tuple(sources), targets=tuple(targets), lower=args.lower, upper=args.upper
-    )
+    check_files(args, [args.input], [(args.output, SEED_SUFFIXES), (args.level_set, IMAGE_SUFFIXES)])
 
 
 def _write_page(args: Namespace, session: PickSession, request: Request, console: Console) -> None:
@@ -133,8 +117,7 @@ def _write_page(args: Namespace, session: PickSession, request: Request, console
     with atomic_output(args.html) as name:
         name.write_text(page, encoding="utf-8", newline="\n")
     console.note(f"wrote {args.html}: {len(page) / 2**20:.1f} MB; it holds the voxels of {Path(args.input).name}")
-    if args.json:
-        console.result_json({"input": args.input, "outputs": [{"path": args.html, "kind": "page"}], "line": None})
+    console.facts({"input": args.input, "outputs": descriptions({"page": args.html}), "line": None})
 
 
 def _serve(args: Namespace, session: PickSession, request: Request, console: Console) -> None:
@@ -143,20 +126,15 @@ def _serve(args: Namespace, session: PickSession, request: Request, console: Con
     try:
         server = PageServer(session, request, seeds=args.output, level_set=args.level_set, port=args.port or 0)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RequestError(f"cannot listen on port {args.port} of 127.0.0.1: {reason}") from error
+        raise RequestError(f"cannot listen on port {args.port} of 127.0.0.1: {reason(error)}") from error
     # Not a note: without the address the page cannot be opened.
     Console("mitk-rs pick").note(f"open {server.url}")
-    with contextlib.ExitStack() as stack:
-        if not args.no_browser:
-            stack.enter_context(_browser(server.url))
+    with contextlib.nullcontext() if args.no_browser else _browser(server.url):
         picked = server.wait(args.timeout)
     console.note(f"wrote {' and '.join(picked.files)}")
-    if args.json:
-        outputs = [{"path": path, "kind": kind} for path, kind in zip(picked.files, ("points", "image"), strict=False)]
-        console.result_json({"input": args.input, "outputs": outputs, "line": picked.command})
-    else:
-        console.result(picked.command)
+    files = dict(zip(("points", "image"), picked.files, strict=False))
+    console.facts({"input": args.input, "outputs": descriptions(files), "line": picked.command})
+    console.result(picked.command)
 
 
 @contextlib.contextmanager
@@ -167,6 +145,7 @@ def _browser(url: str) -> Iterator[None]:
     if not has_display() and not os.environ.get("WAYLAND_DISPLAY"):
         yield
         return
+    import tempfile
     import webbrowser
 
     descriptor, name = tempfile.mkstemp(prefix="mitk-rs-pick-", suffix=".html")

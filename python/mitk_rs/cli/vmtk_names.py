@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitk_rs import _platform
-from mitk_rs.cli.console import write_json
-from mitk_rs.cli.errors import ExitCode, about, report
+from mitk_rs.cli.console import ExitCode, about, report, write_json
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, UsageError
 from mitk_rs.vmtk import SCRIPTS
 
