@@ -56,12 +56,12 @@ from mitk_rs.geometry import Geometry3D as Geometry3D
 from mitk_rs.geometry import PlaneGeometry as PlaneGeometry
 from mitk_rs.geometry import SlicedGeometry3D as SlicedGeometry3D
 from mitk_rs.image import Image as Image
+from mitk_rs.io import IOUtil as IOUtil
+from mitk_rs.io import get_loaded_modules as get_loaded_modules
 from mitk_rs.io import read_image as read_image
 from mitk_rs.io import read_info as read_info
 from mitk_rs.io import read_surface as read_surface
 from mitk_rs.io import write_image as write_image
-from mitk_rs.io.images import IOUtil as IOUtil
-from mitk_rs.io.images import get_loaded_modules as get_loaded_modules
 from mitk_rs.levelset import LevelSetReport as LevelSetReport
 from mitk_rs.levelset import LevelSetResult as LevelSetResult
 from mitk_rs.levelset import initialize_level_set as initialize_level_set

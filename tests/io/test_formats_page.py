@@ -4,6 +4,9 @@ from pathlib import Path
 
 from file_formats import COUNTS, HOLDS, Row
 
+from mitk_rs.cli.files import IMAGE_SUFFIXES
+from mitk_rs.io.formats import VOLUME_SUFFIXES
+
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
 
 
@@ -22,3 +25,8 @@ def shown(cells: list[str]) -> Row:
 def test_the_page_shows_the_proven_table():
     rows = [line.strip("| \n").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| `.")]
     assert {cells[0].strip("`"): shown(cells[1:]) for cells in rows} == HOLDS
+
+
+def test_commands_name_the_endings_of_the_table():
+    """They have a tuple of their own, because ``--help`` does not load NumPy."""
+    assert IMAGE_SUFFIXES == VOLUME_SUFFIXES

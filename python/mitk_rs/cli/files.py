@@ -73,7 +73,7 @@ def reading_options(args: Namespace) -> ReadOptions:
 def read_input(args: Namespace, path: str, console: Console) -> Image:
     """Read an image as the options say."""
     from mitk_rs.io import read_image
-    from mitk_rs.io.record import series_warnings
+    from mitk_rs.io.formats import series_warnings
 
     with series_warnings(console.warning):
         return read_image(path, **reading_options(args))
@@ -101,12 +101,12 @@ def _check_fits(image: Image, path: str, *, time_step: int) -> None:
     """Refuse a format that cannot hold a level set on the image's grid, before it is computed."""
     import numpy as np
 
-    from mitk_rs.io import formats, record
+    from mitk_rs.io import formats
     from mitk_rs.time_geometry import ProportionalTimeGeometry
 
     times = ProportionalTimeGeometry(steps=1, geometry=image.get_geometry(time_step))
     spatial = image.shape[: image.ndim][-3:] if image.ndim > 2 else image.shape[:2]
-    formats.check_fits(record.ImageHeader(shape=spatial, dtype=np.dtype("float32"), time_geometry=times), path)
+    formats.check_fits(formats.ImageHeader(shape=spatial, dtype=np.dtype("float32"), time_geometry=times), path)
 
 
 def given_seeds(args: Namespace) -> dict[str, list[Seeds]]:
@@ -313,7 +313,7 @@ def _suffix(format_: str | None) -> str:
 
 def _stored_input(folder: Path, format_: str | None) -> Path:
     """The content of standard input as a file."""
-    from mitk_rs.io.memory import MARK_BYTES, suffix_of_content
+    from mitk_rs.io import MARK_BYTES, suffix_of_content
 
     first = sys.stdin.buffer.read(MARK_BYTES)
     suffix = suffix_of_content(first) or _suffix(format_)

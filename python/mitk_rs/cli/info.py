@@ -43,7 +43,7 @@ _INFO = """Print size, geometry, pixel type and time steps of an image; only its
 def _info(args: Namespace, console: Console) -> None:
     check_inputs(args.input)
     from mitk_rs.io import list_series, read_info
-    from mitk_rs.io.record import series_warnings
+    from mitk_rs.io.formats import series_warnings
 
     with series_warnings(console.warning):
         series = list_series(args.input) if Path(args.input).is_dir() else []

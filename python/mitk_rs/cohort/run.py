@@ -25,8 +25,6 @@ __all__ = ["BatchResult", "batch"]
 
 # How often a case may end its worker process before it is recorded as failed.
 _ATTEMPTS = 2
-_IMAGE_SUFFIXES = (".mha", ".nrrd", ".nii", ".nii.gz", ".vti", ".vtk")
-_SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj")
 # How often a cancel is looked at.
 _POLL_SECONDS = 0.2
 
@@ -137,14 +135,19 @@ def batch(
     >>> [record["status"] for record in result.records]
     ['done']
     """
+    from mitk_rs.io.formats import BY_SUFFIX, VOLUME_SUFFIXES
+    from mitk_rs.surface import SURFACE_SUFFIXES
+
     check_names("batch", run, RunOptions)
     how = run_options(run)
     found = read_cases(cases, segment=flag(segment, "segment"))
+    images = [one for one in VOLUME_SUFFIXES if not BY_SUFFIX[one].detached]
+    surfaces = [one for one in SURFACE_SUFFIXES if one not in VOLUME_SUFFIXES]
     jobs, threads = _workers(jobs, how.get("threads"), scheduler, len(found))
     plan = Plan(
         output=_folder(output),
-        suffix=_ending(suffix, "suffix", _IMAGE_SUFFIXES),
-        surface=None if surface is None else _ending(surface, "surface", _SURFACE_SUFFIXES),
+        suffix=_ending(suffix, "suffix", images),
+        surface=None if surface is None else _ending(surface, "surface", surfaces),
         segment=bool(segment),
         pictures=bool(pictures),
         threads=threads,

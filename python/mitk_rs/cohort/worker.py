@@ -198,7 +198,7 @@ def as_json(value: Any) -> Any:
 
 def _compute(case: Case, plan: Plan) -> dict[str, Any]:
     from mitk_rs.io import read_image
-    from mitk_rs.io.record import series_warnings
+    from mitk_rs.io.formats import series_warnings
     from mitk_rs.levelset import initialize_level_set
 
     run: dict[str, Any] = {"threads": plan.threads, "timeout": plan.timeout, "cancel": Stop(plan.stop)}

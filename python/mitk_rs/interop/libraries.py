@@ -19,11 +19,9 @@ from mitk_rs._platform import vtk
 from mitk_rs._validation import RAS_FROM_LPS, existing_step, flag, type_error
 from mitk_rs.errors import GeometryError, RequestError
 from mitk_rs.image import Image
-from mitk_rs.io import checks, metadata
-from mitk_rs.io.formats import ALL_TYPES, lies_in_plane
-from mitk_rs.io.images import image_of, record_of
+from mitk_rs.io import checks, image_of, record_of
+from mitk_rs.io.formats import ALL_TYPES, ImageRecord, header, lies_in_plane
 from mitk_rs.io.itk import describe, library, record_to_sitk, sitk_to_record
-from mitk_rs.io.record import ImageRecord
 from mitk_rs.io.vtk import image_data_to_record, point_scalars, record_to_image_data
 from mitk_rs.time_geometry import ArbitraryTimeGeometry, ProportionalTimeGeometry
 
@@ -146,8 +144,8 @@ def from_itk(peer: Any) -> Image:
     direction[:axes, :axes] = itk.array_from_matrix(peer.GetDirection())[:axes, :axes]
     frame = checks.frame("ITK image", spacing, origin + direction @ (spacing * start), direction)
     components = peer.GetNumberOfComponentsPerPixel()
-    times = metadata.time_geometry({}, frame, array.shape[: array.ndim - (components > 1)])
-    return image_of(ImageRecord(array.shape, array.dtype, times, components, array=array))
+    lengths = array.shape[: array.ndim - (components > 1)]
+    return image_of(ImageRecord.of(header("ITK image", lengths, array.dtype, frame, components=components), array))
 
 
 # --- nibabel: axes (x, y, z, t) and millimetres in RAS, where images here have (t, z, y, x) and LPS ------------------

@@ -10,7 +10,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,11 @@ from numpy.typing import NDArray
 
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import FileError
-from mitk_rs.io import checks, isolation, itk, metadata, voxel_data
+from mitk_rs.io import checks, formats, isolation, itk
 from mitk_rs.io.checks import unreadable
-from mitk_rs.io.dicom_files import DicomFile, element_text, pixels, quiet
-from mitk_rs.io.dicom_series import Slice, Volume, volumes_of, warn
-from mitk_rs.io.formats import ALL_TYPES
-from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
+from mitk_rs.io.dicom_files import DicomFile, Slice, Volume, element_text, pixels, quiet, volumes_of, warn
+from mitk_rs.io.formats import ALL_TYPES, ImageHeader, ImageRecord, ReadOptions
 from mitk_rs.time_geometry import ArbitraryTimeGeometry
-
-__all__ = ["READER", "SeriesInfo", "is_dicom", "list_series", "read", "read_all", "read_header"]
 
 READER = "pydicom DICOM"
 _ENDINGS = (".dcm", ".ima", ".dicom")
@@ -46,9 +42,7 @@ def library() -> Any:
 
 def is_dicom(path: str) -> bool:
     """Return True for a folder, for a file that begins as DICOM files do, and for the endings of DICOM files."""
-    if os.path.isdir(path):  # noqa: PTH112
-        return True
-    if path.lower().endswith(_ENDINGS):
+    if os.path.isdir(path) or path.lower().endswith(_ENDINGS):  # noqa: PTH112
         return True
     with checks.open_regular(path) as file:
         file.seek(128)
@@ -112,44 +106,17 @@ class _Entry:
 
 
 def list_series(folder: str) -> list[SeriesInfo]:
-    """Return the series of a folder; one that has images of several sizes or directions is there for each.
-
-    Raises
-    ------
-    FileError
-        There is no DICOM image in the folder.
-    """
+    """Return the series of a folder; one that has images of several sizes or directions is there for each."""
     return [entry.info for entry in _entries(folder, _Scan(folder))]
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Describe the volume without its voxels; parameters as for :func:`read`. Gaps are warned of, not refused."""
-    entry = _asked_for(path, {**options, "allow_gaps": True})
-    return _header(entry, path)
+    """Describe the volume without its voxels. Gaps are warned of, not refused."""
+    return _header(_asked_for(path, {**options, "allow_gaps": True}), path)
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
-    """Read a volume.
-
-    Parameters
-    ----------
-    path
-        A folder with one series, or a file, whose volume is read.
-    options
-        ``series``: number in the list of the folder's series, or Series Instance UID, or description.
-        ``allow_gaps``: read a volume with missing slices, uneven distances or tilt all the same.
-
-    Raises
-    ------
-    FileError
-        There is no DICOM image, or one is damaged; the folder has several series and none is chosen; slices are
-        missing, unevenly spaced or tilted and ``allow_gaps`` is not set.
-
-    Warns
-    -----
-    DicomSeriesWarning
-        What would be refused without ``allow_gaps``, and files left out.
-    """
+    """Read a volume: that of a file, or of a folder with one series or of which one is chosen."""
     return _read(_asked_for(path, options), path)
 
 
@@ -166,12 +133,10 @@ def read_all(path: str, options: ReadOptions) -> Iterator[ImageRecord]:
 
 def _asked_for(path: str, options: ReadOptions) -> _Entry:
     """The volume of a folder, or that a file belongs to."""
-    if os.path.isdir(path):  # noqa: PTH112
-        scan = _Scan(path)
-        entry = _chosen(path, _entries(path, scan), options.get("series"))
-    else:
-        scan = _Scan(path)
-        entry = _of_file(path, scan)
+    scan = _Scan(path)
+    entries = _entries(path, scan)
+    is_folder = os.path.isdir(path)  # noqa: PTH112
+    entry = _chosen(path, entries, options.get("series")) if is_folder else _of_file(path, entries)
     _check_regular(path, entry, scan, allowed=options.get("allow_gaps", False))
     return entry
 
@@ -192,8 +157,8 @@ def _chosen(path: str, entries: Sequence[_Entry], wanted: int | str | None) -> _
     raise unreadable(path, f"the folder has {len(entries)} series, choose one with series=N (--series N): {listed}")
 
 
-def _of_file(path: str, scan: _Scan) -> _Entry:
-    for entry in _entries(path, scan):
+def _of_file(path: str, entries: Sequence[_Entry]) -> _Entry:
+    for entry in entries:
         if any(_is_same(one.path, path) for one in entry.volume.slices):
             return entry
     raise unreadable(path, "another file of the folder holds the same image, and its volume does not have this file")
@@ -269,7 +234,7 @@ class _Scan:
         self.reasons: dict[str, str] = {}
         if os.path.isdir(path):  # noqa: PTH112
             for name in _files(path):
-                if _begins_as_dicom(name):
+                if _start(name, 132):
                     self._add(name)
             return
         uid = self._add(path)
@@ -342,25 +307,22 @@ def _is_same(one: str, other: str) -> bool:
         return False
 
 
-def _begins_as_dicom(path: str) -> bool:
+def _start(path: str, count: int) -> bytes:
+    """The first bytes of a file that may be DICOM; none of others."""
     try:
         with checks.open_regular(path) as file:
-            start = file.read(132)
+            start = file.read(count)
     except FileError:
-        return False
-    return start[128:] == b"DICM" or path.lower().endswith(_ENDINGS)
+        return b""
+    return start if start[128:132] == b"DICM" or path.lower().endswith(_ENDINGS) else b""
 
 
 def _may_be_of(path: str, uid: str) -> bool:
     """Whether a glance at a file leaves it possible that it belongs to a series."""
-    try:
-        with checks.open_regular(path) as file:
-            start = file.read(_GLANCE)
-    except FileError:
-        return False
-    if start[128:132] != b"DICM" and not path.lower().endswith(_ENDINGS):
-        return False
-    return _SERIES_TAG not in start or re.search(re.escape(uid.encode()) + rb"(?![0-9.])", start) is not None
+    start = _start(path, _GLANCE)
+    if _SERIES_TAG not in start:
+        return bool(start)
+    return re.search(re.escape(uid.encode()) + rb"(?![0-9.])", start) is not None
 
 
 # --- voxels ------------------------------------------------------------------------------------------------------
@@ -373,18 +335,11 @@ def _header(entry: _Entry, path: str) -> ImageHeader:
     dtype = np.result_type(*{one.dtype for one in volume.slices})
     if dtype.str[1:] not in ALL_TYPES:
         raise unreadable(path, f"its slices have voxels of types that fit into no common one ({dtype})")
-    made = metadata.header(path, lengths, dtype, volume.frame, components=first.components, reader=READER)
+    made = formats.header(path, lengths, dtype, volume.frame, components=first.components, reader=READER)
     times = made.time_geometry
     if volume.time_points is not None:
         times = ArbitraryTimeGeometry.from_time_points(volume.time_points).for_image(times.geometries)
-    return ImageHeader(
-        shape=made.shape,
-        dtype=dtype,
-        time_geometry=times,
-        components=first.components,
-        properties=_properties(entry),
-        reader=READER,
-    )
+    return replace(made, time_geometry=times, properties=_properties(entry))
 
 
 def _properties(entry: _Entry) -> dict[str, dict[str, str]]:
@@ -404,7 +359,7 @@ def _properties(entry: _Entry) -> dict[str, dict[str, str]]:
 def _read(entry: _Entry, path: str) -> ImageRecord:
     header = _header(entry, path)
     slices = entry.volume.slices
-    voxels = voxel_data.zeros_of(path, header.shape, header.dtype)
+    voxels = checks.zeros_of(path, header.shape, header.dtype)
     planes = voxels.reshape(len(slices), *slices[0].shape, *header.shape[header.dimension :])
     wanted: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(slices):

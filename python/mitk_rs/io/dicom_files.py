@@ -1,4 +1,4 @@
-"""One DICOM file: its header as pydicom reads it, where its images lie, and its pixels.
+"""From DICOM files to volumes: one file's header as pydicom reads it, its pixels, and which images belong together.
 
 The elements stay bytes until somebody asks for one. pydicom gives the pixels that are stored as numbers or by run
 lengths, GDCM (through SimpleITK) the compressed ones. Slope and intercept are applied; the result has the type that
@@ -10,22 +10,22 @@ from __future__ import annotations
 import math
 import os
 import re
+import statistics
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs.errors import FileError, MemoryLimitError
+from mitk_rs.errors import DicomSeriesWarning, FileError, MemoryLimitError
+from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, itk
-from mitk_rs.io.checks import unreadable
-from mitk_rs.io.dicom_series import Slice, Volume, cine
-
-__all__ = ["DicomFile", "element_text", "pixels", "quiet"]
+from mitk_rs.io.checks import printable, unreadable
 
 # Compressed pixels unpack to at most this many bytes each, deflated files to this many bytes.
 _MOST_PACKING = 1 << 14
@@ -35,6 +35,9 @@ _IMPLICIT = "1.2.840.10008.1.2"
 _NATIVE = {_IMPLICIT, "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", _DEFLATED}
 _RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _PLAIN_COLOURS = {"MONOCHROME1", "MONOCHROME2", "RGB"}
+# Slices closer than this are at the same place; distances that differ by more than this share are not equal.
+_SAME_PLACE_MM = 1e-3
+_UNEQUAL = 0.01
 
 # pydicom warns through Python's warnings; one thread at a time may keep them to itself.
 _one_at_a_time = threading.Lock()
@@ -46,6 +49,86 @@ def quiet() -> Iterator[None]:
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One image of a series, or one frame of a file that has several.
+
+    Attributes
+    ----------
+    path, frame
+        The file, and which of its frames.
+    instance
+        Identifier of the image; copies have the same.
+    origin, direction, spacing
+        Place of the image in LPS mm; the third spacing is what the header says of the distance of slices, 0 for
+        nothing.
+    shape, dtype, components
+        Rows and columns; type of the rescaled voxels.
+    clocks
+        What orders images of the same place in time, in ms where it is a time: position in time, trigger time, frame
+        reference time, time of acquisition, time of the content.
+    number
+        Number of the image in its series, and of the frame in its file.
+    is_native
+        pydicom reads the pixels: they are not compressed, or only by run lengths.
+    """
+
+    path: str
+    frame: int
+    instance: str
+    origin: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    spacing: tuple[float, float, float]
+    shape: tuple[int, int]
+    dtype: np.dtype[np.generic]
+    components: int
+    clocks: tuple[float, ...]
+    number: tuple[float, int]
+    is_native: bool = True
+
+    @property
+    def height(self) -> float:
+        """Position along the normal of the slice in mm."""
+        return float(self.origin @ self.direction[:, 2])
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What slices of one volume have in common."""
+        turned = tuple(np.round(self.direction.ravel(), 3) + 0.0)
+        return (self.shape, self.components, tuple(np.round(self.spacing[:2], 4)), turned)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Slices in order.
+
+    Attributes
+    ----------
+    steps
+        ``steps[t][z]``.
+    frame
+        Where the voxels are.
+    time_points
+        Bounds of the time steps in ms; None where the headers do not say them.
+    faults
+        What a regular stack would not have: gaps, uneven distances, tilt, images left out.
+    """
+
+    steps: list[list[Slice]]
+    frame: Frame
+    time_points: tuple[float, ...] | None
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def slices(self) -> list[Slice]:
+        return [one for step in self.steps for one in step]
+
+
+def warn(message: str) -> None:
+    """Warn about a series."""
+    warnings.warn(message, DicomSeriesWarning, stacklevel=2)
 
 
 _TEXTS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
@@ -70,15 +153,16 @@ class DicomFile:
         self._check_elements()
         self.charset = tuple(self._charset())
 
+    def bad(self, what: str) -> FileError:
+        return unreadable(self.path, what)
+
     def _check_elements(self) -> None:
         """Refuse a file that ends within an element: its value is shorter than its length."""
         for element in self._data.values():
             length, value = getattr(element, "length", 0), element.value
             if isinstance(value, bytes) and len(value) < length < _UNDEFINED:
-                raise unreadable(
-                    self.path,
-                    f"the file is truncated: element {_tag_text(int(element.tag))} has {len(value)} of {length} bytes",
-                )
+                what = f"element {_tag_text(int(element.tag))} has {len(value)} of {length} bytes"
+                raise self.bad(f"the file is truncated: {what}")
 
     def _raw(self, tag: int, data: Any = None) -> tuple[str, bytes] | None:
         """Kind and bytes of an element; None where there is none."""
@@ -108,7 +192,7 @@ class DicomFile:
         text = self.text(tag, data)
         found = [float(word) for word in text.split("\\") if word.strip()]
         if not all(map(math.isfinite, found)):
-            raise unreadable(self.path, f"element {_tag_text(tag)} is {checks.shown(text)!r}, not finite numbers")
+            raise self.bad(f"element {_tag_text(tag)} is {checks.shown(text)!r}, not finite numbers")
         return found
 
     def number(self, tag: int, otherwise: float, data: Any = None) -> float:
@@ -180,7 +264,7 @@ class DicomFile:
         if count is None:
             return 1
         if not 1 <= count <= 1 << 24:
-            raise unreadable(self.path, f"element (0028,0008), the number of frames, is {count}")
+            raise self.bad(f"element (0028,0008), the number of frames, is {count}")
         return count
 
     @property
@@ -188,9 +272,7 @@ class DicomFile:
         """Samples of a pixel; those of a palette count when it is looked up."""
         samples = self.whole(0x00280002) or 1
         if samples not in (1, 3, 4):
-            raise unreadable(
-                self.path, f"element (0028,0002), the samples per pixel, is {samples}, 1, 3 or 4 are possible"
-            )
+            raise self.bad(f"element (0028,0002), the samples per pixel, is {samples}, 1, 3 or 4 are possible")
         return 3 if self.colours == "PALETTE COLOR" else samples
 
     @property
@@ -206,10 +288,8 @@ class DicomFile:
         highest = self.whole(0x00280102)
         highest = stored - 1 if highest is None else highest
         if allocated not in (1, 8, 16, 32, 64) or not 1 <= stored <= allocated or not stored - 1 <= highest < allocated:
-            raise unreadable(
-                self.path,
-                f"elements (0028,0100), (0028,0101), (0028,0102): {stored} of {allocated} bits up to bit {highest}",
-            )
+            bits = f"{stored} of {allocated} bits up to bit {highest}"
+            raise self.bad(f"elements (0028,0100), (0028,0101), (0028,0102): {bits}")
         return allocated, stored, highest, self.whole(0x00280103) == 1
 
     @property
@@ -229,24 +309,28 @@ class DicomFile:
             held = self._size * _MOST_PACKING
         # Two of three samples are shared by neighbours in YBR_FULL_422.
         if held < needed * (2 / 3 if "422" in self.colours else 1):
-            raise unreadable(self.path, f"the file is truncated: its pixels need {needed} bytes, there are {held}")
+            raise self.bad(f"the file is truncated: its pixels need {needed} bytes, there are {held}")
+
+    @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """Frames, rows, columns and, of colours, samples."""
+        return (self.frames, *self.shape, *([self.components] if self.components > 1 else []))
 
     def stored(self) -> NDArray[Any]:
         """Return the stored numbers, ``(frame, y, x[, c])``, without bits that do not belong to them."""
         from pydicom.pixels import pixel_array
 
         array = pixel_array(self._data, raw=True)
-        shape = (self.frames, *self.shape, *([self.components] if self.components > 1 else []))
+        shape = self.whole_shape
         if array.size != math.prod(shape):
-            raise unreadable(self.path, f"it has {array.size} values, its header says {math.prod(shape)}")
+            raise self.bad(f"it has {array.size} values, its header says {math.prod(shape)}")
         allocated, count, highest, has_sign = self.bits
         whole = np.ascontiguousarray(array.reshape(shape), array.dtype.newbyteorder("="))
-        numbers = whole.view(f"u{allocated // 8}")
-        if count < allocated:
-            # To the left end of the number and back again: this drops what is above, below, and repeats the sign.
-            numbers = numbers << (allocated - 1 - highest)
-            return numbers.view(f"{'i' if has_sign else 'u'}{allocated // 8}") >> (allocated - count)
-        return numbers.view(f"{'i' if has_sign else 'u'}{allocated // 8}")
+        signed = f"{'i' if has_sign else 'u'}{allocated // 8}"
+        if count == allocated:
+            return whole.view(signed)
+        # To the left end of the number and back again: this drops what is above, below, and repeats the sign.
+        return (whole.view(f"u{allocated // 8}") << (allocated - 1 - highest)).view(signed) >> (allocated - count)
 
     def scales(self) -> list[tuple[float, float]]:
         """Return slope and intercept of each frame, or one pair for all."""
@@ -308,7 +392,7 @@ class DicomFile:
         direction = _direction(self.path, numbers(0x00200037, 0x00209116))
         origin = numbers(0x00200032, 0x00209113) or [0.0, 0.0, 0.0]
         if len(origin) != 3:
-            raise unreadable(self.path, f"element (0020,0032), the position, has {len(origin)} numbers, 3 are needed")
+            raise self.bad(f"element (0020,0032), the position, has {len(origin)} numbers, 3 are needed")
         slope, intercept = self.scale(groups)
         spacing = self._spacing(numbers)
         checks.frame(self.path, (*spacing[:2], spacing[2] or 1.0), origin, direction)
@@ -330,15 +414,10 @@ class DicomFile:
 
     def _spacing(self, numbers: Callable[..., list[float]]) -> tuple[float, float, float]:
         """Distances of columns, rows and slices in mm."""
-        rows_columns = (
-            numbers(0x00280030, 0x00289110)
-            or numbers(0x00181164)
-            or numbers(0x00182010)
-            or numbers(0x00280034)
-            or [1, 1]
-        )
+        others = (found for tag in (0x00181164, 0x00182010, 0x00280034) if (found := numbers(tag)))
+        rows_columns = numbers(0x00280030, 0x00289110) or next(others, [1, 1])
         if len(rows_columns) != 2:
-            raise unreadable(self.path, f"element (0028,0030), the pixel spacing, has {len(rows_columns)} numbers")
+            raise self.bad(f"element (0028,0030), the pixel spacing, has {len(rows_columns)} numbers")
         between = numbers(0x00180088, 0x00289110) or numbers(0x00180050, 0x00289110) or [0.0]
         return rows_columns[1], rows_columns[0], abs(between[0])
 
@@ -366,7 +445,8 @@ class DicomFile:
         else:
             return None
         frames = [replace(one, origin=slices[0].origin) for one in slices]
-        return cine(frames, starts, starts[-1] - starts[-2])
+        end = starts[-1] + (starts[-1] - starts[-2])
+        return Volume([[one] for one in frames], _frame(frames[:1])[0], (*starts, end))
 
 
 @dataclass(frozen=True)
@@ -465,15 +545,7 @@ def _check_inflated(path: str, file: BinaryIO) -> None:
 
 
 def pixels(path: str) -> NDArray[Any]:
-    """Return the rescaled frames of a file, ``(frame, y, x[, c])``.
-
-    Raises
-    ------
-    FileError
-        They are damaged or in a form that cannot be read.
-    MemoryLimitError
-        There is not enough memory for them.
-    """
+    """Return the rescaled frames of a file, ``(frame, y, x[, c])``."""
     try:
         with checks.open_regular(path) as file, quiet():
             header = DicomFile(path, file, with_pixels=True)
@@ -489,10 +561,10 @@ def pixels(path: str) -> NDArray[Any]:
     if len(set(scales)) > 1:
         raise unreadable(path, "its frames are compressed and have slopes of their own, which cannot be read")
     voxels = itk.read_voxels(path, "GDCMImageIO")
-    shape = (header.frames, *header.shape, *([header.components] if header.components > 1 else []))
-    if voxels.size != math.prod(shape):
-        raise unreadable(path, f"GDCM finds {voxels.size} values in it, its header says {math.prod(shape)}")
-    return voxels.reshape(shape)
+    count = math.prod(header.whole_shape)
+    if voxels.size != count:
+        raise unreadable(path, f"GDCM finds {voxels.size} values in it, its header says {count}")
+    return voxels.reshape(header.whole_shape)
 
 
 def _rescaled(header: DicomFile, stored: NDArray[Any], scales: Sequence[tuple[float, float]]) -> NDArray[Any]:
@@ -507,3 +579,95 @@ def _rescaled(header: DicomFile, stored: NDArray[Any], scales: Sequence[tuple[fl
         else:
             made[number] = frame.astype(np.int64) * int(slope) + int(intercept)
     return made
+
+
+# --- volumes ----------------------------------------------------------------------------------------------------
+
+
+def volumes_of(slices: Iterable[Slice], name: str) -> list[Volume]:
+    """Sort the slices of one series, in any order, into volumes, the largest first; ``name`` is that of warnings."""
+    groups: dict[tuple[object, ...], list[Slice]] = defaultdict(list)
+    for one in _without_copies(slices, name):
+        groups[one.group].append(one)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return [_volume(group) for group in ordered]
+
+
+def _without_copies(slices: Iterable[Slice], name: str) -> list[Slice]:
+    """Leave out files that hold the same image again."""
+    found: dict[tuple[str, int], Slice] = {}
+    copies = 0
+    for one in slices:
+        key = (one.instance or one.path, one.frame)
+        copies += key in found
+        found.setdefault(key, one)
+    if copies:
+        warn(f"{printable(name)}: {copies} files hold images that other files also hold; they are left out")
+    return list(found.values())
+
+
+def _volume(slices: Sequence[Slice]) -> Volume:
+    stacks = _stacks(slices)
+    count = min(map(len, stacks))
+    surplus = len(slices) - count * len(stacks)
+    faults = [f"{surplus} images are left out, not every place has as many time steps"] if surplus else []
+    steps = [[stack[step] for stack in stacks] for step in range(count)]
+    frame, others = _frame(steps[0])
+    return Volume(steps, frame, _time_points(steps), faults + others)
+
+
+def _stacks(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Images of the same place together, from the lowest to the highest place, each stack in the order of time."""
+    stacks: list[list[Slice]] = []
+    for one in sorted(slices, key=lambda one: (one.height, one.number, one.path)):
+        if stacks and one.height - stacks[-1][0].height < _SAME_PLACE_MM:
+            stacks[-1].append(one)
+        else:
+            stacks.append([one])
+    return [sorted(stack, key=lambda one: (one.clocks, one.number, one.path)) for stack in stacks]
+
+
+def _frame(stack: Sequence[Slice]) -> tuple[Frame, list[str]]:
+    """Place the volume where its slices are, also a sheared one, which a tilted gantry gives; say what is irregular."""
+    first = stack[0]
+    direction, faults = first.direction.copy(), []
+    thickness = first.spacing[2] if first.spacing[2] > 0 else 1.0
+    if len(stack) > 1:
+        faults = _gaps(stack)
+        stride = np.median(np.diff([one.origin for one in stack], axis=0), axis=0)
+        thickness = float(np.linalg.norm(stride))
+        if np.linalg.norm(stride / thickness - direction[:, 2]) > 1e-3:
+            faults.append("the slices are shifted along their plane (tilted gantry), so the volume is sheared")
+            direction[:, 2] = stride / thickness
+    x, y, z = first.origin.tolist()
+    spacing = (float(first.spacing[0]), float(first.spacing[1]), thickness)
+    return Frame(spacing=spacing, origin=(x, y, z)).with_direction(direction), faults
+
+
+def _gaps(stack: Sequence[Slice]) -> list[str]:
+    distances = np.diff([one.height for one in stack])
+    usual = statistics.median(distances)
+    faults = []
+    for below, distance in enumerate(distances):
+        if abs(distance - usual) <= _UNEQUAL * usual:
+            continue
+        missing = round(distance / usual) - 1
+        whole = missing > 0 and abs(distance / usual - missing - 1) <= 10 * _UNEQUAL
+        slices = "1 slice is" if missing == 1 else f"{missing} slices are"
+        what = f"{slices} missing" if whole else f"the distance is {distance:.4g} mm"
+        faults.append(f"{what} after slice {below} of {len(stack)}, slices are {usual:.4g} mm apart elsewhere")
+    return faults
+
+
+def _time_points(steps: Sequence[Sequence[Slice]]) -> tuple[float, ...] | None:
+    """Bounds of the time steps in ms from the first; None where the headers do not tell them apart."""
+    if len(steps) < 2:
+        return None
+    # Trigger time, frame reference time, time of acquisition: positions in time have no unit.
+    for clock in (1, 2, 3):
+        starts = [min(one.clocks[clock] for one in step) for step in steps]
+        lengths = np.diff(starts)
+        if (lengths > 0).all():
+            begun = [start - starts[0] for start in starts]
+            return (*begun, begun[-1] + float(lengths[-1]))
+    return None

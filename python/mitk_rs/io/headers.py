@@ -1,8 +1,8 @@
 """Strict grammar of the text headers of MetaImage and NRRD.
 
 ITK's readers of these formats trust their headers: a number of dimensions, a long line or a format string ends the
-process or shows memory that no file holds. So a header is read here first, field by field, and ITK sees only a header
-that :meth:`TextHeader.text` writes anew from checked fields. Free texts (properties) never reach ITK; they may be in
+process or shows memory that no file holds. So a header is read here first, field by field, and ITK sees only
+:attr:`TextHeader.text`, made anew of checked fields. Free texts (properties) never reach ITK; they may be in
 UTF-8 or Latin-1.
 """
 
@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from mitk_rs._validation import LARGEST_SPACING, SMALLEST_SPACING
 from mitk_rs.io.checks import check_numbers, check_shape, data_file, decoded, open_regular, shown, unreadable
-
-__all__ = ["TextHeader", "meta_header", "nrrd_header"]
 
 # A field that says how the image is stored: ITK's reader of NRRD writes longer ones behind the 1,024 letters of its
 # messages.
@@ -36,42 +34,41 @@ class TextHeader:
     ----------
     path
         The header's file.
-    fields
-        The fields that ITK is shown, checked, in their order.
+    fields, storage
+        Checked fields: those that ITK is shown, in their order, and others that say how the voxels are stored.
     entries
         Free texts: properties, time points.
-    storage
-        Checked fields that say how the voxels are stored.
     files
         Where the voxels are; the header's own file if they follow the header.
     start
         Position of the first byte after an attached header.
-    lines
-        Number of lines of the header.
     """
 
     path: str
-    fields: dict[str, str] = field(default_factory=dict)
-    entries: dict[str, str] = field(default_factory=dict)
-    storage: dict[str, str] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
-    start: int = 0
-    lines: int = 0
+    fields: dict[str, str]
+    entries: dict[str, str]
+    storage: dict[str, str]
+    files: tuple[str, ...]
+    start: int
 
     @property
     def is_attached(self) -> bool:
         """True where the voxels follow the header in its file."""
         return self.files == (self.path,)
 
-    def text(self, *data: str) -> str:
-        """Write the header anew for ITK: checked fields only, and ``data``, the lines that say where voxels are."""
-        separator = " = " if "NDims" in self.fields else ": "
+    @property
+    def is_meta(self) -> bool:
+        """True for MetaImage, False for NRRD."""
+        return "NDims" in self.fields
+
+    @property
+    def text(self) -> str:
+        """A header for ITK: checked fields only."""
+        if not self.is_meta:
+            return "\n".join(["NRRD0005", *(f"{name}: {value}" for name, value in self.fields.items()), "", ""])
         # ITK's reader of MetaImage needs the number of dimensions before the lists that have one number for each.
         ordered = sorted(self.fields.items(), key=lambda field: field[0] not in ("ObjectType", "NDims"))
-        lines = [f"{name}{separator}{value}" for name, value in ordered]
-        if separator == ": ":
-            lines.insert(0, "NRRD0005")
-        return "\n".join([*lines, *data, ""])
+        return "\n".join([*(f"{name} = {value}" for name, value in ordered), "ElementDataFile = LOCAL", ""])
 
 
 def _lines(path: str, file: BinaryIO, *, last_must_end: bool = False) -> Iterator[bytes]:
@@ -101,28 +98,6 @@ def _plain(path: str, name: str, value: bytes) -> str:
     return text
 
 
-def _whole(path: str, name: str, text: str, least: int, most: int) -> int:
-    number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else None
-    if number is None or not least <= number <= most:
-        raise unreadable(path, f"field {name} is {shown(text)!r}, it must be a whole number from {least} to {most}")
-    return number
-
-
-def _sizes(path: str, name: str, text: str, count: int) -> list[int]:
-    words = text.split()
-    if not all(re.fullmatch(r"[+-]?\d{1,18}", word) for word in words) or len(words) != count:
-        raise unreadable(path, f"field {name} is {shown(text)!r}, it must be {count} whole numbers")
-    sizes = [int(word) for word in words]
-    check_shape(path, reversed(sizes), itemsize=8)
-    return sizes
-
-
-def _one_of(path: str, name: str, text: str, known: Mapping[str, str]) -> str:
-    if text not in known:
-        raise unreadable(path, f"field {name} is {shown(text)!r}; known are {', '.join(known)}")
-    return known[text]
-
-
 def _data_files(path: str, names: list[str], *, anywhere: bool) -> tuple[str, ...]:
     """The files that a header names, or the header itself; templates of names are not read."""
     for name in names:
@@ -131,108 +106,151 @@ def _data_files(path: str, names: list[str], *, anywhere: bool) -> tuple[str, ..
     return tuple(data_file(path, name, anywhere=anywhere) for name in names) or (path,)
 
 
-def _once(path: str, name: str, fields: Mapping[str, str]) -> None:
+def _check_new(path: str, name: str, fields: Collection[str]) -> None:
     if name in fields:
         raise unreadable(path, f"field {name} is there twice")
 
 
+def _check_there(path: str, fields: Mapping[str, str], *names: str) -> None:
+    for name in names:
+        if name not in fields:
+            raise unreadable(path, f"field {name} is missing")
+
+
+# --- checks of a field: path, name, text, and how many dimensions the image has ----------------------------------
+
+_Check = Callable[[str, str, str, int], object]
+
+
+def _sizes(path: str, name: str, text: str, count: int) -> None:
+    words = text.split()
+    if not all(re.fullmatch(r"[+-]?\d{1,18}", word) for word in words) or len(words) != count:
+        raise unreadable(path, f"field {name} is {shown(text)!r}, it must be {count} whole numbers")
+    check_shape(path, reversed([int(word) for word in words]), itemsize=8)
+
+
+def _between(least: int, most: int) -> _Check:
+    def check(path: str, name: str, text: str, _: int) -> int:
+        number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else None
+        if number is None or not least <= number <= most:
+            raise unreadable(path, f"field {name} is {shown(text)!r}, it must be a whole number from {least} to {most}")
+        return number
+
+    return check
+
+
+def _matching(pattern: str, what: str = "") -> _Check:
+    def check(path: str, name: str, text: str, _: int) -> None:
+        if not re.fullmatch(pattern, text):
+            raise unreadable(path, f"field {name} is {shown(text)!r}{what and f', which is not {what}'}")
+
+    return check
+
+
+def _known(table: Collection[str], folded: Callable[[str], str] = str.lower) -> _Check:
+    def check(path: str, name: str, text: str, _: int) -> None:
+        if folded(text) not in table:
+            raise unreadable(path, f"field {name} is {shown(text)!r}; known are {', '.join(table)}")
+
+    return check
+
+
+def _listed(path: str, name: str, text: str, count: int) -> None:
+    words = text.split()
+    if len(words) != count:
+        raise unreadable(path, f"field {name} has {len(words)} numbers, {count} are needed")
+    # NaN says that an axis has none.
+    numbers = check_numbers(path, name, " ".join(word for word in words if word.lower() != "nan"))
+    if name == "spacings":
+        _check_spacings(path, name, [abs(number) for number in numbers])
+
+
+def _words(path: str, name: str, text: str, count: int) -> None:
+    if len(text.split()) != count or not re.fullmatch(r"(?:[\w?./+-]+\s*)*", text):
+        raise unreadable(path, f"field {name} is {shown(text)!r}, it must be {count} words")
+
+
+def _anything(path: str, name: str, text: str, count: int) -> None:
+    """Checked elsewhere, or not used."""
+
+
+def _check_spacings(path: str, name: str, lengths: list[float]) -> None:
+    """Refuse lengths of voxels that no image has: ITK takes 1 for those that it cannot compute with."""
+    for length in lengths:
+        if not SMALLEST_SPACING <= length <= LARGEST_SPACING:
+            limits = f"{SMALLEST_SPACING:g} to {LARGEST_SPACING:g} mm"
+            raise unreadable(path, f"field {name} has a length of {length:g}, spacing must be {limits} on every axis")
+
+
+_dimension = _between(1, 5)
+
 # --- MetaImage ---------------------------------------------------------------------------------------------------
 
-META_TYPES = {
-    "MET_CHAR": "i1",
-    "MET_UCHAR": "u1",
-    "MET_SHORT": "i2",
-    "MET_USHORT": "u2",
-    "MET_INT": "i4",
-    "MET_UINT": "u4",
-    "MET_LONG": "i4",
-    "MET_ULONG": "u4",
-    "MET_LONG_LONG": "i8",
-    "MET_ULONG_LONG": "u8",
-    "MET_FLOAT": "f4",
-    "MET_DOUBLE": "f8",
-}
-_PLACES, _SPACINGS = ("Offset", "Position", "Origin"), ("ElementSpacing", "ElementSize")
-_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
-# Fields of the format that say nothing that an image here keeps.
-_META_UNUSED = {
-    "Comment",
-    "ObjectSubType",
-    "TransformType",
-    "Name",
-    "ID",
-    "ParentID",
-    "Color",
-    "CompressionLevel",
-    "DistanceUnits",
-    "ElementMin",
-    "ElementMax",
-    "ElementNBits",
-    "ElementToIntensityFunctionSlope",
-    "ElementToIntensityFunctionOffset",
-    "SequenceID",
-    "ElementByteOrderMSB",
-}
+META_TYPES = {"MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2"}
+META_TYPES |= {"MET_INT": "i4", "MET_UINT": "u4", "MET_LONG": "i4", "MET_ULONG": "u4"}
+META_TYPES |= {"MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4", "MET_DOUBLE": "f8"}
 _FREE = {"Comment", "Name", "ElementDataFile"}
-_META_STORAGE = {
-    "BinaryData",
-    "BinaryDataByteOrderMSB",
-    "ElementByteOrderMSB",
-    "CompressedData",
-    "CompressedDataSize",
-    "HeaderSize",
-}
-_META_FIELDS = {
-    "ObjectType",
-    "NDims",
-    "DimSize",
-    "ElementType",
-    "ElementNumberOfChannels",
-    "CenterOfRotation",
-    "AnatomicalOrientation",
-    "Modality",
-    *_PLACES,
-    *_SPACINGS,
-    *_MATRICES,
-}
+_META_STORAGE = "BinaryData BinaryDataByteOrderMSB ElementByteOrderMSB CompressedData CompressedDataSize HeaderSize"
+_META_FIELDS = """ObjectType NDims DimSize ElementType ElementNumberOfChannels CenterOfRotation AnatomicalOrientation
+    Modality Offset Position Origin ElementSpacing ElementSize TransformMatrix Rotation Orientation"""
+# Fields of the format that say nothing that an image here keeps.
+_META_UNUSED = """Comment ObjectSubType TransformType Name ID ParentID Color CompressionLevel DistanceUnits ElementMin
+    ElementMax ElementNBits ElementToIntensityFunctionSlope ElementToIntensityFunctionOffset SequenceID
+    ElementDataFile"""
+
+
+def _vector(path: str, name: str, text: str, count: int) -> None:
+    check_numbers(path, name, text, count)
+
+
+def _matrix(path: str, name: str, text: str, count: int) -> None:
+    check_numbers(path, name, text, count * count)
+
+
+def _spacing(path: str, name: str, text: str, _: int) -> None:
+    _check_spacings(path, name, check_numbers(path, name, text)[:3])
+
+
+# In the order in which they are made.
+_META_CHECKS: tuple[tuple[str, _Check], ...] = (
+    ("DimSize", _sizes),
+    ("ElementType", _known(META_TYPES, str)),
+    *((name, _vector) for name in ("Offset", "Position", "Origin", "ElementSpacing", "ElementSize")),
+    *((name, _matrix) for name in ("TransformMatrix", "Rotation", "Orientation")),
+    ("ElementSpacing", _spacing),
+    ("CenterOfRotation", _vector),
+    ("ElementNumberOfChannels", _between(1, 65535)),
+    ("CompressedDataSize", _between(0, 1 << 62)),
+    ("HeaderSize", _between(-1, 1 << 62)),
+    ("AnatomicalOrientation", _matching(r"[A-Za-z?]{0,5}")),
+    ("Modality", _matching(r"\w{0,40}")),
+)
 
 
 def meta_header(path: str, *, anywhere: bool = False) -> TextHeader:
-    """Read and check the header of a MetaImage file.
-
-    Parameters
-    ----------
-    path
-        ``.mha`` or ``.mhd``.
-    anywhere
-        Accept data files outside the folder of the header.
-
-    Raises
-    ------
-    FileError
-        Naming the field, its value and what is allowed.
-    """
+    """Read and check the header of a MetaImage file; with ``anywhere`` its data may be outside of its folder."""
     found: dict[str, bytes] = {}
     with open_regular(path) as file:
         lines = _lines(path, file)
         for line in lines:
             name, value = _meta_line(path, line)
-            _once(path, name, found)  # type: ignore[arg-type]
+            _check_new(path, name, found)
             found[name] = value
             if name == "ElementDataFile":
                 break
         else:
             raise unreadable(path, "field ElementDataFile is missing: it is not a MetaImage header, or truncated")
         start = file.tell()
-        names = _meta_files(path, found["ElementDataFile"], lines)
-    known = _META_FIELDS | _META_STORAGE | _META_UNUSED | {"ElementDataFile"}
+        names = _meta_files(found["ElementDataFile"], lines)
+    shown_to_itk, storage = _META_FIELDS.split(), _META_STORAGE.split()
+    known = {*shown_to_itk, *storage, *_META_UNUSED.split()}
     plain = {name: _plain(path, name, value) for name, value in found.items() if name in known - _FREE}
     _check_meta(path, plain)
     return TextHeader(
         path=path,
-        fields={name: text for name, text in plain.items() if name in _META_FIELDS},
+        fields={name: text for name, text in plain.items() if name in shown_to_itk},
         entries={name: decoded(value.strip()) for name, value in found.items() if name not in known},
-        storage={name: text for name, text in plain.items() if name in _META_STORAGE},
+        storage={name: text for name, text in plain.items() if name in storage},
         files=_data_files(path, names, anywhere=anywhere),
         start=start,
     )
@@ -245,7 +263,7 @@ def _meta_line(path: str, line: bytes) -> tuple[str, bytes]:
     return decoded(parts[1]), parts[2].strip()
 
 
-def _meta_files(path: str, value: bytes, lines: Iterator[bytes]) -> list[str]:
+def _meta_files(value: bytes, lines: Iterator[bytes]) -> list[str]:
     """Names of the data files; none if the voxels follow the header."""
     text = decoded(value)
     if text.upper() == "LOCAL":
@@ -256,47 +274,26 @@ def _meta_files(path: str, value: bytes, lines: Iterator[bytes]) -> list[str]:
 
 
 def _check_meta(path: str, fields: dict[str, str]) -> None:
-    for name in ("NDims", "DimSize", "ElementType"):
-        if name not in fields:
-            raise unreadable(path, f"field {name} is missing")
+    _check_there(path, fields, "NDims", "DimSize", "ElementType")
     if fields.get("ObjectType", "Image") != "Image":
         raise unreadable(path, f"field ObjectType is {shown(fields['ObjectType'])!r}, it must be Image")
-    count = _whole(path, "NDims", fields["NDims"], 1, 5)
-    _sizes(path, "DimSize", fields["DimSize"], count)
-    _one_of(path, "ElementType", fields["ElementType"], META_TYPES)
-    for names, length in ((_PLACES, count), (_SPACINGS, count), (_MATRICES, count * count)):
-        for name in names:
-            if name in fields:
-                check_numbers(path, name, fields[name], length)
-    if "ElementSpacing" in fields:
-        _check_spacings(path, "ElementSpacing", check_numbers(path, "ElementSpacing", fields["ElementSpacing"])[:3])
-    if "CenterOfRotation" in fields:
-        check_numbers(path, "CenterOfRotation", fields["CenterOfRotation"], count)
-    for name, most in (("ElementNumberOfChannels", 65535), ("CompressedDataSize", 1 << 62), ("HeaderSize", 1 << 62)):
+    _dimension(path, "NDims", fields["NDims"], 0)
+    for name, check in _META_CHECKS:
         if name in fields:
-            _whole(path, name, fields[name], {"HeaderSize": -1, "CompressedDataSize": 0}.get(name, 1), most)
-    if not re.fullmatch(r"[A-Za-z?]{0,5}", fields.get("AnatomicalOrientation", "")):
-        raise unreadable(path, f"field AnatomicalOrientation is {shown(fields['AnatomicalOrientation'])!r}")
-    if not re.fullmatch(r"\w{0,40}", fields.get("Modality", "")):
-        raise unreadable(path, f"field Modality is {shown(fields['Modality'])!r}")
+            check(path, name, fields[name], int(fields["NDims"]))
 
 
 # --- NRRD --------------------------------------------------------------------------------------------------------
 
 _SHORTER = {
-    "axismins": "axis mins",
-    "axismaxs": "axis maxs",
-    "centerings": "centers",
-    "blocksize": "block size",
-    "oldmin": "old min",
-    "oldmax": "old max",
-    "byteskip": "byte skip",
-    "lineskip": "line skip",
-    "datafile": "data file",
-    "sampleunits": "sample units",
-}
-_ENCODINGS = dict.fromkeys(("raw",), "raw") | dict.fromkeys(("txt", "text", "ascii"), "ascii")
-_ENCODINGS |= dict.fromkeys(("hex",), "hex") | dict.fromkeys(("gz", "gzip"), "gzip")
+    name.replace(" ", ""): name
+    for name in (
+        *("axis mins", "axis maxs", "block size", "old min", "old max"),
+        *("byte skip", "line skip", "data file", "sample units"),
+    )
+} | {"centerings": "centers"}
+_ENCODINGS = {"raw": "raw", "txt": "ascii", "text": "ascii", "ascii": "ascii"}
+_ENCODINGS |= {"hex": "hex", "gz": "gzip", "gzip": "gzip"}
 _NRRD_NAMES = {
     "i1": "signed char,int8,int8_t",
     "u1": "uchar,unsigned char,uint8,uint8_t",
@@ -311,22 +308,40 @@ _NRRD_NAMES = {
 }
 NRRD_TYPES = {name: code for code, names in _NRRD_NAMES.items() for name in names.split(",")}
 _VECTOR = r"\(\s*[^\s,()]+(?:\s*,\s*[^\s,()]+)*\s*\)"
-_QUOTED = r'\s*(?:"[^"\\]{0,200}"\s*)*'
-_WORDS = r"[\w?./+-]+"
+_quoted = _matching(r'\s*(?:"[^"\\]{0,200}"\s*)*', "a list of texts in quotes")
+_number = _matching(r"\S{0,40}", "a number")
+_NRRD_CHECKS: dict[str, _Check] = {
+    **dict.fromkeys(("space directions", "space origin", "measurement frame"), _anything),
+    **dict.fromkeys(("content", "number", "data file"), _anything),
+    **dict.fromkeys(("spacings", "thicknesses", "axis mins", "axis maxs"), _listed),
+    **dict.fromkeys(("min", "max", "old min", "old max"), _number),
+    **dict.fromkeys(("space units", "labels", "units"), _quoted),
+    **dict.fromkeys(("centers", "kinds"), _words),
+    "type": _known(NRRD_TYPES),
+    "dimension": _dimension,
+    "sizes": _sizes,
+    "encoding": _known(_ENCODINGS),
+    "endian": _known(("little", "big")),
+    "space": _matching(r"[A-Za-z0-9-]{1,60}", "the name of a space"),
+    "space dimension": _between(1, 4),
+    "sample units": _matching(r'[^"\\]{0,200}|"[^"\\]{0,200}"', "a unit"),
+    "block size": _between(0, 0),
+    "byte skip": _between(-1, 1 << 62),
+    "line skip": _between(0, 1 << 31),
+}
 
 
 def nrrd_header(path: str, *, anywhere: bool = False) -> TextHeader:
-    """Read and check the header of a NRRD file; parameters and errors as for :func:`meta_header`."""
+    """Read and check the header of a NRRD file; with ``anywhere`` its data may be outside of its folder."""
     fields: dict[str, str] = {}
     entries: dict[str, str] = {}
     names: list[str] = []
-    count = 0
     with open_regular(path) as file:
         if not re.fullmatch(rb"NRRD000[1-5]", file.readline(_LONGEST_FIELD).rstrip()):
             raise unreadable(path, "it does not begin with NRRD0001 to NRRD0005")
         # Key and value pairs may come last, and what is left of one looks whole. ITK ignores such a line.
         lines = _lines(path, file, last_must_end=True)
-        for count, line in enumerate(lines, start=2):  # noqa: B007 (the number of lines is needed afterwards)
+        for line in lines:
             if not line:
                 break
             _add_nrrd_line(path, line, fields, entries)
@@ -344,19 +359,18 @@ def nrrd_header(path: str, *, anywhere: bool = False) -> TextHeader:
         fields.pop(name, None)
     if "data file" in storage and not names:
         names = [storage["data file"]]
-    files = _data_files(path, names, anywhere=anywhere)
-    return TextHeader(path, fields, entries, storage, files, start, count)
+    return TextHeader(path, fields, entries, storage, _data_files(path, names, anywhere=anywhere), start)
 
 
 def _add_nrrd_line(path: str, line: bytes, fields: dict[str, str], entries: dict[str, str]) -> None:
     if line.startswith(b"#"):
         return
     name, colon, value = line.partition(b":")
-    known = _nrrd_name(name)
+    known = name.decode("latin-1").strip().lower()
+    known = _SHORTER.get(known, known)
     if colon and not value.startswith(b"=") and known in _NRRD_CHECKS:
-        _once(path, known, fields)
-        is_name = known == "data file"
-        fields[known] = decoded(value.strip()) if is_name else _plain(path, known, value)
+        _check_new(path, known, fields)
+        fields[known] = decoded(value.strip()) if known == "data file" else _plain(path, known, value)
         return
     name, separator, value = line.partition(b":=")
     if not separator:
@@ -364,20 +378,14 @@ def _add_nrrd_line(path: str, line: bytes, fields: dict[str, str], entries: dict
     entries[_unescaped(name)] = _unescaped(value)
 
 
-def _nrrd_name(name: bytes) -> str:
-    text = name.decode("latin-1").strip().lower()
-    return _SHORTER.get(text, text)
-
-
 def _unescaped(text: bytes) -> str:
     return re.sub(r"\\(n|\\)", lambda found: "\n" if found[1] == "n" else "\\", decoded(text))
 
 
 def _check_nrrd(path: str, fields: dict[str, str], storage: dict[str, str]) -> None:
-    for name in ("dimension", "type", "sizes", "encoding"):
-        if name not in fields:
-            raise unreadable(path, f"field {name} is missing")
-    count = _whole(path, "dimension", fields["dimension"], 1, 5)
+    _check_there(path, fields, "dimension", "type", "sizes", "encoding")
+    _dimension(path, "dimension", fields["dimension"], 0)
+    count = int(fields["dimension"])
     for name, text in (*fields.items(), *storage.items()):
         _NRRD_CHECKS[name](path, name, text, count)
     if "space" in fields and "space dimension" in fields:
@@ -385,105 +393,23 @@ def _check_nrrd(path: str, fields: dict[str, str], storage: dict[str, str]) -> N
     fields["encoding"] = _ENCODINGS[fields["encoding"].lower()]
     if NRRD_TYPES[fields["type"].lower()][1] != "1" and fields["encoding"] != "ascii" and "endian" not in fields:
         raise unreadable(path, "field endian is missing")
-    _check_vectors(path, fields, count)
-
-
-def _check_vectors(path: str, fields: Mapping[str, str], count: int) -> None:
-    """Refuse vectors whose number or length does not fit the image, or whose numbers are not finite."""
     for name, wanted in (("space directions", count), ("space origin", 1), ("measurement frame", None)):
-        if name not in fields:
-            continue
-        if not re.fullmatch(rf"\s*(?:(?:none|{_VECTOR})\s*)+", fields[name]):
-            raise unreadable(path, f"field {name} is {shown(fields[name])!r}, which is not a list of vectors")
-        vectors = re.findall(rf"none|{_VECTOR}", fields[name])
-        if wanted is not None and len(vectors) != wanted:
-            raise unreadable(path, f"field {name} has {len(vectors)} vectors, {wanted} are needed")
-        numbers = [check_numbers(path, name, one.strip("()").replace(",", " ")) for one in vectors if one != "none"]
-        lengths = {len(one) for one in numbers}
-        if name == "space directions":
-            _check_spacings(path, name, [math.hypot(*one) for one in numbers])
-        if len(lengths) > 1 or (lengths and max(lengths) > 4):
-            raise unreadable(path, f"field {name} has vectors of {sorted(lengths)} numbers")
+        if name in fields:
+            _check_vectors(path, name, fields[name], wanted)
     if "space" not in fields and "space dimension" not in fields and {"space directions", "space origin"} & {*fields}:
         raise unreadable(path, "fields space and space dimension are missing, but vectors of that space are there")
 
 
-def _check_spacings(path: str, name: str, lengths: list[float]) -> None:
-    """Refuse lengths of voxels that no image has: ITK takes 1 for those that it cannot compute with."""
-    for length in lengths:
-        if not SMALLEST_SPACING <= length <= LARGEST_SPACING:
-            limits = f"{SMALLEST_SPACING:g} to {LARGEST_SPACING:g} mm"
-            raise unreadable(path, f"field {name} has a length of {length:g}, spacing must be {limits} on every axis")
-
-
-_Check = Callable[[str, str, str, int], object]
-
-
-def _matching(pattern: str, what: str) -> _Check:
-    def check(path: str, name: str, text: str, _: int) -> None:
-        if not re.fullmatch(pattern, text):
-            raise unreadable(path, f"field {name} is {shown(text)!r}, which is not {what}")
-
-    return check
-
-
-def _listed(path: str, name: str, text: str, count: int) -> None:
-    words = text.split()
-    if len(words) != count:
-        raise unreadable(path, f"field {name} has {len(words)} numbers, {count} are needed")
-    # NaN says that an axis has none.
-    numbers = check_numbers(path, name, " ".join(word for word in words if word.lower() != "nan"))
-    if name == "spacings":
-        _check_spacings(path, name, [abs(number) for number in numbers])
-
-
-def _words(path: str, name: str, text: str, count: int) -> None:
-    if len(text.split()) != count or not re.fullmatch(rf"(?:{_WORDS}\s*)*", text):
-        raise unreadable(path, f"field {name} is {shown(text)!r}, it must be {count} words")
-
-
-def _known(table: Mapping[str, object]) -> _Check:
-    def check(path: str, name: str, text: str, _: int) -> None:
-        if text.lower() not in table:
-            raise unreadable(path, f"field {name} is {shown(text)!r}; known are {', '.join(table)}")
-
-    return check
-
-
-def _between(least: int, most: int) -> _Check:
-    return lambda path, name, text, _: _whole(path, name, text, least, most)
-
-
-_anything: _Check = lambda path, name, text, count: None  # noqa: E731
-_NRRD_CHECKS: dict[str, _Check] = {
-    "type": _known(NRRD_TYPES),
-    "dimension": _between(1, 5),
-    "sizes": _sizes,
-    "encoding": _known(_ENCODINGS),
-    "endian": _known({"little": 0, "big": 0}),
-    "space": _matching(r"[A-Za-z0-9-]{1,60}", "the name of a space"),
-    "space dimension": _between(1, 4),
-    "space directions": _anything,
-    "space origin": _anything,
-    "measurement frame": _anything,
-    "space units": _matching(_QUOTED, "a list of texts in quotes"),
-    "sample units": _matching(r'[^"\\]{0,200}|"[^"\\]{0,200}"', "a unit"),
-    "spacings": _listed,
-    "thicknesses": _listed,
-    "axis mins": _listed,
-    "axis maxs": _listed,
-    "min": _matching(r"\S{0,40}", "a number"),
-    "max": _matching(r"\S{0,40}", "a number"),
-    "old min": _matching(r"\S{0,40}", "a number"),
-    "old max": _matching(r"\S{0,40}", "a number"),
-    "block size": _between(0, 0),
-    "centers": _words,
-    "kinds": _words,
-    "labels": _matching(_QUOTED, "a list of texts in quotes"),
-    "units": _matching(_QUOTED, "a list of texts in quotes"),
-    "content": _anything,
-    "number": _anything,
-    "byte skip": _between(-1, 1 << 62),
-    "line skip": _between(0, 1 << 31),
-    "data file": _anything,
-}
+def _check_vectors(path: str, name: str, text: str, wanted: int | None) -> None:
+    """Refuse vectors whose number or length does not fit the image, or whose numbers are not finite."""
+    if not re.fullmatch(rf"\s*(?:(?:none|{_VECTOR})\s*)+", text):
+        raise unreadable(path, f"field {name} is {shown(text)!r}, which is not a list of vectors")
+    vectors = re.findall(rf"none|{_VECTOR}", text)
+    if wanted is not None and len(vectors) != wanted:
+        raise unreadable(path, f"field {name} has {len(vectors)} vectors, {wanted} are needed")
+    numbers = [check_numbers(path, name, one.strip("()").replace(",", " ")) for one in vectors if one != "none"]
+    lengths = {len(one) for one in numbers}
+    if name == "space directions":
+        _check_spacings(path, name, [math.hypot(*one) for one in numbers])
+    if len(lengths) > 1 or (lengths and max(lengths) > 4):
+        raise unreadable(path, f"field {name} has vectors of {sorted(lengths)} numbers")

@@ -34,13 +34,10 @@ from numpy.typing import NDArray
 from mitk_rs import _platform, errors
 from mitk_rs._validation import real_number
 from mitk_rs.errors import FileError, InternalError, RequestError
-from mitk_rs.geometry import SlicedGeometry3D
-from mitk_rs.io.checks import printable, shown, unreadable
-from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions, frames_of
-from mitk_rs.io.voxel_data import bytes_of, zeros_of
+from mitk_rs.geometry import Frame
+from mitk_rs.io.checks import bytes_of, printable, shown, unreadable, zeros_of
+from mitk_rs.io.formats import ImageHeader, ImageRecord, ReadOptions, geometries_of, placed
 from mitk_rs.time_geometry import ArbitraryTimeGeometry, ProportionalTimeGeometry, TimeGeometry
-
-__all__ = ["Limits", "is_worker", "limits_of", "read_header", "read_records"]
 
 _log = logging.getLogger(__name__)
 
@@ -99,11 +96,6 @@ def limits_of(isolate: bool | Limits | None) -> Limits | None:  # noqa: FBT001 (
 
     None as the option leaves it to the environment: ``MITK_RS_ISOLATE=1``, and ``MITK_RS_ISOLATE_MEMORY`` (bytes) and
     ``MITK_RS_ISOLATE_SECONDS`` for the limits.
-
-    Raises
-    ------
-    RequestError
-        A variable of the environment that is not a number.
     """
     if isinstance(isolate, Limits):
         return isolate
@@ -132,8 +124,7 @@ def read_records(
     """Read images in a process of its own; one, or with ``every`` all that :func:`mitk_rs.io.read_records` reads."""
     request = {"kind": "records" if every else "record", "path": path, "reader": reader, "options": _plain(options)}
     for answer in _asked(request, limits):
-        header = _header(answer["header"])
-        yield ImageRecord.of(header, answer["voxels"])
+        yield ImageRecord.of(_header(answer["header"]), answer["voxels"])
 
 
 def read_pixels(paths: Sequence[str], limits: Limits) -> Iterator[NDArray[Any]]:
@@ -298,7 +289,7 @@ def _answers(worker: _Worker, request: dict[str, Any], end: float) -> Iterator[d
             for message in answer.get("warnings", []):
                 warnings.warn(str(message), errors.DicomSeriesWarning, stacklevel=6)
             if "error" in answer:
-                yield from _raise(answer)
+                raise _error_of(answer)
             if handles:
                 answer["voxels"] = _voxels(handles[0], answer)
             if answer.get("more"):
@@ -310,14 +301,13 @@ def _answers(worker: _Worker, request: dict[str, Any], end: float) -> Iterator[d
             return
 
 
-def _raise(answer: Mapping[str, Any]) -> Iterator[Any]:
-    """Raise an error of ours that the worker raised."""
+def _error_of(answer: Mapping[str, Any]) -> Exception:
+    """An error of ours that the worker raised."""
     known = getattr(errors, str(answer["error"]), None) if answer["error"] in errors.__all__ else None
-    made = known(answer["text"]) if known else InternalError(f"{answer['error']}: {answer['text']}")
+    made: Exception = known(answer["text"]) if known else InternalError(f"{answer['error']}: {answer['text']}")
     if isinstance(made, OSError) and answer.get("errno"):
         made.errno, made.filename = answer["errno"], answer.get("filename")
-    raise made
-    yield
+    return made
 
 
 def _voxels(handle: int, answer: Mapping[str, Any]) -> NDArray[Any]:
@@ -330,12 +320,11 @@ def _voxels(handle: int, answer: Mapping[str, Any]) -> NDArray[Any]:
         file.seek(0)
         view, done = bytes_of(array), 0
         while done < len(view):
-            done += file.readinto(view[done : done + (1 << 26)]) or _ended()
+            count = file.readinto(view[done : done + (1 << 26)])
+            if not count:
+                raise EOFError
+            done += count
     return array
-
-
-def _ended() -> int:
-    raise EOFError
 
 
 def _send(connection: socket.socket, message: Mapping[str, Any], handle: int | None = None) -> None:
@@ -383,11 +372,18 @@ def _receive(connection: socket.socket, end: float) -> tuple[dict[str, Any], lis
 
 def _header(stored: Mapping[str, Any]) -> ImageHeader:
     shape, components = tuple(int(length) for length in stored["shape"]), int(stored["components"])
-    lengths = shape[: len(shape) - (components > 1)]
+    frames = [Frame(spacing, tuple(cosines), origin) for spacing, origin, cosines in stored["frames"]]
+    geometries = geometries_of(shape[: len(shape) - (components > 1)], frames)
+    times: TimeGeometry
+    if "points" in stored:
+        times = ArbitraryTimeGeometry.from_time_points(stored["points"], geometries[0])
+    else:
+        first, duration, count = stored["grid"]
+        times = ProportionalTimeGeometry(first, duration, count, geometries[0])
     return ImageHeader(
         shape=shape,
         dtype=np.dtype(str(stored["dtype"])),
-        time_geometry=_times(stored, tuple(reversed(lengths))[:3]),
+        time_geometry=placed(times, geometries),
         components=components,
         properties=stored["properties"],
         uid=stored["uid"],
@@ -395,33 +391,11 @@ def _header(stored: Mapping[str, Any]) -> ImageHeader:
     )
 
 
-def _times(stored: Mapping[str, Any], sizes: tuple[int, ...]) -> TimeGeometry:
-    geometries = [
-        SlicedGeometry3D.for_image(sizes, spacing=spacing, origin=origin, direction=np.reshape(cosines, (3, 3)))
-        for spacing, origin, cosines in stored["frames"]
-    ]
-    if "points" in stored:
-        times: TimeGeometry = ArbitraryTimeGeometry.from_time_points(stored["points"], geometries[0])
-    else:
-        first, duration, count = stored["grid"]
-        times = ProportionalTimeGeometry(first, duration, count, geometries[0])
-    for step, geometry in enumerate(geometries[1:], start=1):
-        times.set_geometry_for_time_step(geometry, step)
-    return times
-
-
 def _stored(header: ImageHeader) -> dict[str, Any]:
     times = header.time_geometry
-    frames = frames_of(times) if header.has_moving_frame else [header.frame]
-    stored: dict[str, Any] = {
-        "shape": header.shape,
-        "dtype": header.dtype.str,
-        "components": header.components,
-        "properties": header.properties,
-        "uid": header.uid,
-        "reader": header.reader,
-        "frames": [(frame.spacing, frame.origin, frame.cosines) for frame in frames],
-    }
+    stored = {name: getattr(header, name) for name in ("shape", "components", "properties", "uid", "reader")}
+    stored["dtype"] = header.dtype.str
+    stored["frames"] = [(frame.spacing, frame.origin, frame.cosines) for frame in header.frames]
     if isinstance(times, ProportionalTimeGeometry):
         return stored | {"grid": (times.first_time_point, times.step_duration, times.count_time_steps())}
     return stored | {"points": times.time_points}

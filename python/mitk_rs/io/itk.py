@@ -1,9 +1,8 @@
 """MetaImage, NRRD and PNG through ITK's readers and writers (SimpleITK).
 
 ITK never sees a header that another program wrote: :mod:`mitk_rs.io.headers` checks it and ITK reads a copy made of
-the checked fields. The voxels of MetaImage are read by :mod:`mitk_rs.io.voxel_data`, because ITK's reader does not
-notice compressed data that end early. The module imports SimpleITK on first use; SimpleITK gives the interpreter free
-while it reads and writes.
+the checked fields. The voxels of MetaImage are read here, because ITK's reader does not notice compressed data that
+end early. SimpleITK is imported on first use; it gives the interpreter free while it reads and writes.
 """
 
 from __future__ import annotations
@@ -24,27 +23,17 @@ from numpy.typing import NDArray
 from mitk_rs._platform import package
 from mitk_rs.errors import FileWriteError, MemoryLimitError
 from mitk_rs.geometry import Frame
-from mitk_rs.io import checks, headers, metadata, voxel_data
+from mitk_rs.io import checks, formats, headers
 from mitk_rs.io.atomic import atomic_folder, atomic_output, disk_is_full, with_small_ending
 from mitk_rs.io.checks import unreadable
-from mitk_rs.io.formats import Format, format_of
+from mitk_rs.io.formats import Format, ImageHeader, ImageRecord, ReadOptions, format_of
 from mitk_rs.io.headers import TextHeader
-from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
-
-__all__ = ["read", "read_any", "read_header", "read_header_of_any", "record_to_sitk", "sitk_to_record", "write"]
 
 _TYPES = {
-    "8-bit unsigned integer": "u1",
-    "8-bit signed integer": "i1",
-    "16-bit unsigned integer": "u2",
-    "16-bit signed integer": "i2",
-    "32-bit unsigned integer": "u4",
-    "32-bit signed integer": "i4",
-    "64-bit unsigned integer": "u8",
-    "64-bit signed integer": "i8",
-    "32-bit float": "f4",
-    "64-bit float": "f8",
-}
+    f"{8 * size}-bit {name}": f"{code}{size}"
+    for size in (1, 2, 4, 8)
+    for name, code in (("unsigned integer", "u"), ("signed integer", "i"))
+} | {"32-bit float": "f4", "64-bit float": "f8"}
 
 
 @cache
@@ -54,55 +43,46 @@ def library() -> Any:
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Read what the file says about its image, without the voxels; parameters and errors as for :func:`read`."""
-    kind = format_of(path)
-    if kind is not None and kind.name == "PNG":
+    """Read what the file says about its image, without the voxels."""
+    if _name(path) == "PNG":
         _verify_png(path)
         return read_header_of_any(path, "PNGImageIO")
-    with _opened_text(path, options) as (source, text):
-        return _header_of_text(source, text)
+    return _opened_text(path, options)[0]
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
-    """Read a MetaImage, a NRRD or a PNG file.
-
-    Raises
-    ------
-    FileError
-        The file is damaged, or holds what no image here can be.
-    """
-    kind = format_of(path)
-    if kind is not None and kind.name == "PNG":
+    """Read a MetaImage, a NRRD or a PNG file."""
+    if _name(path) == "PNG":
         _verify_png(path)
         return read_any(path, "PNGImageIO")
-    with _opened_text(path, options) as (source, text):
-        header = _header_of_text(source, text)
-    return ImageRecord.of(header, (_meta_voxels if _is_meta(text) else _nrrd_voxels)(text, header))
+    header, text = _opened_text(path, options)
+    return ImageRecord.of(header, (_meta_voxels if text.is_meta else _nrrd_voxels)(text, header))
 
 
-def _is_meta(text: TextHeader) -> bool:
-    return "NDims" in text.fields
+def _name(path: str) -> str:
+    chosen = format_of(path)
+    return chosen.name if chosen else ""
 
 
-@contextmanager
-def _opened_text(path: str, options: ReadOptions) -> Iterator[tuple[Any, TextHeader]]:
-    """Give ITK's reader of the checked copy of a header, and what was checked."""
-    kind, anywhere = format_of(path), options.get("allow_other_folders", False)
-    is_meta = kind is not None and kind.name == "MetaImage"
-    text = (headers.meta_header if is_meta else headers.nrrd_header)(path, anywhere=anywhere)
+def _opened_text(path: str, options: ReadOptions) -> tuple[ImageHeader, TextHeader]:
+    """What ITK's reader says of the checked copy of a header, and what was checked."""
+    is_meta = _name(path) == "MetaImage"
+    read_text = headers.meta_header if is_meta else headers.nrrd_header
+    text = read_text(path, anywhere=options.get("allow_other_folders", False))
     _check_data_size(text)
     with tempfile.TemporaryDirectory(prefix="mitk_rs-") as folder:
         copy = Path(folder, "image.mha" if is_meta else "image.nrrd")
-        copy.write_text(text.text("ElementDataFile = LOCAL" if is_meta else ""), encoding="utf-8")
+        copy.write_text(text.text, encoding="utf-8")
         with _opened(os.fspath(copy), path, "MetaImageIO" if is_meta else "NrrdImageIO") as source:
-            yield source, text
+            told = _texts(source) | text.entries
+            return _described(source, path, source.GetNumberOfComponents(), source.GetImageIO(), told), text
 
 
 def _check_data_size(text: TextHeader) -> None:
     """Refuse sizes that the data files cannot hold, before anything is made from them."""
     begin = text.start if text.is_attached else 0
     available = sum(max(os.stat(name).st_size - begin, 0) for name in text.files)  # noqa: PTH116
-    if _is_meta(text):
+    if text.is_meta:
         shape = list(map(int, text.fields["DimSize"].split()))
         channels = int(text.fields.get("ElementNumberOfChannels", 1))
         shape = [channels, *shape] if channels > 1 else shape
@@ -122,11 +102,6 @@ def _is_true(text: TextHeader, name: str) -> bool:
     return text.storage.get(name, "False")[:1] in "Tt1"
 
 
-def _header_of_text(source: Any, text: TextHeader) -> ImageHeader:
-    shown = _texts(source) | text.entries
-    return _described(source, text.path, source.GetNumberOfComponents(), source.GetImageIO(), shown)
-
-
 def _parts(text: TextHeader, voxels: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
     """The data files with the part of the voxels that each of them holds."""
     count, rest = divmod(voxels.size, len(text.files))
@@ -137,7 +112,7 @@ def _parts(text: TextHeader, voxels: NDArray[Any]) -> Iterator[tuple[str, NDArra
 
 
 def _meta_voxels(text: TextHeader, header: ImageHeader) -> NDArray[Any]:
-    voxels = voxel_data.zeros_of(text.path, header.shape, header.dtype)
+    voxels = checks.zeros_of(text.path, header.shape, header.dtype)
     for name, part in _parts(text, voxels):
         _read_meta_part(text, name, part)
     is_swapped = _is_true(text, "BinaryDataByteOrderMSB") or _is_true(text, "ElementByteOrderMSB")
@@ -154,12 +129,12 @@ def _read_meta_part(text: TextHeader, name: str, part: NDArray[Any]) -> None:
     with checks.open_regular(name) as file:
         file.seek(text.start if text.is_attached else max(skip, 0))
         if not _is_true(text, "BinaryData"):
-            voxel_data.numbers(text.path, file, part)
+            checks.read_numbers(text.path, file, part)
         elif _is_true(text, "CompressedData"):
             most = int(text.storage.get("CompressedDataSize", 0))
-            voxel_data.deflated(text.path, file, part, most=most or None)
+            checks.read_deflated(text.path, file, part, most=most or None)
         else:
-            voxel_data.raw(text.path, file, part, at_end=skip == -1)
+            checks.read_raw(text.path, file, part, at_end=skip == -1)
 
 
 _DOMAIN_KINDS = {"domain", "space", "time", "none", "???"}
@@ -168,10 +143,10 @@ _DOMAIN_KINDS = {"domain", "space", "time", "none", "???"}
 def _nrrd_voxels(text: TextHeader, header: ImageHeader) -> NDArray[Any]:
     sizes = [int(size) for size in text.fields["sizes"].split()][::-1]
     is_swapped = text.fields.get("endian", "").lower() == "big" and text.fields["encoding"] != "ascii"
-    stored = voxel_data.zeros_of(text.path, sizes, header.dtype.newbyteorder(">" if is_swapped else "="))
+    stored = checks.zeros_of(text.path, sizes, header.dtype.newbyteorder(">" if is_swapped else "="))
     for name, part in _parts(text, stored):
         _read_nrrd_part(text, name, part)
-    stored = voxel_data.native(stored)
+    stored = checks.native(stored)
     kinds = text.fields.get("kinds", "").lower().split()[::-1]
     ranges = [axis for axis, kind in enumerate(kinds) if kind not in _DOMAIN_KINDS]
     if ranges:
@@ -192,13 +167,13 @@ def _read_nrrd_part(text: TextHeader, name: str, part: NDArray[Any]) -> None:
         if skip < 0 and encoding != "raw":
             raise unreadable(text.path, f"field byte skip is {skip}, which is possible for raw voxels only")
         if encoding == "gzip":
-            voxel_data.deflated(text.path, file, part, skipped=skip)
+            checks.read_deflated(text.path, file, part, skipped=skip)
             return
         file.seek(max(skip, 0), os.SEEK_CUR)
         if encoding == "raw":
-            voxel_data.raw(text.path, file, part, at_end=skip < 0)
+            checks.read_raw(text.path, file, part, at_end=skip < 0)
         else:
-            (voxel_data.numbers if encoding == "ascii" else voxel_data.hexadecimal)(text.path, file, part)
+            (checks.read_numbers if encoding == "ascii" else checks.read_hexadecimal)(text.path, file, part)
 
 
 def _verify_png(path: str) -> None:
@@ -208,45 +183,29 @@ def _verify_png(path: str) -> None:
     with checks.open_regular(path) as file:
         try:
             Image.open(file, formats=("PNG",)).verify()
+        except UnidentifiedImageError as error:
+            raise unreadable(path, "not a PNG picture, or its beginning is damaged") from error
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-            reason = (
-                "not a PNG picture, or its beginning is damaged" if isinstance(error, UnidentifiedImageError) else ""
-            )
-            raise unreadable(path, reason or f"the file is damaged: {checks.shown(str(error), 200)}") from error
+            raise unreadable(path, f"the file is damaged: {checks.shown(str(error), 200)}") from error
 
 
 def read_header_of_any(path: str, reader: str = "") -> ImageHeader:
     """As :func:`read_any`, without the voxels."""
-    with _alias(path) as name, _opened(name, path, reader) as source:
+    with checks.alias(path) as name, _opened(name, path, reader) as source:
         return _header_of_any(source, path)
 
 
 def read_any(path: str, reader: str = "") -> ImageRecord:
-    """Read a file with one of ITK's readers, without checks of its header.
-
-    Parameters
-    ----------
-    path
-        An existing file.
-    reader
-        ITK's class, such as ``PNGImageIO``; empty to let ITK choose by the content.
-
-    Raises
-    ------
-    FileError
-        The file is damaged, or holds what no image here can be.
-    """
-    with _alias(path) as name, _opened(name, path, reader) as source:
+    """Read a file, without checks of its header, with a reader of ITK (``PNGImageIO``), or that which ITK chooses."""
+    with checks.alias(path) as name, _opened(name, path, reader) as source:
         header = _header_of_any(source, path)
-        voxels = adopt(_execute(source, path, header)).reshape(header.shape)
-    return ImageRecord.of(header, voxels)
+        return ImageRecord.of(header, _voxels(source, path, header).reshape(header.shape))
 
 
 def read_voxels(path: str, reader: str) -> NDArray[Any]:
     """Return the voxels that one of ITK's readers finds in a file, in its own shape."""
-    with _alias(path) as name, _opened(name, path, reader) as source:
-        header = _header_of_any(source, path)
-        return adopt(_execute(source, path, header))
+    with checks.alias(path) as name, _opened(name, path, reader) as source:
+        return _voxels(source, path, _header_of_any(source, path))
 
 
 def _header_of_any(source: Any, path: str) -> ImageHeader:
@@ -254,25 +213,6 @@ def _header_of_any(source: Any, path: str) -> ImageHeader:
     sizes = tuple(reversed(source.GetSize()))
     checks.check_bytes(path, (*sizes, source.GetNumberOfComponents()), _dtype(source, path), os.stat(path).st_size << 4)  # noqa: PTH116
     return _described(source, path, source.GetNumberOfComponents(), name, _texts(source))
-
-
-@contextmanager
-def _alias(path: str) -> Iterator[str]:
-    """Give a name that ITK understands: one that is not UTF-8 would end the process."""
-    if _is_utf8(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="mitk_rs-") as folder:
-        alias = Path(folder, "image" + Path(path).suffix.encode("ascii", "ignore").decode())
-        alias.symlink_to(os.path.realpath(path))
-        yield os.fspath(alias)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        return bool(text.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 @contextmanager
@@ -291,9 +231,9 @@ def _opened(name: str, path: str, reader: str) -> Iterator[Any]:
         raise unreadable(path, _itk_reason(str(error))) from error
 
 
-def _execute(source: Any, path: str, header: ImageHeader) -> Any:
+def _voxels(source: Any, path: str, header: ImageHeader) -> NDArray[Any]:
     try:
-        return source.Execute()
+        return adopt(source.Execute())
     except RuntimeError as error:
         if "allocate" in str(error).lower():
             message = f"cannot read {path}: not enough memory for the {header.byte_count} bytes of its voxels"
@@ -316,7 +256,7 @@ def _texts(source: Any) -> dict[str, str]:
     """The texts of a header, without what SimpleITK can only name, not print, and names that it cannot give back."""
     told = {}
     for key in source.GetMetaDataKeys():
-        if _is_utf8(key) and "[UNKNOWN_PRINT_CHARACTERISTICS]" not in (text := source.GetMetaData(key)):
+        if checks.is_utf8(key) and "[UNKNOWN_PRINT_CHARACTERISTICS]" not in (text := source.GetMetaData(key)):
             told[key] = checks.decoded(text.encode("utf-8", "surrogateescape"))
     return told
 
@@ -328,15 +268,10 @@ def _described(source: Any, path: str, components: int, reader: str, told: Mappi
         raise unreadable(path, f"it has {dimension} dimensions, 2 to 4 are possible")
     sizes = tuple(reversed(source.GetSize()))
     checks.check_shape(path, sizes)
-    return metadata.header(
-        path,
-        sizes,
-        _dtype(source, path),
-        _frame(source, path, dimension),
-        components=components,
-        entries=told,
-        provided={"ITK.InputFilterName": reader} if reader else {},
-        reader=f"ITK {reader}" if reader else "",
+    provided, full_name = ({"ITK.InputFilterName": reader}, f"ITK {reader}") if reader else ({}, "")
+    dtype, frame = _dtype(source, path), _frame(source, path, dimension)
+    return formats.header(
+        path, sizes, dtype, frame, components=components, entries=told, provided=provided, reader=full_name
     )
 
 
@@ -414,7 +349,7 @@ def _write(image: Any, temporary: Path, target: Path, *, compress: bool) -> None
         if is_meta and _has_little_room(temporary.parent, image):
             _write_through_memory(writer, image, temporary)
             return
-        with _alias(os.fspath(temporary)) as name:
+        with checks.alias(os.fspath(temporary)) as name:
             writer.SetFileName(name)
             writer.Execute(image)
     except RuntimeError as error:
@@ -453,7 +388,7 @@ def record_to_sitk(record: ImageRecord) -> Any:
     """Return a SimpleITK image with a copy of the voxels and the geometry that SimpleITK can hold."""
     checks.check_room(record.byte_count, "a copy of the voxels")
     image = library().GetImageFromArray(record.array, isVector=record.components > 1)
-    frame, dimension = metadata.header_frame(record), record.dimension
+    frame, dimension = formats.header_frame(record), record.dimension
     axes = min(dimension, 3)
     direction = np.eye(dimension)
     direction[:axes, :axes] = frame.direction[:axes, :axes]
@@ -465,17 +400,11 @@ def record_to_sitk(record: ImageRecord) -> Any:
 
 def describe(image: Any, record: ImageRecord, *, longest: int | None = None) -> None:
     """Give a SimpleITK image the text entries that files of the record have, each of at most ``longest`` letters."""
-    for key, value in metadata.entries_of(record, longest=longest).items():
+    for key, value in formats.entries_of(record, longest=longest).items():
         image.SetMetaData(key, value)
 
 
 def sitk_to_record(image: Any) -> ImageRecord:
-    """Describe a copy of a SimpleITK image.
-
-    Raises
-    ------
-    FileError
-        Voxels or dimensions that no image here has.
-    """
+    """Describe a copy of a SimpleITK image."""
     header = _described(image, "SimpleITK image", image.GetNumberOfComponentsPerPixel(), "", _texts(image))
     return ImageRecord.of(header, adopt(image).reshape(header.shape).copy())

@@ -21,16 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs.geometry import Frame
-from mitk_rs.io import checks, metadata, voxel_data
+from mitk_rs.io import checks, formats
 from mitk_rs.io.atomic import atomic_folder, atomic_output, full_suffix
 from mitk_rs.io.checks import unreadable
-from mitk_rs.io.formats import Format
-from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
+from mitk_rs.io.formats import Format, ImageHeader, ImageRecord, ReadOptions
 from mitk_rs.time_geometry import ProportionalTimeGeometry
 
-__all__ = ["read", "read_header", "write"]
-
-_READER = "nibabel NIfTI"
 _VECTOR, _SYMMETRIC, _MATRIX = 1007, 1005, 1004
 _SCANNER = 1
 _COLOURS = {128: 3, 2304: 4}
@@ -38,19 +34,7 @@ _MILLIMETRES, _SECONDS = {1: 1e3, 3: 1e-3}, {16: 1e-3, 24: 1e-6}
 # NIfTI stores a symmetric 3x3 matrix by the rows of its lower half, ITK by those of its upper half.
 _UPPER_ROWS = [0, 1, 3, 2, 4, 5]
 # What says nothing of the image.
-_HOUSEKEEPING = {
-    "sizeof_hdr",
-    "data_type",
-    "db_name",
-    "extents",
-    "session_error",
-    "regular",
-    "glmax",
-    "glmin",
-    "magic",
-    "unused_str",
-    "eol_check",
-}
+_HOUSEKEEPING = "sizeof_hdr data_type db_name extents session_error regular glmax glmin magic unused_str eol_check"
 # The other file of a pair, the likelier one first.
 _DATA = {".hdr": (".img", ".img.gz"), ".hdr.gz": (".img.gz", ".img")}
 _HEADER = {".img": (".hdr", ".hdr.gz"), ".img.gz": (".hdr.gz", ".hdr")}
@@ -67,40 +51,26 @@ def library() -> Any:
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Read what the file says about its image, without the voxels; parameters and errors as for :func:`read`."""
+    """Read what the file says about its image, without the voxels."""
     return _checked(path, options)[0]
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
-    """Read an image.
-
-    Parameters
-    ----------
-    path
-        An existing file; either one of a pair.
-    options
-        ``time_spacing``: take the duration of the time steps of a 4-D image from its header instead of MITK's 1 ms.
-        ``allow_other_folders``: follow a link from one file of a pair out of the folder of the other.
-
-    Raises
-    ------
-    FileError
-        The file is damaged, or holds what no image here can be.
-    """
+    """Read an image; ``path`` may be either file of a pair."""
     header, fields, data = _checked(path, options)
-    raw = voxel_data.zeros_of(path, header.shape, _stored_type(fields))
+    raw = checks.zeros_of(path, header.shape, _stored_type(fields))
     with checks.open_regular(data) as file:
-        if voxel_data.is_deflated(file):
-            voxel_data.deflated(path, file, raw, skipped=_offset(fields))
+        if checks.is_deflated(file):
+            checks.read_deflated(path, file, raw, skipped=_offset(fields))
         else:
             file.seek(_offset(fields))
-            voxel_data.raw(path, file, raw)
-    array = _scaled(path, voxel_data.native(raw).reshape(-1), fields, header.dtype)
+            checks.read_raw(path, file, raw)
+    array = _scaled(path, checks.native(raw).reshape(-1), fields, header.dtype)
     return ImageRecord.of(header, _arranged(array, header, fields))
 
 
 def _checked(path: str, options: ReadOptions) -> tuple[ImageHeader, Any, str]:
-    """Return the checked header, its fields as nibabel has them, and the file with the voxels."""
+    """The checked header, its fields as nibabel has them, and the file with the voxels."""
     fields, data = _fields(path, anywhere=options.get("allow_other_folders", False))
     header = _described(path, fields, options)
     _check_data(path, fields, header, data)
@@ -111,7 +81,7 @@ def _fields(path: str, *, anywhere: bool) -> tuple[Any, str]:
     """Return the header as nibabel has it, and the file with the voxels."""
     is_pair = full_suffix(path).lower().startswith((".hdr", ".img"))
     header = _sibling(path, _HEADER) if is_pair else path
-    start = voxel_data.unpacked_bytes(header, 540)
+    start = checks.unpacked_bytes(header, 540)
     kind = _kind(start, is_pair=is_pair)
     if kind is None or len(start) < kind.template_dtype.itemsize:
         raise unreadable(path, "it is not a NIfTI file, or its beginning is damaged")
@@ -138,19 +108,17 @@ def _kind(start: bytes, *, is_pair: bool) -> Any:
     """The class of nibabel whose header begins so."""
     from nibabel import analyze, nifti1, nifti2
 
-    sizes = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
-    magic = start[4:8] if 540 in sizes else start[344:348]
-    names = {
-        (540, b"n+2\0"): "Nifti2Header",
-        (540, b"ni2\0"): "Nifti2PairHeader",
-        (348, b"n+1\0"): "Nifti1Header",
-        (348, b"ni1\0"): "Nifti1PairHeader",
+    kinds = {
+        (540, b"n+2\0"): nifti2.Nifti2Header,
+        (540, b"ni2\0"): nifti2.Nifti2PairHeader,
+        (348, b"n+1\0"): nifti1.Nifti1Header,
+        (348, b"ni1\0"): nifti1.Nifti1PairHeader,
     }
+    sizes = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
     size = next((size for size in (540, 348) if size in sizes), 0)
-    name = names.get((size, magic), "AnalyzeHeader" if size == 348 and is_pair else "")
-    if not name or ("Pair" in name or name == "AnalyzeHeader") is not is_pair:
-        return None
-    return next(getattr(module, name) for module in (nifti1, nifti2, analyze) if hasattr(module, name))
+    magic = start[4:8] if size == 540 else start[344:348]
+    kind = kinds.get((size, magic), analyze.AnalyzeHeader if size == 348 and is_pair else None)
+    return kind if (b"+" in magic) is not is_pair or kind is analyze.AnalyzeHeader else None
 
 
 @contextmanager
@@ -166,15 +134,10 @@ def _quiet() -> Iterator[None]:
 
 def _described(path: str, fields: Any, options: ReadOptions) -> ImageHeader:
     lengths, components = _lengths(path, fields)
-    dtype = _dtype(path, fields)
-    header = metadata.header(
-        path,
-        lengths,
-        dtype,
-        _frame(path, fields, len(lengths)),
-        components=components,
-        provided=_properties(fields),
-        reader=_READER,
+    dtype, frame = _dtype(path, fields), _frame(path, fields, len(lengths))
+    provided = _properties(fields)
+    header = formats.header(
+        path, lengths, dtype, frame, components=components, provided=provided, reader="nibabel NIfTI"
     )
     if options.get("time_spacing") and len(lengths) == 4 and _is_nifti(fields):
         seconds = float(fields["pixdim"][4]) * _SECONDS.get(int(fields["xyzt_units"]) & 0x38, 1.0)
@@ -218,9 +181,8 @@ def _dtype(path: str, fields: Any) -> np.dtype[Any]:
     stored, code = _stored_type(fields), int(fields["datatype"])
     if stored.kind not in "iuf" or stored.itemsize > 8:
         names = {1: "single bits", 32: "complex64", 1792: "complex128", 1536: "float128", 2048: "complex256"}
-        raise unreadable(
-            path, f"field datatype is {code} ({names.get(code, 'unknown')}), no image here has such voxels"
-        )
+        kind = names.get(code, "unknown")
+        raise unreadable(path, f"field datatype is {code} ({kind}), no image here has such voxels")
     bits = 8 * stored.itemsize * _COLOURS.get(code, 1)
     if int(fields["bitpix"]) != bits:
         raise unreadable(path, f"field bitpix is {int(fields['bitpix'])}, voxels of this datatype have {bits} bits")
@@ -276,7 +238,7 @@ def _check_data(path: str, fields: Any, header: ImageHeader, data: str) -> None:
     stored = _stored_type(fields)
     checks.check_bytes(path, header.shape, stored, size)
     with checks.open_regular(data) as file:
-        is_packed = voxel_data.is_deflated(file)
+        is_packed = checks.is_deflated(file)
     needed = math.prod(header.shape) * stored.itemsize + int(offset)
     if needed > size * (checks.DEFLATE_LIMIT if is_packed else 1):
         raise unreadable(path, f"the file is truncated: the header needs {needed} bytes, there are {size}")
@@ -287,7 +249,7 @@ def _scaled(path: str, raw: NDArray[Any], fields: Any, dtype: np.dtype[Any]) -> 
     slope, intercept = _scale(path, fields)
     if (slope, intercept) == (1.0, 0.0):
         return raw
-    scaled = voxel_data.zeros_of(path, raw.shape, dtype)
+    scaled = checks.zeros_of(path, raw.shape, dtype)
     for begin in range(0, raw.size, 1 << 20):
         part = slice(begin, begin + (1 << 20))
         rounded = raw[part].astype(dtype, copy=False)
@@ -315,7 +277,7 @@ def _properties(fields: Any) -> dict[str, str]:
         value = fields[name].tolist()
         if name in ("dim", "pixdim"):
             told |= {f"{name}[{number}]": f"{one:g}" for number, one in enumerate(value)}
-        elif name not in _HOUSEKEEPING:
+        elif name not in _HOUSEKEEPING.split():
             numbers = value if isinstance(value, list) else [value]
             texts = [checks.decoded(one.split(b"\0")[0]) if isinstance(one, bytes) else f"{one:g}" for one in numbers]
             told[name.replace("_", ".")] = " ".join(texts)
@@ -386,22 +348,16 @@ def _q_form(path: str, fields: Any, steps: NDArray[np.float64]) -> NDArray[np.fl
     a = math.sqrt(max(1.0 - length, 0.0))
     if 1.0 - length < 1e-7:
         a, (b, c, d) = 0.0, (np.array([b, c, d]) / math.sqrt(length)).tolist()
-    rotation = np.array(
-        [
-            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
-            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
-            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - c * c - b * b],
-        ]
-    )
+    rotation = [
+        [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+        [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+        [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - c * c - b * b],
+    ]
     turned = -1.0 if float(fields["pixdim"][0]) < 0 else 1.0
     transform = np.eye(4)
-    transform[:3, :3] = rotation * steps * [1.0, 1.0, turned]
+    transform[:3, :3] = np.array(rotation) * steps * [1.0, 1.0, turned]
     transform[:3, 3] = numbers[3:]
-    return _in_single_precision(fields, transform)
-
-
-def _in_single_precision(fields: Any, transform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ITK's transform has single precision, and so has the header of NIfTI-1."""
+    # ITK's transform has single precision, and so has the header of NIfTI-1.
     return transform if int(fields["sizeof_hdr"]) == 540 else transform.astype(np.float32).astype(np.float64)
 
 
@@ -410,9 +366,8 @@ def _s_form(path: str, fields: Any) -> NDArray[np.float64]:
     for row, name in enumerate(("srow_x", "srow_y", "srow_z")):
         transform[row] = fields[name]
         if not (np.abs(transform[row]) <= _LARGEST).all():
-            raise unreadable(
-                path, f"field {name} is {transform[row].tolist()}, which must be finite numbers up to {_LARGEST:g}"
-            )
+            allowed = f"finite numbers up to {_LARGEST:g}"
+            raise unreadable(path, f"field {name} is {transform[row].tolist()}, which must be {allowed}")
     return transform
 
 
@@ -439,7 +394,7 @@ def _is_similar(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, time_spacing: bool, **_: Any) -> None:
-    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_record`. Only ``.gz`` files are packed."""
+    """Write an image that fits ``format_``. Only ``.gz`` files are packed."""
     header = _header_of(record, is_pair=format_.detached, time_spacing=time_spacing)
     start = io.BytesIO()
     with _quiet():
@@ -473,7 +428,7 @@ def _output(path: Path, *, is_packed: bool) -> Iterator[BinaryIO]:
 
 def _write_voxels(record: ImageRecord, file: BinaryIO) -> None:
     array = np.moveaxis(record.array, -1, 0) if record.components > 1 else record.array
-    flat = voxel_data.bytes_of(np.ascontiguousarray(array))
+    flat = checks.bytes_of(np.ascontiguousarray(array))
     for begin in range(0, len(flat), 1 << 20):
         file.write(flat[begin : begin + (1 << 20)])
 
@@ -488,7 +443,7 @@ def _header_of(record: ImageRecord, *, is_pair: bool, time_spacing: bool) -> Any
     header.set_data_dtype(record.dtype)
     if record.components > 1:
         header.set_intent("vector")
-    frame = metadata.header_frame(record)
+    frame = formats.header_frame(record)
     first, last = record.time_geometry.get_time_bounds()
     duration = (last - first) / record.time_steps / 1000.0 if time_spacing and record.dimension == 4 else 1.0
     header["pixdim"][1:5] = (*frame.spacing, duration)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,13 +18,10 @@ from numpy.typing import NDArray
 
 from mitk_rs.errors import FileError
 from mitk_rs.geometry import Frame
-from mitk_rs.io import checks, isolation, metadata, voxel_data
+from mitk_rs.io import checks, isolation
 from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.checks import as_file_error, unreadable
-from mitk_rs.io.formats import ALL_TYPES, Format, format_of
-from mitk_rs.io.record import ImageHeader, ImageRecord, ReadOptions
-
-__all__ = ["read", "read_header", "write"]
+from mitk_rs.io.formats import ALL_TYPES, Format, ImageHeader, ImageRecord, ReadOptions, format_of, header
 
 
 def library() -> Any:
@@ -36,24 +34,17 @@ def library() -> Any:
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
     """Read size and type without the voxels."""
-    header, _ = _READERS[_name(path)](path, with_voxels=False)
-    return header
+    return _READERS[_name(path)](path, with_voxels=False)[0]
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
-    """Read a picture, the pages of a TIFF as slices, or an array of two to four axes (``[[t,] z,] y, x``).
-
-    Raises
-    ------
-    FileError
-        The file is damaged, or holds what no image here can be.
-    """
-    header, voxels = _READERS[_name(path)](path, with_voxels=True)
-    return ImageRecord.of(header, np.ascontiguousarray(voxels))
+    """Read a picture, the pages of a TIFF as slices, or an array of two to four axes (``[[t,] z,] y, x``)."""
+    described, voxels = _READERS[_name(path)](path, with_voxels=True)
+    return ImageRecord.of(described, np.ascontiguousarray(voxels))
 
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **_: Any) -> None:
-    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_record`. JPEG changes the voxels a little."""
+    """Write an image that fits ``format_``. JPEG changes the voxels a little."""
     with atomic_output(path) as temporary, temporary.open("wb") as file:
         _WRITERS[format_.name](record, file, compress=compress)
 
@@ -92,27 +83,17 @@ def _read_pillow(path: str, *, with_voxels: bool) -> tuple[ImageHeader, Any]:
             raise unreadable(path, "neither a JPEG nor a BMP picture, or its beginning is damaged") from error
         if picture.mode not in _TARGET_MODES:
             raise unreadable(path, f"colours of kind {picture.mode} are not possible, grey and RGB are")
-        target = _TARGET_MODES[picture.mode]
-        header = metadata.header(
-            path,
-            (picture.height, picture.width),
-            np.dtype("u1"),
-            Frame(),
-            components=len(target),
-            reader=f"Pillow {picture.format}",
-        )
-        return header, np.array(picture.convert(target)) if with_voxels else None
+        target, lengths = _TARGET_MODES[picture.mode], (picture.height, picture.width)
+        reader = f"Pillow {picture.format}"
+        described = header(path, lengths, np.dtype("u1"), Frame(), components=len(target), reader=reader)
+        return described, np.array(picture.convert(target)) if with_voxels else None
 
 
-def _write_pillow(format_name: str) -> Any:
-    options = {"quality": 95, "subsampling": 0} if format_name == "JPEG" else {}
+def _write_pillow(record: ImageRecord, file: BinaryIO, *, name: str, **_: Any) -> None:
+    from PIL import Image
 
-    def write(record: ImageRecord, file: BinaryIO, **_: Any) -> None:
-        from PIL import Image
-
-        Image.fromarray(record.array).save(file, format=format_name, **options)
-
-    return write
+    options = {"quality": 95, "subsampling": 0} if name == "JPEG" else {}
+    Image.fromarray(record.array).save(file, format=name, **options)
 
 
 # --- TIFF --------------------------------------------------------------------------------------------------------
@@ -178,11 +159,10 @@ def _read_plain_tiff(path: str, pages: Sequence[Any], *, with_voxels: bool) -> t
         raise unreadable(path, f"its voxels are of type {dtype.name}, depth {first.imagedepth}")
     components = first.samplesperpixel
     lengths = ((len(pages),) if len(pages) > 1 else ()) + (first.imagelength, first.imagewidth)
-    header = metadata.header(
-        path, lengths, dtype, _tiff_frame(path, first), components=components, reader="tifffile TIFF"
-    )
-    _check_tiff_data(path, pages, header)
-    return header, _tiff_voxels(path, pages, header) if with_voxels else None
+    frame = _tiff_frame(path, first)
+    described = header(path, lengths, dtype, frame, components=components, reader="tifffile TIFF")
+    _check_tiff_data(path, pages, described)
+    return described, _tiff_voxels(path, pages, described) if with_voxels else None
 
 
 def _tiff_frame(path: str, page: Any) -> Frame:
@@ -199,30 +179,28 @@ def _tiff_frame(path: str, page: Any) -> Frame:
     return checks.frame(path, spacing, (0, 0, 0), np.eye(3))
 
 
-def _check_tiff_data(path: str, pages: Sequence[Any], header: ImageHeader) -> None:
+def _check_tiff_data(path: str, pages: Sequence[Any], described: ImageHeader) -> None:
     """Refuse pages whose data are not all in the file: tifffile would show 0 in their place."""
     size = pages[0].parent.filehandle.size
-    checks.check_bytes(path, header.shape, header.dtype, size)
+    checks.check_bytes(path, described.shape, described.dtype, size)
     for number, page in enumerate(pages):
         counts, offsets = page.databytecounts, page.dataoffsets
         if len(counts) != len(offsets) or len(counts) < math.prod(page.chunked):
             raise unreadable(path, f"page {number} has {len(offsets)} pieces of data, {math.prod(page.chunked)} needed")
         for offset, count in zip(offsets, counts, strict=True):
             if count <= 0 or offset <= 0 or offset + count > size:
-                raise unreadable(
-                    path,
-                    f"the file is truncated: data of page {number} end at byte {offset + count}, the file has {size}",
-                )
+                end = f"data of page {number} end at byte {offset + count}, the file has {size}"
+                raise unreadable(path, f"the file is truncated: {end}")
         if int(page.compression) == 1 and sum(counts) < page.nbytes:
             raise unreadable(path, f"page {number} has {sum(counts)} bytes of data, {page.nbytes} are needed")
 
 
-def _tiff_voxels(path: str, pages: Sequence[Any], header: ImageHeader) -> NDArray[Any]:
-    voxels = voxel_data.zeros_of(path, header.shape, header.dtype)
-    planes = voxels.reshape(len(pages), *header.shape[len(header.shape) - 2 - (header.components > 1) :])
+def _tiff_voxels(path: str, pages: Sequence[Any], described: ImageHeader) -> NDArray[Any]:
+    voxels = checks.zeros_of(path, described.shape, described.dtype)
+    planes = voxels.reshape(len(pages), *described.shape[-2 - (described.components > 1) :])
     for plane, page in zip(planes, pages, strict=True):
         array = page.asarray(maxworkers=1)
-        if int(page.planarconfig) != _CONTIGUOUS and header.components > 1:
+        if int(page.planarconfig) != _CONTIGUOUS and described.components > 1:
             array = np.moveaxis(array, 0, -1)
         plane[...] = array
     return voxels
@@ -246,18 +224,17 @@ def _read_other_tiff(path: str, frame: Frame, *, with_voxels: bool) -> tuple[Ima
             raise unreadable(path, f"colours of kind {picture.mode} are not possible, grey and RGB are")
         dtype = np.dtype({"I;16": "u2", "I": "i4", "F": "f4"}.get(mode, "u1"))
         lengths = ((count,) if count > 1 else ()) + size[::-1]
-        header = metadata.header(
-            path, lengths, dtype, frame, components=len(mode) if mode.startswith("RGB") else 1, reader="Pillow TIFF"
-        )
-        checks.check_bytes(path, header.shape, header.dtype, 1 << 20 | file.seek(0, 2))
+        components = len(mode) if mode.startswith("RGB") else 1
+        described = header(path, lengths, dtype, frame, components=components, reader="Pillow TIFF")
+        checks.check_bytes(path, described.shape, dtype, 1 << 20 | file.seek(0, 2))
         if not with_voxels:
-            return header, None
-        voxels = voxel_data.zeros_of(path, (count, *header.shape[-2 - (header.components > 1) :]), dtype)
+            return described, None
+        voxels = checks.zeros_of(path, (count, *described.shape[-2 - (components > 1) :]), dtype)
         for number, page in enumerate(ImageSequence.Iterator(picture)):
             if page.size != size or _TIFF_MODES.get(page.mode) != mode:
                 raise unreadable(path, "its pages have different sizes, types or colours")
             voxels[number] = np.asarray(page if page.mode.startswith("I;16") else page.convert(mode))
-        return header, voxels.reshape(header.shape)
+        return described, voxels.reshape(described.shape)
 
 
 def _write_tiff(record: ImageRecord, file: BinaryIO, *, compress: bool) -> None:
@@ -315,18 +292,18 @@ def _read_npy(path: str, *, with_voxels: bool) -> tuple[ImageHeader, Any]:
     native = np.dtype("u1") if stored == np.bool_ else stored.newbyteorder("=")
     if native.str[1:] not in ALL_TYPES:
         raise unreadable(path, f"field descr is {checks.shown(str(stored))}, which is not a type of voxels")
-    header = metadata.header(path, shape, native, Frame(), reader="NumPy npy")
+    described = header(path, shape, native, Frame(), reader="NumPy npy")
     checks.check_bytes(path, shape, native, size - start, packing=1)
     if not with_voxels:
-        return header, None
-    voxels = voxel_data.zeros_of(path, shape[::-1] if is_fortran else shape, stored)
+        return described, None
+    voxels = checks.zeros_of(path, shape[::-1] if is_fortran else shape, stored)
     with checks.open_regular(path) as file:
         file.seek(start)
-        voxel_data.raw(path, file, voxels)
+        checks.read_raw(path, file, voxels)
     if stored == np.bool_:
         voxels = (voxels.view("u1") != 0).view("u1")
-    voxels = voxel_data.native(voxels)
-    return header, np.ascontiguousarray(voxels.T) if is_fortran else voxels
+    voxels = checks.native(voxels)
+    return described, np.ascontiguousarray(voxels.T) if is_fortran else voxels
 
 
 def _write_npy(record: ImageRecord, file: BinaryIO, **_: Any) -> None:
@@ -334,4 +311,8 @@ def _write_npy(record: ImageRecord, file: BinaryIO, **_: Any) -> None:
 
 
 _READERS = {"JPEG": _read_pillow, "BMP": _read_pillow, "TIFF": _read_tiff, "NumPy": _read_npy}
-_WRITERS = {"JPEG": _write_pillow("JPEG"), "BMP": _write_pillow("BMP"), "TIFF": _write_tiff, "NumPy": _write_npy}
+_WRITERS: dict[str, Callable[..., None]] = {
+    **{name: partial(_write_pillow, name=name) for name in ("JPEG", "BMP")},
+    "TIFF": _write_tiff,
+    "NumPy": _write_npy,
+}

@@ -1,7 +1,7 @@
 """VTK's files: images ``.vti`` and ``.vtk`` with the direction matrix, and surfaces.
 
 VTK reads its own formats right; the formats of ITK it does not (it transposes or drops the direction), so those
-never come here. :mod:`mitk_rs.io.vtk_xml` and :mod:`mitk_rs.io.vtk_legacy` walk through a file before VTK sees it.
+never come here. :mod:`mitk_rs.io.vtk_grammar` walks through a file before VTK sees it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 import math
 import os
 import re
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -24,34 +24,17 @@ from numpy.typing import NDArray
 from mitk_rs._platform import vtk
 from mitk_rs.errors import FileWriteError
 from mitk_rs.geometry import Frame
-from mitk_rs.io import checks, metadata
-from mitk_rs.io.atomic import atomic_output, disk_is_full, full_suffix
+from mitk_rs.io import checks, formats
+from mitk_rs.io.atomic import PathName, atomic_output, disk_is_full, full_suffix
 from mitk_rs.io.checks import unreadable
-from mitk_rs.io.formats import ALL_TYPES, Format, check_fits
-from mitk_rs.io.record import ImageHeader, ImageRecord, PathName, ReadOptions
-from mitk_rs.io.vtk_legacy import check_legacy
-from mitk_rs.io.vtk_xml import check_xml
+from mitk_rs.io.formats import ALL_TYPES, Format, ImageHeader, ImageRecord, ReadOptions, check_fits
+from mitk_rs.io.vtk_grammar import check_legacy, check_xml
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-__all__ = [
-    "SURFACE_SUFFIXES",
-    "image_data_to_record",
-    "point_scalars",
-    "read",
-    "read_header",
-    "read_image_data",
-    "read_surface",
-    "record_to_image_data",
-    "run_writer",
-    "vtk_messages",
-    "write",
-    "write_image_data",
-]
-
-_ENTRIES = "mitk_rs_entries"
-_DIMENSION = "mitk_rs_dimension"
+_ENTRIES, _DIMENSION = "mitk_rs_entries", "mitk_rs_dimension"
+_XML_READER, _LEGACY_READER = "VTK XMLImageDataReader", "VTK StructuredPointsReader"
 SURFACE_SUFFIXES = (".vtp", ".vtkxml", ".vtk", ".stl", ".obj")
 
 
@@ -61,7 +44,7 @@ def library() -> Any:
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Describe the image without reading its voxels; parameters and errors as for :func:`read`."""
+    """Describe the image without reading its voxels."""
     return _xml_header(path) if _is_xml(path) else _legacy_header(path)
 
 
@@ -69,7 +52,7 @@ def _xml_header(path: str) -> ImageHeader:
     """Let VTK read a single voxel: the rest of the description comes with it."""
     check_xml(path, "ImageData")
     reader = _xml_reader()
-    with _alias(path) as name, vtk_messages() as messages:
+    with checks.alias(path) as name, vtk_messages() as messages:
         reader.SetFileName(name)
         reader.UpdateInformation()
         pipeline = vtk("vtkCommonExecutionModel").vtkStreamingDemandDrivenPipeline
@@ -79,18 +62,9 @@ def _xml_header(path: str) -> ImageHeader:
     if messages.text or whole is None:
         raise unreadable(path, messages.first())
     data = reader.GetOutput()
-    one, entries = image_data_to_record(data, path, "VTK XMLImageDataReader"), _entries(data)
+    one, entries = image_data_to_record(data, path), _entries(data)
     lengths = _lengths([last - first + 1 for first, last in zip(whole[::2], whole[1::2], strict=True)], entries)
-    return metadata.header(
-        path,
-        lengths,
-        one.dtype,
-        _frame_of(data, path, whole),
-        components=one.components,
-        entries=entries,
-        reader=one.reader,
-        tolerance=1e-5,
-    )
+    return _described(path, lengths, one.dtype, _frame_of(data, path, whole), one.components, entries, _XML_READER)
 
 
 def _legacy_header(path: str) -> ImageHeader:
@@ -100,32 +74,31 @@ def _legacy_header(path: str) -> ImageHeader:
     dtype, components = grid.scalars
     entries = _entries_of_text(grid.texts.get(_ENTRIES, ""))
     lengths = _lengths(grid.lengths, entries)
-    return metadata.header(
-        path,
-        lengths,
-        np.dtype(dtype),
-        checks.frame(path, grid.spacing, grid.origin, np.eye(3)),
-        components=components,
-        entries=entries,
-        reader="VTK StructuredPointsReader",
-        tolerance=1e-5,
+    frame = checks.frame(path, grid.spacing, grid.origin, np.eye(3))
+    return _described(path, lengths, np.dtype(dtype), frame, components, entries, _LEGACY_READER)
+
+
+def _described(
+    path: str,
+    lengths: tuple[int, ...],
+    dtype: np.dtype[Any],
+    frame: Frame,
+    components: int,
+    entries: dict[str, str],
+    reader: str,
+) -> ImageHeader:
+    return formats.header(
+        path, lengths, dtype, frame, components=components, entries=entries, reader=reader, tolerance=1e-5
     )
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
-    """Read an image from a VTK file.
-
-    Raises
-    ------
-    FileError
-        The file is damaged, or does not hold a regular grid with numbers at its points.
-    """
-    kind = "XMLImageDataReader" if _is_xml(path) else "StructuredPointsReader"
-    return image_data_to_record(read_image_data(path), path, f"VTK {kind}")
+    """Read an image from a VTK file that holds a regular grid with numbers at its points."""
+    return image_data_to_record(read_image_data(path), path, _XML_READER if _is_xml(path) else _LEGACY_READER)
 
 
 def read_image_data(path: str) -> Any:
-    """Read a VTK file as ``vtkImageData``, with its extent and all its arrays; errors as for :func:`read`."""
+    """Read a VTK file as ``vtkImageData``, with its extent and all its arrays."""
     is_xml = _is_xml(path)
     (check_xml if is_xml else check_legacy)(path, "ImageData")
     data = _output_of(_xml_reader() if is_xml else _legacy_reader(), path)
@@ -177,23 +150,11 @@ def read_surface(path: PathName) -> vtkPolyData:
 
 def read_surface_as(name: str, suffix: str) -> vtkPolyData:
     """Read a surface in the format of an ending, whatever the name's ending is."""
-    if suffix == ".vtp":
-        check_xml(name, "PolyData")
-    elif suffix == ".vtk":
-        check_legacy(name, "PolyData")
-    elif suffix == ".obj":
-        _check_obj(name)
-    elif suffix == ".stl":
-        _check_stl(name)
+    check, module, reader = _SURFACE_READERS[suffix]
+    check(name)
     # Numbers of a text are shorter than their bytes, packed ones a little longer.
     checks.check_room(32 * os.stat(name).st_size, "the surface")  # noqa: PTH116
-    module, name_of_reader = {
-        ".vtp": ("vtkIOXML", "vtkXMLPolyDataReader"),
-        ".vtk": ("vtkIOLegacy", "vtkPolyDataReader"),
-        ".stl": ("vtkIOGeometry", "vtkSTLReader"),
-        ".obj": ("vtkIOGeometry", "vtkOBJReader"),
-    }[suffix]
-    surface: vtkPolyData = _output_of(getattr(vtk(module), name_of_reader)(), name)
+    surface: vtkPolyData = _output_of(getattr(vtk(module), reader)(), name)
     if surface is None or surface.GetNumberOfPoints() == 0:
         raise unreadable(name, "it does not hold a surface")
     _check_cells(surface, name)
@@ -264,27 +225,21 @@ def _obj_index(name: str, text: bytes, count: int) -> int:
     return index
 
 
+_SURFACE_READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
+    ".vtp": (partial(check_xml, kind="PolyData"), "vtkIOXML", "vtkXMLPolyDataReader"),
+    ".vtk": (partial(check_legacy, kind="PolyData"), "vtkIOLegacy", "vtkPolyDataReader"),
+    ".stl": (_check_stl, "vtkIOGeometry", "vtkSTLReader"),
+    ".obj": (_check_obj, "vtkIOGeometry", "vtkOBJReader"),
+}
+
+
 def _output_of(reader: Any, path: str) -> Any:
-    with _alias(path) as name, vtk_messages() as messages:
+    with checks.alias(path) as name, vtk_messages() as messages:
         reader.SetFileName(name)
         reader.Update()
     if messages.text:
         raise unreadable(path, messages.first())
     return reader.GetOutput()
-
-
-@contextmanager
-def _alias(path: str) -> Iterator[str]:
-    """Give a name that VTK understands: one that is not UTF-8 it would not."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        with tempfile.TemporaryDirectory(prefix="mitk_rs-") as folder:
-            alias = Path(folder, "file" + full_suffix(path).encode("ascii", "ignore").decode())
-            alias.symlink_to(os.path.realpath(path))
-            yield os.fspath(alias)
-    else:
-        yield path
 
 
 # One file at a time, so that a message belongs to the file at hand. (VTK lets other Python threads run meanwhile.)
@@ -327,15 +282,9 @@ def vtk_messages() -> Iterator[_Messages]:
 
 
 def run_writer(writer: Any, data: Any, temporary: str, target: str) -> None:
-    """Write ``data`` to ``temporary`` and raise what VTK would only report.
-
-    Raises
-    ------
-    FileWriteError
-        The writer failed, for instance on a full disk.
-    """
+    """Write ``data`` to ``temporary`` and raise what VTK would only report, for instance on a full disk."""
     writer.SetInputData(data)
-    with _alias(temporary) as name, vtk_messages() as messages:
+    with checks.alias(temporary) as name, vtk_messages() as messages:
         writer.SetFileName(name)
         done = writer.Write()
     if done and not messages.text:
@@ -367,10 +316,7 @@ def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = ""
     lengths = _lengths(data.GetDimensions(), entries)
     array = _voxels(scalars, path, lengths + ((components,) if components > 1 else ()))
     frame = _frame_of(data, path, data.GetExtent())
-    header = metadata.header(
-        path, lengths, array.dtype, frame, components=components, entries=entries, reader=reader, tolerance=1e-5
-    )
-    return ImageRecord.of(header, array)
+    return ImageRecord.of(_described(path, lengths, array.dtype, frame, components, entries, reader), array)
 
 
 def _lengths(dimensions: Any, entries: dict[str, str]) -> tuple[int, ...]:
@@ -443,9 +389,16 @@ def record_to_image_data(record: ImageRecord) -> Any:
 
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **_: Any) -> None:
-    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_image`."""
+    """Write an image that fits ``format_``."""
     data = record_to_image_data(record)
-    _store_entries(data, record, exact=_is_xml(path))
+    entries = formats.entries_of(record, exact_header=_is_xml(path))
+    if record.dimension == 3 and record.shape[0] == 1:
+        entries[_DIMENSION] = "3"
+    if entries:
+        stored = vtk("vtkCommonCore").vtkStringArray()
+        stored.SetName(_ENTRIES)
+        stored.InsertNextValue(json.dumps(entries))
+        data.GetFieldData().AddArray(stored)
     _write(data, path, compress=compress)
 
 
@@ -456,36 +409,14 @@ def write_image_data(data: Any, path: str, *, compress: bool = True) -> None:
 
 
 def _write(data: Any, path: str, *, compress: bool) -> None:
-    writer = _xml_writer(compress=compress) if _is_xml(path) else _legacy_writer()
+    if _is_xml(path):
+        writer = vtk("vtkIOXML").vtkXMLImageDataWriter()
+        writer.SetDataModeToAppended()
+        writer.EncodeAppendedDataOff()
+        writer.SetHeaderTypeToUInt64()
+        writer.SetCompressorTypeToZLib() if compress else writer.SetCompressorTypeToNone()
+    else:
+        writer = vtk("vtkIOLegacy").vtkStructuredPointsWriter()
+        writer.SetFileTypeToBinary()
     with atomic_output(path) as temporary:
         run_writer(writer, data, os.fspath(temporary), path)
-
-
-def _store_entries(data: Any, record: ImageRecord, *, exact: bool) -> None:
-    entries = metadata.entries_of(record, exact_header=exact)
-    if record.dimension == 3 and record.shape[0] == 1:
-        entries[_DIMENSION] = "3"
-    if not entries:
-        return
-    stored = vtk("vtkCommonCore").vtkStringArray()
-    stored.SetName(_ENTRIES)
-    stored.InsertNextValue(json.dumps(entries))
-    data.GetFieldData().AddArray(stored)
-
-
-def _xml_writer(*, compress: bool) -> Any:
-    writer = vtk("vtkIOXML").vtkXMLImageDataWriter()
-    writer.SetDataModeToAppended()
-    writer.EncodeAppendedDataOff()
-    writer.SetHeaderTypeToUInt64()
-    if compress:
-        writer.SetCompressorTypeToZLib()
-    else:
-        writer.SetCompressorTypeToNone()
-    return writer
-
-
-def _legacy_writer() -> Any:
-    writer = vtk("vtkIOLegacy").vtkStructuredPointsWriter()
-    writer.SetFileTypeToBinary()
-    return writer

@@ -233,7 +233,7 @@ def _to_vtk(image: Any) -> Any:
 
 def as_image(image: Any, place: Placement | None = None) -> Any:
     """A ``vtkImageData`` as :class:`mitk_rs.Image` that shares its voxels, in memory's frame or at ``place``."""
-    from mitk_rs.io.images import image_of
+    from mitk_rs.io import image_of
     from mitk_rs.io.vtk import image_data_to_record
 
     ours = image_of(image_data_to_record(image))
