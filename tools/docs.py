@@ -114,7 +114,7 @@ def with_links_of_the_site(text: str, original: str, places: dict[str, str]) -> 
 def commands_page() -> str:
     """Every command with every option, from the parsers and the tables that the program itself uses."""
     from mitk_rs.cli.main import build_parsers
-    from mitk_rs.vmtk import SCRIPTS
+    from mitk_rs.vmtk.tables import TABLES
 
     _, commands = build_parsers()
     lines = ["# All commands and options", ""]
@@ -126,8 +126,7 @@ def commands_page() -> str:
             lines += ["```text", parser.epilog.strip(), "```", ""]
     lines += ["## VMTK's scripts", "", '`mitk-rs NAME` or `mitk-rs pype "NAME ... --pipe ..."`; see [Coming from VMTK]']
     lines[-1] += "(../howto/vmtk.md)."
-    for name in SCRIPTS:
-        script = script_table(name)
+    for name, script in sorted(TABLES.items()):
         lines += ["", f"### {name}", "", f"{one_line(script.doc)}", ""]
         rows = [(f"`-{m.option}`", m.attribute, m.type, one_line(m.doc)) for m in script.all_inputs()]
         extra = [(f"`-{m.option}`", m.attribute, m.type, f"{one_line(m.doc)} (not in VMTK)") for m in script.extensions]
@@ -139,15 +138,6 @@ def option_row(action: Any) -> tuple[str, str, str]:
     names = ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar or action.dest}`"
     value = "" if action.nargs == 0 or not action.option_strings else str(action.metavar or action.dest).strip("()")
     return names, f"`{value}`" if value else "", one_line(action.help or "")
-
-
-def script_table(name: str) -> Any:
-    """The row of options of a script of VMTK's."""
-    from mitk_rs.vmtk import tables
-    from mitk_rs.vmtk.options import MemberTable
-
-    found = [value for value in vars(tables).values() if isinstance(value, MemberTable) and value.script == name]
-    return found[0]
 
 
 def table(header: tuple[str, ...], rows: Any) -> list[str]:

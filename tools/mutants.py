@@ -33,8 +33,8 @@ PARTS = {
     ),
     "levelset": ("levelset.py", ["tests/levelset/test_level_sets.py"], ""),
     "surface": ("surface.py", ["tests/levelset/test_surfaces.py"], ""),
-    "grammar": ("vmtk/grammar.py", ["tests/vmtk/test_words.py", "tests/vmtk/test_pype.py"], ""),
-    "pype": ("vmtk/pype.py", ["tests/vmtk/test_pype.py"], ""),
+    "words": ("vmtk/options.py", ["tests/vmtk/test_words.py", "tests/vmtk/test_members.py"], ""),
+    "pype": ("vmtk/pypes.py", ["tests/vmtk/test_pype.py"], ""),
 }
 # Not hypothesis: pytest wants to be there before it.
 LIBRARIES = ["pytest", "numpy.testing", "SimpleITK", "vtkmodules.util.numpy_support", "vtkmodules.vtkIOXML"]

@@ -5,7 +5,9 @@ import math
 import pytest
 
 from mitk_rs.vmtk.options import parse_bool, parse_float, parse_int
-from mitk_rs.vmtk.tables import INIT, METHODS, MIP
+from mitk_rs.vmtk.tables import METHODS, TABLES
+
+INIT, MIP = TABLES["vmtkimageinitialization"], TABLES["vmtkimagemipviewer"]
 
 
 def options(rows):

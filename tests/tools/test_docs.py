@@ -7,6 +7,7 @@ import pytest
 
 from mitk_rs.cli.main import build_parsers
 from mitk_rs.vmtk import SCRIPTS
+from mitk_rs.vmtk.tables import TABLES
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "docs.py"
 specification = importlib.util.spec_from_file_location("docs_tool", TOOL)
@@ -39,7 +40,7 @@ def test_the_page_of_commands_has_every_option():
             assert all(f"`{option}`" in page for option in action.option_strings)
     for name in SCRIPTS:
         assert f"\n### {name}\n" in page
-        assert all(f"`-{member.option}`" in page for member in docs.script_table(name).all_inputs())
+        assert all(f"`-{member.option}`" in page for member in TABLES[name].all_inputs())
 
 
 def test_every_public_name_has_a_place_in_the_api():

@@ -359,17 +359,17 @@ def test_images_of_further_libraries_are_taken_and_files_are_not(voxels: np.ndar
 
 
 def test_the_tables_offer_what_the_scripts_can_do() -> None:
-    from mitk_rs.vmtk.scripts import image_files, surfaces, viewers
+    from mitk_rs.vmtk.scripts import files, viewers
 
     def offered(name: str, option: str) -> set[str]:
         member = make_script(name).input_member(option)
         assert member is not None
         return set(member.GetRangeEnumeration())
 
-    assert offered("vmtkimagereader", "scalartype") == set(image_files.SCALAR_TYPES)
+    assert offered("vmtkimagereader", "scalartype") == set(files.SCALAR_TYPES)
     assert offered("vmtksurfaceviewer", "colormap") == set(viewers.MAPS)
-    assert offered("vmtksurfacewriter", "f") == set(surfaces._TITLES)
-    assert offered("vmtkimagewriter", "f") - {"meta"} == set(image_files._WRITE_TITLES)
+    assert offered("vmtksurfacewriter", "f") == set(files.vmtkSurfaceWriter._titles)
+    assert offered("vmtkimagewriter", "f") - {"meta"} == set(files.vmtkImageWriter._titles)
 
 
 def read(path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitk_rs.errors import UsageError
-from mitk_rs.vmtk.grammar import Option, read_options, split_segments, split_text
+from mitk_rs.vmtk.options import Option, read_options, split_segments, split_text
 
 
 def options(*words: object, numbers: tuple[str, ...] = (), long_options: tuple[str, ...] = ()) -> dict[str, Option]:

@@ -35,7 +35,7 @@ from mitk_rs.cli.parser import (
 )
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import Member, parse_bool
-from mitk_rs.vmtk.tables import INIT
+from mitk_rs.vmtk.tables import TABLES
 
 _DESCRIPTION = """Make a level set of an image: float32, negative inside, positive outside, 0 at the surface.
 
@@ -62,7 +62,7 @@ at 100), and a target that cannot be reached is an error. --compat vmtk gives VM
 
 def _add_options(parser: CommandParser) -> None:
     parser.add_argument("input", nargs="?", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    for member in INIT.all_inputs():
+    for member in TABLES["vmtkimageinitialization"].all_inputs():
         _add_member(parser, member)
     group = parser.add_argument_group("options that VMTK does not have")
     option(group, "--compat vmtk", "give VMTK's bytes, defects included", OneOf("vmtk"))

@@ -1,6 +1,6 @@
 """The commands with VMTK's grammar: every script name, ``pype``, and ``install-vmtk-names``.
 
-Words of these commands follow :mod:`mitk_rs.vmtk.words`, not the GNU spelling. The log goes to standard output as
+Words of these commands follow :mod:`mitk_rs.vmtk.options`, not the GNU spelling. The log goes to standard output as
 VMTK prints it, notes, warnings and errors to standard error.
 """
 
@@ -19,7 +19,7 @@ from mitk_rs.errors import FileError, FileMissingError, FileWriteError, UsageErr
 from mitk_rs.vmtk import SCRIPTS
 
 if TYPE_CHECKING:
-    from mitk_rs.vmtk.pype import Pype
+    from mitk_rs.vmtk.pypes import Pype
 
 __all__ = ["run"]
 
@@ -102,7 +102,7 @@ def _pype(words: list[str]) -> int:
 
 
 def _run_file(words: list[str]) -> int:
-    from mitk_rs.vmtk.grammar import read_lines
+    from mitk_rs.vmtk.options import read_lines
 
     position = words.index("--file")
     if position + 1 >= len(words):
@@ -125,7 +125,7 @@ def _text(name: str) -> str:
 
 
 def _run_pype(words: list[str]) -> int:
-    from mitk_rs.vmtk.pype import Pype
+    from mitk_rs.vmtk.pypes import Pype
 
     pype = Pype()
     as_json = "--json" in words
@@ -142,7 +142,7 @@ def _run_pype(words: list[str]) -> int:
 
 
 def _execute(pype: Pype, words: list[str], *, quiet: bool) -> None:
-    from mitk_rs.vmtk.grammar import split_text
+    from mitk_rs.vmtk.options import split_text
 
     pype.Arguments = [part for word in words for part in (split_text(word) if _is_line(word, words) else [word])]
     pype.LogOn = int(not quiet)

@@ -24,22 +24,22 @@ __all__ = ["COMMANDS", "SCRIPTS", "make_script", "script_class"]
 #: Name of a script: its module in mitk_rs.vmtk.scripts, and its class.
 SCRIPTS: dict[str, tuple[str, str]] = {
     "vmtkimagecompare": ("images", "vmtkImageCompare"),
-    "vmtkimagefeatures": ("evolution", "vmtkImageFeatures"),
-    "vmtkimageinitialization": ("initialization", "vmtkImageInitialization"),
-    "vmtkimagemipviewer": ("mip", "vmtkImageMIPViewer"),
-    "vmtkimagereader": ("image_files", "vmtkImageReader"),
+    "vmtkimagefeatures": ("levelsets", "vmtkImageFeatures"),
+    "vmtkimageinitialization": ("levelsets", "vmtkImageInitialization"),
+    "vmtkimagemipviewer": ("viewers", "vmtkImageMIPViewer"),
+    "vmtkimagereader": ("files", "vmtkImageReader"),
     "vmtkimageseeder": ("viewers", "vmtkImageSeeder"),
     "vmtkimagetonumpy": ("images", "vmtkImageToNumpy"),
     "vmtkimageviewer": ("viewers", "vmtkImageViewer"),
     "vmtkimagevoiselector": ("images", "vmtkImageVOISelector"),
-    "vmtkimagewriter": ("image_files", "vmtkImageWriter"),
-    "vmtklevelsetsegmentation": ("evolution", "vmtkLevelSetSegmentation"),
-    "vmtkmarchingcubes": ("surfaces", "vmtkMarchingCubes"),
+    "vmtkimagewriter": ("files", "vmtkImageWriter"),
+    "vmtklevelsetsegmentation": ("levelsets", "vmtkLevelSetSegmentation"),
+    "vmtkmarchingcubes": ("images", "vmtkMarchingCubes"),
     "vmtknumpytoimage": ("images", "vmtkNumpyToImage"),
     "vmtkrenderer": ("viewers", "vmtkRenderer"),
-    "vmtksurfacereader": ("surfaces", "vmtkSurfaceReader"),
+    "vmtksurfacereader": ("files", "vmtkSurfaceReader"),
     "vmtksurfaceviewer": ("viewers", "vmtkSurfaceViewer"),
-    "vmtksurfacewriter": ("surfaces", "vmtkSurfaceWriter"),
+    "vmtksurfacewriter": ("files", "vmtkSurfaceWriter"),
 }
 
 #: Commands of ``mitk-rs`` with VMTK's grammar.

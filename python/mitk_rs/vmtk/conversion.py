@@ -37,36 +37,16 @@ from mitk_rs.io.atomic import atomic_output, atomic_outputs, full_suffix
 if TYPE_CHECKING:
     from mitk_rs.io import ReadOptions
 
-__all__ = [
-    "Frame",
-    "Placement",
-    "as_image",
-    "as_working",
-    "attach",
-    "detach",
-    "frame_of",
-    "fresh_like",
-    "give_back",
-    "inside",
-    "is_vtk_format",
-    "patient_axes",
-    "placement",
-    "read_image",
-    "resolved_geometry",
-    "select_array",
-    "to_indices",
-    "to_vmtk_frame",
-    "triples",
-    "voxels_of",
-    "write_image",
-]
+__all__ = ["Frame", "as_image", "as_working", "attach", "frame_of", "fresh_like", "give_back"]
 
 # Frames
 
 _ARRAY = "mitk_rs.frame"
-_LPI = np.diag([-1.0, -1.0, 1.0])
-
+# From LPS to RAS, and from the origins of ITK's files to VMTK's.
+RAS = np.array([-1.0, -1.0, 1.0])
 Matrix = NDArray[np.float64]
+# World position of the first voxel, and the direction matrix.
+Placement = tuple[Matrix, Matrix]
 
 
 @dataclass(frozen=True)
@@ -77,22 +57,18 @@ class Frame:
     anchor: Matrix
     direction: Matrix
 
-    def physical(self, point: Any) -> Matrix:
-        """The world position of a point in memory."""
-        return np.asarray(self.anchor + self.direction @ (np.asarray(point, dtype=float) - self.memory))
-
     @property
     def is_identity(self) -> bool:
         """Whether both frames are the same."""
         return bool(np.array_equal(self.direction, np.eye(3)) and np.array_equal(self.memory, self.anchor))
 
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a grid's first voxel is and how its axes point."""
-
-    origin: Matrix
-    direction: Matrix
+    @property
+    def affine(self) -> Matrix:
+        """The 4 x 4 matrix from memory to the world."""
+        affine = np.eye(4)
+        affine[:3, :3] = self.direction
+        affine[:3, 3] = self.anchor - self.direction @ self.memory
+        return affine
 
 
 def frame_of(dataset: Any) -> Frame | None:
@@ -116,29 +92,23 @@ def attach(dataset: Any, frame: Frame | None) -> None:
     dataset.GetFieldData().AddArray(array)
 
 
+def twin(dataset: Any) -> Any:
+    """A shallow copy."""
+    made = dataset.NewInstance()
+    made.ShallowCopy(dataset)
+    return made
+
+
 def detach(dataset: Any) -> Any:
     """A shallow copy without the frame, as files should have it."""
-    bare = dataset.NewInstance()
-    bare.ShallowCopy(dataset)
-    bare.GetFieldData().RemoveArray(_ARRAY)
+    bare = twin(dataset)
+    attach(bare, None)
     return bare
-
-
-def to_vmtk_frame(image: Any) -> Any:
-    """Put a ``vtkImageData`` with physical geometry into VMTK's frame, in place, and keep the physical one."""
-    origin = np.array(image.GetOrigin())
-    memory = origin * (-1.0, -1.0, 1.0)
-    frame = Frame(memory, origin, direction_of(image))
-    image.SetOrigin(*memory)
-    image.SetDirectionMatrix(*np.eye(3).ravel())
-    attach(image, frame)
-    return image
 
 
 def direction_of(image: Any) -> Matrix:
     """The direction matrix that VTK keeps with an image."""
-    matrix = image.GetDirectionMatrix()
-    return np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(3)])
+    return np.array(image.GetDirectionMatrix().GetData()).reshape(3, 3)
 
 
 def patient_axes(dataset: Any) -> Matrix:
@@ -147,39 +117,16 @@ def patient_axes(dataset: Any) -> Matrix:
     return np.eye(3) if frame is None else frame.direction
 
 
-def first_point(image: Any) -> Matrix:
-    """Where the first voxel of the extent is, in memory."""
-    start = np.array(image.GetExtent()[::2]) * image.GetSpacing()
-    return np.asarray(image.GetOrigin() + direction_of(image) @ start)
-
-
-def placement(image: Any, geometry: str, *, itk_format: bool) -> Placement:
-    """Origin (of the first voxel) and direction that a file has to get.
-
-    Parameters
-    ----------
-    image
-        A ``vtkImageData`` in memory.
-    geometry
-        ``physical`` or ``vmtk``.
-    itk_format
-        Whether the file is of a format that VMTK writes through ITK.
-    """
-    origin, direction = first_point(image), direction_of(image)
-    if geometry == "physical":
-        frame = frame_of(image)
-        if frame is None:
-            return Placement(origin, direction)
-        return Placement(frame.physical(origin), frame.direction @ direction)
-    if not itk_format:
-        return Placement(origin, direction)
-    return Placement(origin * (-1.0, -1.0, 1.0), _LPI @ direction)
-
-
-def differ(dataset: Any) -> bool:
-    """Whether memory and world are different for this data set."""
-    frame = frame_of(dataset)
-    return frame is not None and not frame.is_identity
+def placement(image: Any, *, physical: bool, itk_format: bool = True) -> Placement:
+    """Origin (of the first voxel of the extent) and direction that a file has to get, of a format of ITK's or VTK's."""
+    direction = direction_of(image)
+    origin = image.GetOrigin() + direction @ (np.array(image.GetExtent()[::2]) * image.GetSpacing())
+    frame = frame_of(image)
+    if physical and frame is not None:
+        return frame.anchor + frame.direction @ (origin - frame.memory), frame.direction @ direction
+    if physical or not itk_format:
+        return origin, direction
+    return origin * RAS, np.diag(RAS) @ direction
 
 
 # Kinds of image
@@ -195,16 +142,17 @@ def as_working(image: Any) -> Any:
     """
     if _is_vtk(image):
         return image
-    return to_vmtk_frame(_to_vtk(_as_ours(image)))
+    made = _to_vtk(_as_ours(image))
+    origin = np.array(made.GetOrigin())
+    frame = Frame(origin * RAS, origin, direction_of(made))
+    made.SetOrigin(*frame.memory)
+    made.SetDirectionMatrix(*np.eye(3).ravel())
+    attach(made, frame)
+    return made
 
 
 def _is_vtk(image: Any) -> bool:
     return callable(getattr(image, "IsA", None)) and bool(image.IsA("vtkImageData"))
-
-
-def _is_simpleitk(image: Any) -> bool:
-    module = sys.modules.get("SimpleITK")
-    return module is not None and isinstance(image, module.Image)
 
 
 def _as_ours(image: Any) -> Any:
@@ -238,14 +186,19 @@ def as_image(image: Any, place: Placement | None = None) -> Any:
 
     ours = image_of(image_data_to_record(image))
     if place is not None:
-        ours.origin = tuple(place.origin)
-        ours.direction = place.direction
+        ours.origin, ours.direction = tuple(place[0]), place[1]
     return ours
 
 
+def voxels_of(image: Any) -> NDArray[Any]:
+    """The voxels of any accepted image, ``(z, y, x)``."""
+    values: NDArray[Any] = as_image(as_working(image)).as_numpy(time_step=0)
+    return values
+
+
 def fresh_like(image: Any, values: Any) -> Any:
-    """A ``vtkImageData`` with the grid and frame of ``image`` and the voxels of our image ``values``."""
-    made = _to_vtk(values)
+    """A ``vtkImageData`` with the grid and frame of ``image`` and the voxels of ``values``, our image or an array."""
+    made = _to_vtk(_as_ours(values))
     made.SetExtent(image.GetExtent())
     made.SetOrigin(image.GetOrigin())
     made.SetSpacing(image.GetSpacing())
@@ -258,14 +211,18 @@ def give_back(made: Any, like: Any) -> Any:
     """``made`` (``vtkImageData``) in the flavour of ``like``, with its physical geometry."""
     if _is_vtk(like):
         return made
-    ours = as_image(made, placement(made, "physical", itk_format=True))
-    if _is_simpleitk(like):
+    ours = as_image(made, placement(made, physical=True))
+    sitk = sys.modules.get("SimpleITK")
+    if sitk is not None and isinstance(like, sitk.Image):
         return ours.to_simpleitk()
     if isinstance(like, np.ndarray):
         return ours.as_numpy(time_step=0)
-    if isinstance(like, tuple):
-        return (ours.as_numpy(time_step=0), *like[1:])
-    return ours
+    return (ours.as_numpy(time_step=0), *like[1:]) if isinstance(like, tuple) else ours
+
+
+def arrays_of(data: Any) -> list[tuple[str | None, Any]]:
+    """Names and arrays of points or cells."""
+    return [(data.GetArrayName(position), data.GetArray(position)) for position in range(data.GetNumberOfArrays())]
 
 
 def select_array(image: Any, name: str) -> Any:
@@ -277,15 +234,14 @@ def select_array(image: Any, name: str) -> Any:
         There is no such array; the message lists those that are.
     """
     data = image.GetPointData()
-    names = [data.GetArrayName(position) or "ImageScalars" for position in range(data.GetNumberOfArrays())]
+    names = [array_name or "ImageScalars" for array_name, _ in arrays_of(data)]
     if not name or (len(names) == 1 and name == "ImageScalars" and name not in names):
         return image
     if name not in names:
         raise RequestError(f"-array {name}: no such array; the image has {', '.join(names) or 'none'}")
     if names.index(name) == 0 and data.GetArrayName(0) is None:
         return image
-    copy = image.NewInstance()
-    copy.ShallowCopy(image)
+    copy = twin(image)
     copy.GetPointData().SetActiveScalars(name)
     return copy
 
@@ -308,19 +264,15 @@ def inside(image: Any, flat: Sequence[int]) -> list[Index]:
     RequestError
         A point is outside; the message names it and what each axis allows.
     """
-    extent = image.GetExtent()
-    found = []
+    first, last = image.GetExtent()[::2], image.GetExtent()[1::2]
     for point in triples(flat):
-        if any(not low <= value <= high for value, low, high in zip(point, extent[::2], extent[1::2], strict=True)):
-            ranges = ", ".join(
-                f"{axis} {low}..{high}" for axis, low, high in zip("ijk", extent[::2], extent[1::2], strict=True)
-            )
+        if any(not low <= value <= high for value, low, high in zip(point, first, last, strict=True)):
+            ranges = ", ".join(f"{axis} {low}..{high}" for axis, low, high in zip("ijk", first, last, strict=True))
             raise RequestError(f"point ({point[0]},{point[1]},{point[2]}) is outside of the image; allowed: {ranges}")
-        found.append((point[0] - extent[0], point[1] - extent[2], point[2] - extent[4]))
-    return found
+    return [(i - first[0], j - first[1], k - first[2]) for i, j, k in triples(flat)]
 
 
-def voxels_of(image: Any, points: Any, role: str) -> list[int]:
+def indices_of(image: Any, points: Any, role: str) -> list[int]:
     """Extent indices, flat, of indices, files of points, :class:`~mitk_rs.seeds.Seeds`, or a list of these.
 
     Raises
@@ -339,9 +291,8 @@ def voxels_of(image: Any, points: Any, role: str) -> list[int]:
             flat.append(point)
             continue
         seeds = point if isinstance(point, Seeds) else read_seeds(point)
-        ours = as_image(image, placement(image, "physical", itk_format=True))
         first = image.GetExtent()[::2]
-        for voxel in seeds.indices(ours, role=role):
+        for voxel in seeds.indices(as_image(image, placement(image, physical=True)), role=role):
             flat += [int(index + start) for index, start in zip(voxel, first, strict=True)]
     return flat
 
@@ -358,12 +309,10 @@ def to_indices(image: Any, flat: Sequence[float]) -> list[int]:
 
 # Files
 
-_VTK_SUFFIXES = (".vti", ".vtkxml", ".vtk")
-
 
 def is_vtk_format(name: str) -> bool:
     """Whether a file name is one of VTK's own image formats."""
-    return full_suffix(name).lower() in _VTK_SUFFIXES
+    return full_suffix(name).lower() in (".vti", ".vtkxml", ".vtk")
 
 
 def read_image(name: str, orientation: str = "", **options: Unpack[ReadOptions]) -> Any:
@@ -392,24 +341,10 @@ def read_image(name: str, orientation: str = "", **options: Unpack[ReadOptions])
     return as_working(image)
 
 
-def resolved_geometry(geometry: str, *, itk_format: bool) -> str:
-    """The mode of a file: what was asked for, or the default of its format."""
-    return geometry or ("physical" if itk_format else "vmtk")
-
-
 def write_image(image: Any, name: str, geometry: str, suffix: str = "") -> None:
-    """Write a ``vtkImageData``.
+    """Write a ``vtkImageData`` in VMTK's frame, in the format of ``suffix`` if given, whatever the name ends with.
 
-    Parameters
-    ----------
-    image
-        In VMTK's frame.
-    name
-        The file.
-    geometry
-        ``physical``, ``vmtk`` or empty for the default of the format.
-    suffix
-        Write in the format of this ending whatever the name ends with.
+    ``geometry`` is ``physical``, ``vmtk`` or empty for the default of the format.
 
     Raises
     ------
@@ -417,15 +352,16 @@ def write_image(image: Any, name: str, geometry: str, suffix: str = "") -> None:
         It cannot be written, or its format cannot hold the image.
     """
     itk_format = not is_vtk_format(f"image{suffix}" if suffix else name)
-    place = placement(image, resolved_geometry(geometry, itk_format=itk_format), itk_format=itk_format)
-    if suffix and full_suffix(name).lower() != suffix:
-        with atomic_output(name) as temporary:
-            other = temporary.with_name(temporary.name + suffix)
-            with atomic_outputs(apart=True):
-                _write(image, str(other), place, itk_format=itk_format)
-            other.replace(temporary)
-    else:
+    physical = geometry == "physical" if geometry else itk_format
+    place = placement(image, physical=physical, itk_format=itk_format)
+    if not suffix or full_suffix(name).lower() == suffix:
         _write(image, name, place, itk_format=itk_format)
+        return
+    with atomic_output(name) as temporary:
+        other = temporary.with_name(temporary.name + suffix)
+        with atomic_outputs(apart=True):
+            _write(image, str(other), place, itk_format=itk_format)
+        other.replace(temporary)
 
 
 def _write(image: Any, name: str, place: Placement, *, itk_format: bool) -> None:
@@ -436,27 +372,26 @@ def _write(image: Any, name: str, place: Placement, *, itk_format: bool) -> None
         return
     from mitk_rs.io.vtk import write_image_data
 
-    write_image_data(_placed(image, place), name)
-
-
-def _placed(image: Any, place: Placement) -> Any:
-    """A shallow copy without its frame, whose first voxel is at ``place``; the extent stays."""
+    # The first voxel is at `place`; the extent stays.
+    origin, direction = place
     copy = detach(image)
-    start = np.array(image.GetExtent()[::2]) * image.GetSpacing()
-    copy.SetOrigin(*(place.origin - place.direction @ start))
-    copy.SetDirectionMatrix(*place.direction.ravel())
-    return copy
+    copy.SetOrigin(*(origin - direction @ (np.array(image.GetExtent()[::2]) * image.GetSpacing())))
+    copy.SetDirectionMatrix(*direction.ravel())
+    write_image_data(copy, name)
+
+
+def vmtk_note(name: str) -> str:
+    """What to say of a file whose points are not at the positions of the input."""
+    return f"{name} is in VMTK's frame; -geometry physical writes the world positions of the input"
 
 
 def geometry_note(image: Any, name: str, geometry: str) -> str:
-    """What to tell when the chosen mode is a default and the other one would give another file; else empty."""
+    """What to say when the chosen mode is a default and the other one would give another file; else empty."""
+    frame = frame_of(image)
     if geometry:
         return ""
     if is_vtk_format(name):
-        frame = frame_of(image)
-        if frame is None or frame.is_identity:
-            return ""
-        return f"{name} is in VMTK's frame; -geometry physical writes the world positions of the input"
-    if frame_of(image) is not None or not np.any(image.GetOrigin()[:2]):
+        return "" if frame is None or frame.is_identity else vmtk_note(name)
+    if frame is not None or not np.any(image.GetOrigin()[:2]):
         return ""
     return f"{name} keeps the positions of the input; -geometry vmtk writes what VMTK reads back to its own frame"

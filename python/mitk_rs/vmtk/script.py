@@ -18,22 +18,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mitk_rs.errors import DisplayError, RequestError, UsageError
-from mitk_rs.vmtk.grammar import HELP_FLAGS, Option, Words, read_options
+from mitk_rs.vmtk import make_script
 from mitk_rs.vmtk.options import (
     BUILTIN_TYPES,
     COMMON_INPUTS,
     COMMON_OUTPUTS,
+    HELP_FLAGS,
     Member,
     MemberTable,
+    Option,
+    Words,
     file_member,
     from_row,
-    from_table,
     pypeMember,
+    read_options,
 )
 
-__all__ = ["Talking", "UnknownAttributeWarning", "html_usage", "pypeScript", "text_usage"]
-
-# Text in and out
+__all__ = ["Talking", "UnknownAttributeWarning", "pypeScript"]
 
 _logger = logging.getLogger("mitk_rs.vmtk")
 
@@ -72,12 +73,10 @@ class Talking:
     def InputInfo(self, prompt: str = "") -> None:
         """Show a message at once, where the user is asked, too."""
         self.OutputText(prompt)
-        flush = getattr(self.OutputStream, "flush", None)
-        if flush is not None:
-            flush()
-        show = getattr(self.InputStream, "prompt", None)
-        if show is not None:
-            show(prompt, info=True)
+        if hasattr(self.OutputStream, "flush"):
+            self.OutputStream.flush()
+        if hasattr(self.InputStream, "prompt"):
+            self.InputStream.prompt(prompt, info=True)
 
     def InputText(self, prompt: str = "", validator: Callable[[str], Any] | None = None) -> str:
         """Ask until ``validator`` accepts the answer.
@@ -98,10 +97,9 @@ class Talking:
 
     def OutputProgress(self, progress: float, percentStep: int) -> None:
         """Show progress in steps of ``percentStep`` percent."""
-        if int(100 * progress) // percentStep == int(100 * self.Progress) // percentStep:
-            return
-        self.Progress = progress
-        self.InputInfo(f"\rProgress: {int(100 * progress)}%")
+        if int(100 * progress) // percentStep != int(100 * self.Progress) // percentStep:
+            self.Progress = progress
+            self.InputInfo(f"\rProgress: {int(100 * progress)}%")
 
     def EndProgress(self) -> None:
         """End the line of the progress display."""
@@ -113,24 +111,10 @@ class Talking:
 _HEADERS = ("Argument", "Variable", "Type", "Length", "Range", "Default", "Description")
 
 
-def text_usage(script: pypeScript) -> str:
-    """Name, description, and one paragraph an option, wrapped at 70 columns."""
-    doc = script.ScriptDoc or script.Summary
-    head = f"{script.ScriptName} : {doc}" if doc else script.ScriptName
-    parts = [textwrap.fill(head, subsequent_indent=" ")]
-    parts += _section("Input arguments:", script.InputMembers)
-    parts += _section("Output arguments:", script.OutputMembers)
-    if script.ExtensionMembers:
-        parts += _section("Additions of mitk_rs:", script.ExtensionMembers)
-    return "\n".join(parts) + "\n"
-
-
 def _section(title: str, members: list[pypeMember]) -> list[str]:
-    return [f"  {title}", *(_filled(_paragraph(member)) for member in members)]
-
-
-def _filled(paragraph: str) -> str:
-    return textwrap.fill(paragraph, initial_indent="   ", subsequent_indent="     ")
+    """One paragraph an option, wrapped at 70 columns."""
+    wrapped = (textwrap.fill(_paragraph(member), initial_indent="   ", subsequent_indent="     ") for member in members)
+    return [f"  {title}", *wrapped]
 
 
 def _paragraph(member: pypeMember) -> str:
@@ -143,16 +127,6 @@ def _paragraph(member: pypeMember) -> str:
     return f"{text}: {member.MemberDoc}" if member.MemberDoc else text
 
 
-def html_usage(script: pypeScript) -> str:
-    """The page of VMTK's web documentation: a heading, the description, one table each of inputs and outputs."""
-    parts = [f"<h1>{script.ScriptName}</h1>\n"]
-    if script.ScriptDoc:
-        parts.append(f"<h2>Description</h2>\n{script.ScriptDoc}\n")
-    parts.append(_table("Input arguments", script.InputMembers))
-    parts.append(_table("Output arguments", script.OutputMembers))
-    return "".join(parts) + "\n"
-
-
 def _table(title: str, members: list[pypeMember]) -> str:
     header = "".join(f"<th>{name}</th>" for name in _HEADERS)
     rows = "".join(f"<tr>{_cells(member)}\n</tr>\n" for member in members)
@@ -162,8 +136,7 @@ def _table(title: str, members: list[pypeMember]) -> str:
 def _cells(member: pypeMember) -> str:
     texts = [member.OptionName, member.MemberName, member.MemberType, str(member.MemberLength)]
     texts += [member.MemberRange, str(member.Default)] if member.is_builtin else ["", ""]
-    texts.append(member.MemberDoc)
-    return "".join(f"<td>{html.escape(text, quote=False)}</td>" for text in texts)
+    return "".join(f"<td>{html.escape(text, quote=False)}</td>" for text in [*texts, member.MemberDoc])
 
 
 # The base class
@@ -224,37 +197,25 @@ class pypeScript(Talking, metaclass=_SealedType):
         self.Threads: int | None = None
         self.ConsumedMembers: frozenset[str] = frozenset()
         self._words: Words | None = None
-        self._add_common_members()
+        self._declare(self.InputMembers, COMMON_INPUTS, piped=False)
+        self._declare(self.OutputMembers, COMMON_OUTPUTS, piped=False)
         if self.Table is not None:
             self.SetMembersFromTable(self.Table)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get("_sealed") and not name.startswith("_") and not hasattr(self, name):
-            self._warn_unknown(name)
+            near = difflib.get_close_matches(name, dir(self), n=1)
+            hint = f", did you mean {near[0]}?" if near else ""
+            text = f"{type(self).__name__} has no attribute {name}{hint}"
+            warnings.warn(text, UnknownAttributeWarning, stacklevel=2)
         super().__setattr__(name, value)
 
-    def _warn_unknown(self, name: str) -> None:
-        near = difflib.get_close_matches(name, dir(self), n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
-        text = f"{type(self).__name__} has no attribute {name}{hint}"
-        warnings.warn(text, UnknownAttributeWarning, stacklevel=3)
-
-    def _taken(self, name: str) -> Any:
-        """What a script writes: the member of this name or, as VMTK's scripts allow, ``Input``."""
-        given = getattr(self, name)
-        given = getattr(self, "Input", None) if given is None else given
-        if given is None:
+    def _needed(self, name: str) -> Any:
+        """The value of a member without which the script cannot work."""
+        value = getattr(self, name)
+        if value is None or (name.endswith("FileName") and not value):
             self.PrintError(f"Error: no {name}.")
-        if not getattr(self, "OutputFileName", ""):
-            self.PrintError("Error: no OutputFileName.")
-        return given
-
-    def _add_common_members(self) -> None:
-        for rows, members in ((COMMON_INPUTS, self.InputMembers), (COMMON_OUTPUTS, self.OutputMembers)):
-            for row in rows:
-                member = from_table(row)
-                member.AutoPipe = 0
-                self._declare(members, member)
+        return value
 
     # Declaration
 
@@ -271,49 +232,42 @@ class pypeScript(Talking, metaclass=_SealedType):
 
         A member with a reader gets a file option of its own: ``Image`` with option ``i`` gets ``-ifile``.
         """
-        for row in membersToAppend:
-            member = from_row(row)
-            self._declare(self.InputMembers, member)
-            if member.MemberIO:
-                self._declare_file(member, "Input")
+        self._declare(self.InputMembers, membersToAppend, "Input")
 
     def SetOutputMembers(self, membersToAppend: Sequence[Any]) -> None:
         """Declare outputs; a member with a writer gets a file option among the inputs."""
-        for row in membersToAppend:
-            member = from_row(row)
-            self._declare(self.OutputMembers, member)
-            if member.MemberIO:
-                self._declare_file(member, "Output")
+        self._declare(self.OutputMembers, membersToAppend, "Output")
 
     def SetExtensionMembers(self, membersToAppend: Sequence[Any]) -> None:
         """Declare options that VMTK does not have; the help lists them apart."""
-        for row in membersToAppend:
-            member = from_row(row)
-            member.Extension = True
-            member.AutoPipe = 0
-            self._declare(self.ExtensionMembers, member)
+        self._declare(self.ExtensionMembers, membersToAppend, piped=False)
 
     def SetMembersFromTable(self, table: MemberTable) -> None:
         """Declare everything from a table, and set the defaults."""
         self.SetScriptName(table.script)
         self.SetScriptDoc(table.doc)
         for row in (*table.inputs, *table.outputs, *table.extensions):
-            default = list(row.default) if isinstance(row.default, list) else row.default
-            setattr(self, row.attribute, default)
-        self.SetInputMembers([from_table(row) for row in table.inputs])
-        self.SetOutputMembers([from_table(row) for row in table.outputs])
-        self.SetExtensionMembers([from_table(row) for row in table.extensions])
+            setattr(self, row.attribute, list(row.default) if isinstance(row.default, list) else row.default)
+        self.SetInputMembers(table.inputs)
+        self.SetOutputMembers(table.outputs)
+        self.SetExtensionMembers(table.extensions)
 
-    def _declare(self, members: list[pypeMember], member: pypeMember) -> None:
-        member.Default = getattr(self, member.MemberName, None)
-        if not hasattr(self, member.MemberName):
-            setattr(self, member.MemberName, None)
-        members.append(member)
-
-    def _declare_file(self, member: pypeMember, direction: str) -> None:
-        row = file_member(Member(member.MemberName, member.OptionName, member.MemberType), direction)
-        setattr(self, row.attribute, row.default)
-        self._declare(self.InputMembers, from_table(row))
+    def _declare(
+        self, members: list[pypeMember], rows: Sequence[Any], direction: str = "", *, piped: bool = True
+    ) -> None:
+        for row in rows:
+            member = from_row(row)
+            member.Extension = members is self.ExtensionMembers
+            member.AutoPipe = int(piped and member.AutoPipe)
+            if not hasattr(self, member.MemberName):
+                setattr(self, member.MemberName, None)
+            member.Default = getattr(self, member.MemberName)
+            members.append(member)
+            if member.MemberIO and direction:
+                declared = Member(member.OptionName, member.MemberType, attribute=member.MemberName)
+                file = file_member(declared, direction)
+                setattr(self, file.attribute, file.default)
+                self._declare(self.InputMembers, [file])
 
     # Reading words
 
@@ -321,6 +275,11 @@ class pypeScript(Talking, metaclass=_SealedType):
         """The input or extension member with this option name."""
         members = self.InputMembers + self.ExtensionMembers
         return next((member for member in members if member.OptionName == option), None)
+
+    def _was_given(self, option: str) -> bool:
+        """Whether the words of the script have this option."""
+        member = self.input_member(option)
+        return member is not None and member.Given
 
     def read_words(self) -> Words:
         """Sort and check the script's words without changing any attribute.
@@ -331,11 +290,8 @@ class pypeScript(Talking, metaclass=_SealedType):
             Unknown option, wrong count, type or range. Not when help is asked for.
         """
         if self._words is None:
-            words = read_options(
-                self.Arguments,
-                is_number=self._is_number,
-                long_options=[member.OptionName for member in self.ExtensionMembers],
-            )
+            names = [member.OptionName for member in self.ExtensionMembers]
+            words = read_options(self.Arguments, is_number=self._is_number, long_options=names)
             if not any(flag in HELP_FLAGS for flag in words.flags):
                 self._check(words)
             self._words = words
@@ -349,39 +305,31 @@ class pypeScript(Talking, metaclass=_SealedType):
         for option in words.options.values():
             member = self.input_member(option.name)
             if member is None:
-                raise UsageError(f"unknown option -{option.name}{self._near(option.name)}")
+                known = [member.OptionName for member in self.InputMembers + self.ExtensionMembers]
+                near = difflib.get_close_matches(option.name, known, n=1)
+                hint = f", did you mean -{near[0]}?" if near else f"; {self.ScriptName} --help lists the options"
+                raise UsageError(f"unknown option -{option.name}{hint}")
             if not _reference(option):
                 member.value_of(option.values)
-
-    def _near(self, name: str) -> str:
-        known = [member.OptionName for member in self.InputMembers + self.ExtensionMembers]
-        near = difflib.get_close_matches(name, known, n=1)
-        return f", did you mean -{near[0]}?" if near else f"; {self.ScriptName} --help lists the options"
 
     def ParseArguments(self) -> int:
         """Take the words over into the attributes; 0 when help was asked for and printed instead, else 1."""
         words = self.read_words()
-        for flag in words.flags:
-            if flag in HELP_FLAGS:
-                self._print_help(flag)
-                return 0
-        self._warn_ignored(words)
-        for member in self.InputMembers + self.ExtensionMembers:
-            if member.OptionName in words.options:
-                self._take(member, words.options[member.OptionName])
-        return 1
-
-    def _print_help(self, flag: str) -> None:
-        texts = {"--help": self.GetUsageString, "--html": self.GetHTMLUsageString}
-        self.OutputText("\n" + texts.get(flag, self.GetScriptDocString)() + "\n")
-
-    def _warn_ignored(self, words: Words) -> None:
+        asked = next((flag for flag in words.flags if flag in HELP_FLAGS), None)
+        if asked is not None:
+            texts = {"--help": self.GetUsageString, "--html": self.GetHTMLUsageString}
+            self.OutputText("\n" + texts.get(asked, self.GetScriptDocString)() + "\n")
+            return 0
         for name in words.repeated:
             self.PrintWarning(f"-{name} is given more than once; the last one counts")
         for flag in words.flags:
             self.PrintWarning(f"{flag} is not known and ignored")
         for stray in words.strays:
             self.PrintWarning(f"{stray!r} belongs to no option and is ignored")
+        for member in self.InputMembers + self.ExtensionMembers:
+            if member.OptionName in words.options:
+                self._take(member, words.options[member.OptionName])
+        return 1
 
     def _take(self, member: pypeMember, option: Option) -> None:
         member.Pushed = int(option.pushed)
@@ -391,25 +339,20 @@ class pypeScript(Talking, metaclass=_SealedType):
             member.ExplicitPipe = reference[1:] or "None"
             self.PrintLog(f"{member.MemberName} = {reference if reference != '@' else '@None'}", 1)
             return
-        value = member.value_of(option.values)
-        if member.MemberLength == -1 and not option.values:
-            value = getattr(self, member.MemberName)
-        else:
-            member.MemberValue = value
-            setattr(self, member.MemberName, value)
-        self.PrintLog(f"{member.MemberName} = {_shown(member, value)}", 1)
+        if member.MemberLength != -1 or option.values:
+            member.MemberValue = member.value_of(option.values)
+            setattr(self, member.MemberName, member.MemberValue)
+        self._print_member(member)
 
     # Files
 
     def IORead(self) -> None:
         """Read the files named by the ``-*file`` options of the inputs into their members."""
-        for member in self.InputMembers:
-            name = getattr(self, f"{member.MemberName}InputFileName", "") if member.MemberIO else ""
-            if name:
-                reader = self._helper(member)
-                reader.InputFileName = name
-                reader.Execute()
-                setattr(self, member.MemberName, reader.Output)
+        for member, name in self._files(self.InputMembers, "Input"):
+            reader = self._helper(member)
+            reader.InputFileName = name
+            reader.Execute()
+            setattr(self, member.MemberName, reader.Output)
 
     def input_file_name(self) -> str:
         """The first file that the script reads, empty without one."""
@@ -439,22 +382,23 @@ class pypeScript(Talking, metaclass=_SealedType):
     def _writers(self) -> list[Any]:
         """A writer for every output whose file option was given."""
         writers = []
-        for member in self.OutputMembers:
-            name = getattr(self, f"{member.MemberName}OutputFileName", "") if member.MemberIO else ""
-            if name:
-                writer = self._helper(member)
-                writer.Input = getattr(self, member.MemberName)
-                writer.OutputFileName = name
-                writers.append(writer)
+        for member, name in self._files(self.OutputMembers, "Output"):
+            writer = self._helper(member)
+            writer.Input = getattr(self, member.MemberName)
+            writer.OutputFileName = name
+            writers.append(writer)
         return writers
 
-    def _helper(self, member: pypeMember) -> Any:
-        from mitk_rs.vmtk import make_script
+    def _files(self, members: list[pypeMember], direction: str) -> list[tuple[pypeMember, str]]:
+        """The members whose file was named, and its name."""
+        names = [
+            (each, getattr(self, f"{each.MemberName}{direction}FileName", "")) for each in members if each.MemberIO
+        ]
+        return [(member, name) for member, name in names if name]
 
-        helper = make_script(member.MemberIO)
-        helper.LogOn = self.LogOn
-        helper.InputStream = self.InputStream
-        helper.OutputStream = self.OutputStream
+    def _helper(self, member: pypeMember) -> Any:
+        helper: Any = make_script(member.MemberIO)
+        helper.LogOn, helper.InputStream, helper.OutputStream = self.LogOn, self.InputStream, self.OutputStream
         if hasattr(helper, "Geometry"):
             helper.Geometry = getattr(self, "Geometry", "")
         return helper
@@ -472,8 +416,7 @@ class pypeScript(Talking, metaclass=_SealedType):
     def PrintInputMembers(self) -> None:
         """Log the inputs with their values."""
         self.PrintLog(f"Input {self.ScriptName} members:")
-        given = [member for member in self.ExtensionMembers if member.Given]
-        self._print_members(self.InputMembers + given)
+        self._print_members(self.InputMembers + [member for member in self.ExtensionMembers if member.Given])
 
     def PrintOutputMembers(self) -> None:
         """Log the outputs with their values."""
@@ -483,18 +426,28 @@ class pypeScript(Talking, metaclass=_SealedType):
     def _print_members(self, members: list[pypeMember]) -> None:
         for member in members:
             if member.MemberName != "Self":
-                value = getattr(self, member.MemberName)
-                self.PrintLog(f"{member.MemberName} = {_shown(member, value)}", 1)
+                self._print_member(member)
+
+    def _print_member(self, member: pypeMember) -> None:
+        self.PrintLog(f"{member.MemberName} = {_shown(member, getattr(self, member.MemberName))}", 1)
 
     # Help
 
     def GetUsageString(self) -> str:
         """The help as text."""
-        return text_usage(self)
+        doc = self.GetScriptDocString()
+        parts = [textwrap.fill(f"{self.ScriptName} : {doc}" if doc else self.ScriptName, subsequent_indent=" ")]
+        parts += _section("Input arguments:", self.InputMembers)
+        parts += _section("Output arguments:", self.OutputMembers)
+        if self.ExtensionMembers:
+            parts += _section("Additions of mitk_rs:", self.ExtensionMembers)
+        return "\n".join(parts) + "\n"
 
     def GetHTMLUsageString(self) -> str:
-        """The help as VMTK's HTML page."""
-        return html_usage(self)
+        """The help as VMTK's HTML page: a heading, the description, one table each of inputs and outputs."""
+        doc = f"<h2>Description</h2>\n{self.ScriptDoc}\n" if self.ScriptDoc else ""
+        tables = _table("Input arguments", self.InputMembers) + _table("Output arguments", self.OutputMembers)
+        return f"<h1>{self.ScriptName}</h1>\n{doc}{tables}\n"
 
     def GetScriptDocString(self) -> str:
         """The description alone."""

@@ -1,4 +1,4 @@
-"""The options of every script: one table for each, in the order of VMTK's help.
+"""The options of every script: one class for each, in the order of VMTK's help; the script classes inherit from them.
 
 Attribute, option, type, length, range, default and description are VMTK's interface. The columns ``flags``, ``metavar``
 and ``help`` belong to ``mitk-rs init``, which has the same options: their GNU spelling and what its help says.
@@ -7,478 +7,367 @@ and ``help`` belong to ``mitk-rs init``, which has the same options: their GNU s
 # fmt: off
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 from mitk_rs.vmtk.options import Member, MemberTable
 
-__all__ = [
-    "COMPARE",
-    "FEATURES",
-    "FROM_NUMPY",
-    "IMAGE_READER",
-    "IMAGE_VIEWER",
-    "IMAGE_WRITER",
-    "INIT",
-    "LEVEL_SETS",
-    "MARCHING_CUBES",
-    "METHODS",
-    "MIP",
-    "RENDERER",
-    "SEEDER",
-    "SURFACE_READER",
-    "SURFACE_VIEWER",
-    "SURFACE_WRITER",
-    "TO_NUMPY",
-    "VOI_SELECTOR",
-]
+__all__ = ["METHODS", "TABLES", "Options"]
 
 METHODS = ("isosurface", "threshold", "collidingfronts", "fastmarching", "seeds", "multiplecollidingfronts")
+#: The options of each script, under its name.
+TABLES: dict[str, MemberTable] = {}
+
+
+class Options:
+    """Base of the tables: each attribute whose value is a row becomes a member of the scripts that inherit it.
+
+    ``_Image`` is a second row of the attribute ``Image``.
+    """
+
+    Table: MemberTable | None = None
+
+    def __init_subclass__(cls, doc: str | None = None) -> None:
+        if doc is None:
+            return
+        declared = {name: row for name, row in vars(cls).items() if isinstance(row, Member)}
+        rows: dict[str, list[Member]] = {"input": [], "output": [], "extension": []}
+        for name, row in declared.items():
+            delattr(cls, name)
+            rows[row.role].append(replace(row, attribute=name.removeprefix("_")))
+        script = f"vmtk{cls.__name__.lower()}"
+        cls.Table = TABLES[script] = MemberTable(script, doc, *map(tuple, rows.values()))
+
+
+def row(type: str, empty: object, option: str, doc: str = "", default: object = None, range: str = "",  # noqa: A002
+        length: int = 1, **columns: Any) -> Any:
+    """A row; a list of defaults says how many values there are, an empty list any number."""
+    default = empty if default is None else default
+    count = (len(default) or -1) if isinstance(default, list) else length
+    return Member(option, type, doc, default, range, count, **columns)
+
+
+text, switch, whole = partial(row, "str", ""), partial(row, "bool", 0), partial(row, "int", 0)
+number = partial(row, "float", None)
+image_in = partial(row, "vtkImageData", None, io="vmtkimagereader")
+image_out = partial(row, "vtkImageData", None, io="vmtkimagewriter", role="output")
+surface_in = partial(row, "vtkPolyData", None, io="vmtksurfacereader")
+surface_out = partial(row, "vtkPolyData", None, io="vmtksurfacewriter", role="output")
 
 _IDENTITY = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
 # Which frame files get; see mitk_rs.vmtk.conversion.
-_GEOMETRY = Member(
-    "Geometry", "geometry", "str", 1, '["","physical","vmtk"]',
-    "frame of the files written: physical keeps the world positions of the input, vmtk is what VMTK writes; "
-    "without it image files of ITK's formats are physical, .vti, .vtk and surfaces are as VMTK writes them",
-    default="",
-)
-
-_IMAGE = Member("Image", "i", "vtkImageData", 1, "", "the input image", "vmtkimagereader")
-_IMAGE_OUT = Member("Image", "o", "vtkImageData", 1, "", "the output image", "vmtkimagewriter")
-_SURFACE = Member("Surface", "i", "vtkPolyData", 1, "", "the input surface", "vmtksurfacereader")
-_SURFACE_OUT = Member("Surface", "o", "vtkPolyData", 1, "", "the output surface", "vmtksurfacewriter")
-_ARRAY = Member("ArrayName", "array", "str", 1, "", "name of the array to show", default="")
-_RENDERER = Member("vmtkRenderer", "renderer", "vmtkRenderer", 1, "", "external renderer")
-_DISPLAY = Member("Display", "display", "bool", 1, "", "toggle rendering", default=1)
-_INTERPOLATION = Member("TextureInterpolation", "textureinterpolation", "bool", 1, "",
-                        "toggle interpolation on the slices", default=1)
-_GUESS = Member("GuessFormat", "guessformat", "bool", 1, "", "tell the format by the ending", default=1)
-_OUTPUT_FILE = Member("OutputFileName", "ofile", "str", 1, "", "output file name", default="")
-_OLD_OUTPUT_FILE = Member("OutputFileName", "o", "str", 1, "", "output file name (old name of -ofile)", default="")
-
-COMPARE = MemberTable(
-    "vmtkimagecompare",
-    "compare an image with a reference",
-    inputs=(
-        _IMAGE,
-        Member("ReferenceImage", "r", "vtkImageData", 1, "", "the reference image", "vmtkimagereader"),
-        Member("Method", "method", "str", 1, '["subtraction","range"]', "what is compared", default=""),
-        Member("Tolerance", "tolerance", "float", 1, "", "differences below this do not count", default=1e-08),
-    ),
-    outputs=(
-        Member("Result", "result", "bool", 1, "", "whether the images are equal", default=""),
-        Member("ResultLog", "log", "str", 1, "", "what differs", default=""),
-    ),
-)
-
+_GEOMETRY = text("geometry", "frame of the files written: physical keeps the world positions of the input, vmtk is "
+    "what VMTK writes; without it image files of ITK's formats are physical, .vti, .vtk and surfaces are as VMTK "
+    "writes them", range='["","physical","vmtk"]', role="extension")
+_IMAGE, _IMAGE_OUT = image_in("i", "the input image"), image_out("o", "the output image")
+_SURFACE, _SURFACE_OUT = surface_in("i", "the input surface"), surface_out("o", "the output surface")
+_ARRAY = text("array", "name of the array to show")
+_RENDERER = row("vmtkRenderer", None, "renderer", "external renderer")
+_DISPLAY = switch("display", "toggle rendering", 1)
+_INTERPOLATION = switch("textureinterpolation", "toggle interpolation on the slices", 1)
+_GUESS = switch("guessformat", "tell the format by the ending", 1)
+_OUTPUT_FILE = text("ofile", "output file name")
+_OLD_OUTPUT_FILE = text("o", "output file name (old name of -ofile)")
+_ANSWERS = text("script", "file with the answers of the interactive dialogue", role="extension")
+_FEATURE_TYPE = text("featureimagetype", "how edges are found in the image", "gradient",
+    '["vtkgradient","gradient","upwind","fwhm"]')
+_SIGMOID = switch("sigmoid",
+    "map gradients by a sigmoid over their range instead of 1 / (1 + gradient): gradient and upwind")
+_UPWIND_FACTOR = number("upwindfactor", "weight of the steeper side of an edge: upwind", 1.0, "(0.0,1.0)")
+_BACKGROUND = number("fwhmbackgroundvalue", "value of what is around the vessel: fwhm", 0.0)
 # VMTK's table gives both thresholds the same text; `help` explains each.
 _THRESHOLD_DOC = "the value of the upper threshold to use for threshold, collidingfronts and fastmarching"
 
-INIT = MemberTable(
-    "vmtkimageinitialization",
-    "",
-    inputs=(
-        Member("Image", "i", "vtkImageData", 1, "", "", "vmtkimagereader",
-               metavar="IN", help="the image to start from"),
-        Member("NegateImage", "negate", "bool", 1, "", "negate image values before initializing", default=0,
-               flags=("--negate",),
-               help="replace each value v by min + max - v first; thresholds apply to the result"),
-        Member("Interactive", "interactive", "bool", default=1,
-               flags=("--interactive",), help="ask for what is missing in a dialogue"),
-        Member("Method", "method", "str", 1, '["isosurface","threshold","collidingfronts","fastmarching","seeds"]',
-               default="collidingfronts", choices=METHODS, flags=("--method",), metavar="METHOD",
-               help="isosurface, threshold, collidingfronts, fastmarching, seeds or multiplecollidingfronts"),
-        Member("SourcePoints", "sourcepoints", "int", -1, "", "list of source point IJK coordinates",
-               default=[], multiple=3, flags=("--source", "--sources"), metavar="I J K",
-               help="where fronts start: voxel indices I J K counted from 0 along x, y, z, any number of triples, or "
-               "a file of points, FILE or FILE:LABEL; may be repeated"),
-        Member("TargetPoints", "targetpoints", "int", -1, "", "list of target point IJK coordinates",
-               default=[], multiple=3, flags=("--target", "--targets"), metavar="I J K",
-               help="where fronts have to arrive, written as --source"),
-        Member("UpperThreshold", "upperthreshold", "float", 1, "", _THRESHOLD_DOC, flags=("--upper",), metavar="U",
-               help="greatest value inside (method threshold) or that a front may enter (the front methods)"),
-        Member("LowerThreshold", "lowerthreshold", "float", 1, "", _THRESHOLD_DOC, flags=("--lower",), metavar="L",
-               help="least value inside (method threshold) or that a front may enter (the front methods)"),
-        Member("IsoSurfaceValue", "isosurface", "float", 1, "",
-               "the isosurface value to adopt as the level set surface", default=0.0,
-               flags=("--isosurface",), metavar="V",
-               help="value of the image that becomes the surface (method isosurface)"),
-        Member("vmtkRenderer", "renderer", "vmtkRenderer",
-               help="accepted and unused: there is no renderer outside of a pipe"),
-    ),
-    outputs=(
-        Member("IsoSurfaceValue", "isosurfacevalue", "float", default=0.0),
-        Member("InitialLevelSets", "olevelsets", "vtkImageData", 1, "", "", "vmtkimagewriter",
-               flags=("-o", "--output"), metavar="LEVELSET",
-               help="level set image to write: .mha .mhd .nrrd .nhdr .nii .nii.gz .vti .vtk"),
-        Member("Surface", "osurface", "vtkPolyData", 1, "", "", "vmtksurfacewriter",
-               flags=("--surface",), metavar="SURFACE",
-               help="surface of the zero level to write: .stl .vtp .ply .obj .vtk"),
-    ),
-    extensions=(
-        Member("SourcePointsPhysical", "sourcepointsphysical", "float", -1, "",
-               "list of source points in physical coordinates x y z (LPS, mm)", default=[], multiple=3),
-        Member("TargetPointsPhysical", "targetpointsphysical", "float", -1, "",
-               "list of target points in physical coordinates x y z (LPS, mm)", default=[], multiple=3),
-        Member("Combine", "combine", "str", 1, '["minimum","sum"]',
-               "how pairs of fronts are merged; VMTK: sum", default="minimum"),
-        Member("FarValue", "farvalue", "float", 1, "", "value where no front came, instead of VMTK's 1.7014117e38"),
-        Member("FailEmpty", "failempty", "bool", 1, "", "treat an empty result as an error", default=0),
-        Member("DialogueFileName", "script", "str", 1, "",
-               "file with the answers of the interactive dialogue", default=""),
-        _GEOMETRY,
-    ),
-)
 
-_FEATURE_TYPE = Member("FeatureImageType", "featureimagetype", "str", 1, '["vtkgradient","gradient","upwind","fwhm"]',
-                       "how edges are found in the image", default="gradient")
-_SIGMOID = Member("SigmoidRemapping", "sigmoid", "bool", 1, "",
-                  "map gradients by a sigmoid over their range instead of 1 / (1 + gradient): gradient and upwind",
-                  default=0)
-_UPWIND_FACTOR = Member("UpwindFactor", "upwindfactor", "float", 1, "(0.0,1.0)",
-                        "weight of the steeper side of an edge: upwind", default=1.0)
-_BACKGROUND = Member("FWHMBackgroundValue", "fwhmbackgroundvalue", "float", 1, "",
-                     "value of what is around the vessel: fwhm", default=0.0)
+class ImageCompare(Options, doc="compare an image with a reference"):
+    Image: Any = _IMAGE
+    ReferenceImage: Any = image_in("r", "the reference image")
+    Method: str = text("method", "what is compared", range='["subtraction","range"]')
+    Tolerance: float = number("tolerance", "differences below this do not count", 1e-08)
+    Result: Any = switch("result", "whether the images are equal", "", role="output")
+    ResultLog: str = text("log", "what differs", role="output")
 
-FEATURES = MemberTable(
-    "vmtkimagefeatures",
-    "compute a feature image, small at the edges of an image, for level-set segmentation",
-    inputs=(
-        _IMAGE,
-        Member("Dimensionality", "dimensionality", "int", 1, "(2,3,1)",
-               "number of axes along which gradients are taken: vtkgradient", default=3),
-        _FEATURE_TYPE,
-        _SIGMOID,
-        Member("DerivativeSigma", "derivativesigma", "float", 1, "(0.0,)",
-               "standard deviation in mm of a Gaussian that smooths the image: gradient", default=0.0),
-        _UPWIND_FACTOR,
-        Member("FWHMRadius", "fwhmradius", "int", 3, "(0,)",
-               "radius in voxels within which the maximum is taken: fwhm", default=[3, 3, 3]),
-        _BACKGROUND,
-    ),
-    outputs=(Member("Image", "o", "vtkImageData", 1, "", "the feature image", "vmtkimagewriter"),),
-    extensions=(_GEOMETRY,),
-)
 
-LEVEL_SETS = MemberTable(
-    "vmtklevelsetsegmentation",
-    "segment an image by a level set that evolves until its surface rests on edges",
-    inputs=(
-        _IMAGE,
-        Member("FeatureImage", "featureimage", "vtkImageData", 1, "",
-               "feature image, instead of computing it from the image: geodesic and curves", "vmtkimagereader"),
-        Member("InitializationImage", "initializationimage", "vtkImageData", 1, "",
-               "image in which the dialogue initializes, instead of the input image", "vmtkimagereader"),
-        Member("InitialLevelSets", "initiallevelsets", "vtkImageData", 1, "",
-               "level set to start from, negative inside", "vmtkimagereader"),
-        Member("LevelSets", "levelsets", "vtkImageData", 1, "",
-               "level set that the result is merged with: their minimum", "vmtkimagereader"),
-        Member("LevelSetsType", "levelsetstype", "str", 1, '["geodesic","curves","threshold","laplacian"]',
-               "what draws the surface", default="geodesic"),
-        _FEATURE_TYPE,
-        _SIGMOID,
-        Member("IsoSurfaceValue", "isosurfacevalue", "float", 1, "",
-               "value of the initial level set on its surface", default=0.0),
-        Member("DerivativeSigma", "derivativesigma", "float", 1, "(0.0,)", "accepted; nothing uses it", default=0.0),
-        Member("FeatureDerivativeSigma", "featurederivativesigma", "float", 1, "(0.0,)",
-               "standard deviation in mm of the Gaussians of the feature image (gradient) and of its own gradient",
-               default=0.0),
-        _UPWIND_FACTOR,
-        Member("FWHMRadius", "fwhmradius", "float", 3, "(0.0,)",
-               "radius in voxels within which the maximum is taken: fwhm", default=[1.0, 1.0, 1.0]),
-        _BACKGROUND,
-        Member("NegateImage", "negate", "bool", 1, "", "negate the image in which the dialogue initializes", default=0),
-        Member("NumberOfIterations", "iterations", "int", 1, "(0,)",
-               "number of iterations; 0 asks in a dialogue", default=0),
-        Member("PropagationScaling", "propagation", "float", 1, "(0.0,)", "weight of growth", default=0.0),
-        Member("CurvatureScaling", "curvature", "float", 1, "(0.0,)", "weight of smoothing", default=0.0),
-        Member("AdvectionScaling", "advection", "float", 1, "(0.0,)",
-               "weight of the way to edges: geodesic and curves", default=1.0),
-        Member("EdgeWeight", "edgeweight", "float", 1, "(0.0,)",
-               "weight of the edges of the smoothed image: threshold", default=0.0),
-        Member("SmoothingIterations", "smoothingiterations", "int", 1, "(0,)",
-               "iterations of the smoothing for -edgeweight", default=5),
-        Member("SmoothingTimeStep", "smoothingtimestep", "float", 1, "(0.0,)",
-               "time step of the smoothing for -edgeweight", default=0.1),
-        Member("SmoothingConductance", "smoothingconductance", "float", 1, "(0.0,)",
-               "conductance of the smoothing for -edgeweight", default=0.8),
-        _RENDERER,
-    ),
-    outputs=(
-        Member("LevelSets", "o", "vtkImageData", 1, "", "the level set, negative inside", "vmtkimagewriter"),
-        Member("FeatureImage", "ofeatureimage", "vtkImageData", 1, "", "the feature image", "vmtkimagewriter"),
-    ),
-    extensions=(
-        Member("LowerThreshold", "lowerthreshold", "float", 1, "",
-               "least value inside: threshold; VMTK asks for it on standard input"),
-        Member("UpperThreshold", "upperthreshold", "float", 1, "",
-               "greatest value inside: threshold; VMTK asks for it on standard input"),
-        Member("MaximumRMSError", "maxrms", "float", 1, "(0.0,)",
-               "stop once the RMS change of an iteration is below this, in mm", default=1e-20),
-        Member("Compat", "compat", "str", 1, '["","vmtk"]',
-               "vmtk keeps its defects: curves runs backwards, -smoothingtimestep is ignored", default=""),
-        Member("DialogueFileName", "script", "str", 1, "",
-               "file with the answers of the interactive dialogue", default=""),
-        _GEOMETRY,
-    ),
-)
+class ImageInitialization(Options, doc=""):
+    Image: Any = image_in("i", metavar="IN", help="the image to start from")
+    NegateImage: int = switch("negate", "negate image values before initializing", flags=("--negate",),
+        help="replace each value v by min + max - v first; thresholds apply to the result")
+    Interactive: int = switch("interactive", default=1, flags=("--interactive",),
+        help="ask for what is missing in a dialogue")
+    Method: str = text("method", default="collidingfronts",
+        range='["isosurface","threshold","collidingfronts","fastmarching","seeds"]', choices=METHODS,
+        flags=("--method",), metavar="METHOD",
+        help="isosurface, threshold, collidingfronts, fastmarching, seeds or multiplecollidingfronts")
+    SourcePoints: Any = whole("sourcepoints", "list of source point IJK coordinates", [], multiple=3,
+        flags=("--source", "--sources"), metavar="I J K",
+        help="where fronts start: voxel indices I J K counted from 0 along x, y, z, any number of triples, or a "
+        "file of points, FILE or FILE:LABEL; may be repeated")
+    TargetPoints: Any = whole("targetpoints", "list of target point IJK coordinates", [], multiple=3,
+        flags=("--target", "--targets"), metavar="I J K", help="where fronts have to arrive, written as --source")
+    UpperThreshold: float | None = number("upperthreshold", _THRESHOLD_DOC, flags=("--upper",), metavar="U",
+        help="greatest value inside (method threshold) or that a front may enter (the front methods)")
+    LowerThreshold: float | None = number("lowerthreshold", _THRESHOLD_DOC, flags=("--lower",), metavar="L",
+        help="least value inside (method threshold) or that a front may enter (the front methods)")
+    IsoSurfaceValue: float = number("isosurface", "the isosurface value to adopt as the level set surface", 0.0,
+        flags=("--isosurface",), metavar="V", help="value of the image that becomes the surface (method isosurface)")
+    vmtkRenderer: Any = row("vmtkRenderer", None, "renderer",
+        help="accepted and unused: there is no renderer outside of a pipe")
+    SourcePointsPhysical: list[float] = number("sourcepointsphysical",
+        "list of source points in physical coordinates x y z (LPS, mm)", [], multiple=3, role="extension")
+    TargetPointsPhysical: list[float] = number("targetpointsphysical",
+        "list of target points in physical coordinates x y z (LPS, mm)", [], multiple=3, role="extension")
+    Combine: str = text("combine", "how pairs of fronts are merged; VMTK: sum", "minimum", '["minimum","sum"]',
+        role="extension")
+    FarValue: float | None = number("farvalue", "value where no front came, instead of VMTK's 1.7014117e38",
+        role="extension")
+    FailEmpty: int = switch("failempty", "treat an empty result as an error", role="extension")
+    DialogueFileName: str = _ANSWERS
+    Geometry: str = _GEOMETRY
+    _IsoSurfaceValue = number("isosurfacevalue", default=0.0, role="output")
+    InitialLevelSets: Any = image_out("olevelsets", flags=("-o", "--output"), metavar="LEVELSET",
+        help="level set image to write: .mha .mhd .nrrd .nhdr .nii .nii.gz .vti .vtk")
+    Surface: Any = surface_out("osurface", flags=("--surface",), metavar="SURFACE",
+        help="surface of the zero level to write: .stl .vtp .ply .obj .vtk")
 
-MIP = MemberTable(
-    "vmtkimagemipviewer",
-    "display a 3D image",
-    inputs=(
-        _IMAGE,
-        Member("ArrayName", "array", "str", 1, "", "name of the array to display", default=""),
-        _RENDERER,
-        Member("SampleDistance", "sampledistance", "float", 1, "(0.0,)",
-               "the distance at sample projections are generated", default=1.0),
-        Member("AutoSampleDistance", "autosampledistance", "bool", 1, "",
-               "toggle automatic sample distance", default=1),
-        Member("WindowLevel", "windowlevel", "float", 2, "",
-               "the window/level for generating the rendering", default=[0.0, 0.0]),
-        _DISPLAY,
-    ),
-    outputs=(_IMAGE_OUT,),
-    extensions=(
-        Member("Opacity", "opacity", "float", 2, "(0.0,1.0)",
-               "opacity at the lower and at the upper end of the window"),
-        Member("MIPOutputFileName", "omipfile", "str", 1, "",
-               "file for the projection itself; -ofile writes the input", default=""),
-        _GEOMETRY,
-    ),
-)
 
-IMAGE_READER = MemberTable(
-    "vmtkimagereader",
-    "read an image",
-    inputs=(
-        Member("Format", "f", "str", 1, '["vtkxml","vtk","dicom","raw","meta","tiff","png"]',
-               "file format", default=""),
-        _GUESS,
-        Member("UseITKIO", "useitk", "bool", 1, "",
-               "accepted; the library that reads a format right is always used", default=1),
-        Member("ApplyTransform", "transform", "bool", 1, "",
-               "accepted; the geometry is always kept in full", default=0),
-        Member("Image", "i", "vtkImageData", 1, "", "the input image"),
-        Member("InputFileName", "ifile", "str", 1, "", "input file name", default=""),
-        Member("InputFilePrefix", "prefix", "str", 1, "", "prefix of the names of a series (e.g. foo_)", default=""),
-        Member("InputFilePattern", "pattern", "str", 1, "", "names of a series (e.g. %s%04d.png)", default=""),
-        Member("InputDirectoryName", "d", "str", 1, "", "folder with a DICOM series", default=""),
-        Member("DataExtent", "extent", "int", 6, "",
-               "extent of the image: raw files and series", default=[-1, -1, -1, -1, -1, -1]),
-        Member("HeaderSize", "headersize", "int", 1, "(0,)", "bytes before the voxels: raw files", default=0),
-        Member("DataSpacing", "spacing", "float", 3, "", "spacing: raw files and series", default=[1.0, 1.0, 1.0]),
-        Member("DataOrigin", "origin", "float", 3, "", "origin: raw files and series", default=[0.0, 0.0, 0.0]),
-        Member("DesiredOrientation", "orientation", "str", 1, '["native","axial","coronal","sagittal"]',
-               "order and direction of the axes: files of ITK's formats", default="native"),
-        Member("DataByteOrder", "byteorder", "str", 1, '["littleendian","bigendian"]',
-               "byte order: raw files", default="littleendian"),
-        Member("DataScalarType", "scalartype", "str", 1, '["float","double","int","short","ushort","uchar"]',
-               "type of the voxels: raw files", default="float"),
-        Member("FileDimensionality", "filedimensionality", "int", 1, "(2,3)",
-               "dimensions of one file: raw files", default=3),
-        Member("Flip", "flip", "bool", 3, "", "reverse the voxels along x, y, z", default=[0, 0, 0]),
-        Member("AutoOrientDICOMImage", "autoorientdicom", "bool", 1, "",
-               "accepted; slices are sorted by position", default=1),
-    ),
-    outputs=(
-        _IMAGE_OUT,
-        Member("RasToIjkMatrixCoefficients", "rastoijkmatrix", "float", 16, "",
-               "from RAS to voxels, row by row", default=_IDENTITY),
-        Member("XyzToRasMatrixCoefficients", "xyztorasmatrix", "float", 16, "",
-               "from memory to RAS, row by row", default=_IDENTITY),
-    ),
-    extensions=(
-        _GEOMETRY,
-        Member("Series", "series", "str", 1, "", "which of several DICOM series: number, UID or description",
-               default=""),
-        Member("AllowGaps", "allowgaps", "bool", 1, "", "read a DICOM series with missing slices or tilt, and warn",
-               default=0),
-    ),
-)
+class ImageFeatures(Options, doc="compute a feature image, small at the edges of an image, for level-set segmentation"):
+    Image: Any = _IMAGE
+    Dimensionality: int = whole("dimensionality", "number of axes along which gradients are taken: vtkgradient", 3,
+        "(2,3,1)")
+    FeatureImageType: str = _FEATURE_TYPE
+    SigmoidRemapping: int = _SIGMOID
+    DerivativeSigma: float = number("derivativesigma",
+        "standard deviation in mm of a Gaussian that smooths the image: gradient", 0.0, "(0.0,)")
+    UpwindFactor: float = _UPWIND_FACTOR
+    FWHMRadius: list[float] = whole("fwhmradius", "radius in voxels within which the maximum is taken: fwhm", [3, 3, 3],
+        "(0,)")
+    FWHMBackgroundValue: float = _BACKGROUND
+    Geometry: str = _GEOMETRY
+    _Image = image_out("o", "the feature image")
 
-SEEDER = MemberTable(
-    "vmtkimageseeder",
-    "place seeds in a 3D image",
-    inputs=(
-        _IMAGE,
-        _ARRAY,
-        _RENDERER,
-        _DISPLAY,
-        Member("KeepSeeds", "keepseeds", "bool", 1, "", "leave the seeds in the renderer", default=0),
-        Member("SeedRGBColor", "seedcolor", "float", 3, "(0.0,1.0)", "red, green and blue of the seeds",
-               default=[1.0, 0.0, 0.0]),
-        _INTERPOLATION,
-    ),
-    outputs=(
-        _IMAGE_OUT,
-        Member("Seeds", "seeds", "vtkPolyData", 1, "", "the placed seeds", "vmtksurfacewriter"),
-    ),
-    extensions=(_GEOMETRY,),
-)
 
-TO_NUMPY = MemberTable(
-    "vmtkimagetonumpy",
-    "make a dictionary of NumPy arrays of an image",
-    inputs=(_IMAGE,),
-    outputs=(Member("ArrayDict", "o", "dict", 1, "", "the output dictionary"),),
-)
+class LevelSetSegmentation(
+    Options, doc="segment an image by a level set that evolves until its surface rests on edges"
+):
+    Image: Any = _IMAGE
+    FeatureImage: Any = image_in("featureimage",
+        "feature image, instead of computing it from the image: geodesic and curves")
+    InitializationImage: Any = image_in("initializationimage",
+        "image in which the dialogue initializes, instead of the input image")
+    InitialLevelSets: Any = image_in("initiallevelsets", "level set to start from, negative inside")
+    LevelSets: Any = image_in("levelsets", "level set that the result is merged with: their minimum")
+    LevelSetsType: str = text("levelsetstype", "what draws the surface", "geodesic",
+        '["geodesic","curves","threshold","laplacian"]')
+    FeatureImageType: str = _FEATURE_TYPE
+    SigmoidRemapping: int = _SIGMOID
+    IsoSurfaceValue: float = number("isosurfacevalue", "value of the initial level set on its surface", 0.0)
+    DerivativeSigma: float = number("derivativesigma", "accepted; nothing uses it", 0.0, "(0.0,)")
+    FeatureDerivativeSigma: float = number("featurederivativesigma",
+        "standard deviation in mm of the Gaussians of the feature image (gradient) and of its own gradient", 0.0,
+        "(0.0,)")
+    UpwindFactor: float = _UPWIND_FACTOR
+    FWHMRadius: list[float] = number("fwhmradius", "radius in voxels within which the maximum is taken: fwhm",
+        [1.0, 1.0, 1.0], "(0.0,)")
+    FWHMBackgroundValue: float = _BACKGROUND
+    NegateImage: int = switch("negate", "negate the image in which the dialogue initializes")
+    NumberOfIterations: int = whole("iterations", "number of iterations; 0 asks in a dialogue", range="(0,)")
+    PropagationScaling: float = number("propagation", "weight of growth", 0.0, "(0.0,)")
+    CurvatureScaling: float = number("curvature", "weight of smoothing", 0.0, "(0.0,)")
+    AdvectionScaling: float = number("advection", "weight of the way to edges: geodesic and curves", 1.0, "(0.0,)")
+    EdgeWeight: float = number("edgeweight", "weight of the edges of the smoothed image: threshold", 0.0, "(0.0,)")
+    SmoothingIterations: int = whole("smoothingiterations", "iterations of the smoothing for -edgeweight", 5, "(0,)")
+    SmoothingTimeStep: float = number("smoothingtimestep", "time step of the smoothing for -edgeweight", 0.1, "(0.0,)")
+    SmoothingConductance: float = number("smoothingconductance", "conductance of the smoothing for -edgeweight", 0.8,
+        "(0.0,)")
+    vmtkRenderer: Any = _RENDERER
+    LowerThreshold: float | None = number("lowerthreshold",
+        "least value inside: threshold; VMTK asks for it on standard input", role="extension")
+    UpperThreshold: float | None = number("upperthreshold",
+        "greatest value inside: threshold; VMTK asks for it on standard input", role="extension")
+    MaximumRMSError: float = number("maxrms", "stop once the RMS change of an iteration is below this, in mm", 1e-20,
+        "(0.0,)", role="extension")
+    Compat: str = text("compat", "vmtk keeps its defects: curves runs backwards, -smoothingtimestep is ignored",
+        range='["","vmtk"]', role="extension")
+    DialogueFileName: str = _ANSWERS
+    Geometry: str = _GEOMETRY
+    _LevelSets = image_out("o", "the level set, negative inside")
+    _FeatureImage = image_out("ofeatureimage", "the feature image")
 
-IMAGE_VIEWER = MemberTable(
-    "vmtkimageviewer",
-    "show a 3D image as three orthogonal slices",
-    inputs=(
-        _IMAGE,
-        _ARRAY,
-        _RENDERER,
-        Member("WindowLevel", "windowlevel", "float", 2, "",
-               "window and level; window 0 is the full range", default=[0.0, 0.0]),
-        _DISPLAY,
-        Member("Margins", "margins", "bool", 1, "", "toggle margins that tilt the slices", default=0),
-        Member("DisplayPlaneWidgetX", "displayxplane", "bool", 1, "", "toggle the slice across x", default=1),
-        Member("DisplayPlaneWidgetY", "displayyplane", "bool", 1, "", "toggle the slice across y", default=1),
-        Member("DisplayPlaneWidgetZ", "displayzplane", "bool", 1, "", "toggle the slice across z", default=1),
-        _INTERPOLATION,
-        Member("ContinuousCursor", "continuouscursor", "bool", 1, "", "toggle a cursor between voxels", default=0),
-    ),
-    outputs=(
-        _IMAGE_OUT,
-        Member("PlaneWidgetX", "xplane", "vtkImagePlaneWidget", 1, "", "the slice across x"),
-        Member("PlaneWidgetY", "yplane", "vtkImagePlaneWidget", 1, "", "the slice across y"),
-        Member("PlaneWidgetZ", "zplane", "vtkImagePlaneWidget", 1, "", "the slice across z"),
-    ),
-    extensions=(_GEOMETRY,),
-)
 
-VOI_SELECTOR = MemberTable(
-    "vmtkimagevoiselector",
-    "keep the part of an image within a box",
-    inputs=(
-        _IMAGE,
-        Member("Interactive", "interactive", "bool", 1, "", "choose the box in a window", default=1),
-        Member("BoxBounds", "boxbounds", "float", 6, "",
-               "bounds of the box: x0 x1 y0 y1 z0 z1", default=[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
-        _RENDERER,
-    ),
-    outputs=(_IMAGE_OUT,),
-    extensions=(_GEOMETRY,),
-)
+class ImageMIPViewer(Options, doc="display a 3D image"):
+    Image: Any = _IMAGE
+    ArrayName: str = text("array", "name of the array to display")
+    vmtkRenderer: Any = _RENDERER
+    SampleDistance: float = number("sampledistance", "the distance at sample projections are generated", 1.0, "(0.0,)")
+    AutoSampleDistance: int = switch("autosampledistance", "toggle automatic sample distance", 1)
+    WindowLevel: list[float] = number("windowlevel", "the window/level for generating the rendering", [0.0, 0.0])
+    Display: int = _DISPLAY
+    Opacity: list[float] | None = number("opacity", "opacity at the lower and at the upper end of the window",
+        range="(0.0,1.0)", length=2, role="extension")
+    MIPOutputFileName: str = text("omipfile", "file for the projection itself; -ofile writes the input",
+        role="extension")
+    Geometry: str = _GEOMETRY
+    _Image = _IMAGE_OUT
 
-IMAGE_WRITER = MemberTable(
-    "vmtkimagewriter",
-    "write an image",
-    inputs=(
-        _IMAGE,
-        Member("Format", "f", "str", 1, '["vtkxml","vtk","meta","tiff","png","pointdata"]', "file format", default=""),
-        _GUESS,
-        Member("UseITKIO", "useitk", "bool", 1, "",
-               "accepted; the library that writes a format right is used", default=1),
-        Member("ApplyTransform", "transform", "bool", 1, "", "place the voxels by -matrix", default=0),
-        _OUTPUT_FILE,
-        _OLD_OUTPUT_FILE,
-        Member("OutputRawFileName", "rawfile", "str", 1, "",
-               "accepted; raw files are named after their header", default=""),
-        Member("OutputDirectoryName", "d", "str", 1, "", "folder for a series of pictures", default=""),
-        Member("PixelRepresentation", "r", "str", 1, '["double","float","short"]', "type of the voxels", default=""),
-        Member("WindowLevel", "windowlevel", "float", 2, "",
-               "window and level of pictures; window 0: full range", default=[1.0, 0.0]),
-        Member("RasToIjkMatrixCoefficients", "matrix", "float", 16, "",
-               "from RAS to voxels, row by row", default=_IDENTITY),
-    ),
-    extensions=(_GEOMETRY,),
-)
 
-MARCHING_CUBES = MemberTable(
-    "vmtkmarchingcubes",
-    "make the surface where a 3D image takes a value",
-    inputs=(
-        _IMAGE,
-        Member("ArrayName", "array", "str", 1, "", "name of the array to work with", default=""),
-        Member("Level", "l", "float", 1, "", "the value", default=0.0),
-        Member("Connectivity", "connectivity", "bool", 1, "", "keep the largest piece only", default=0),
-        Member("UseContourFilter", "contourfilter", "bool", 1, "",
-               "cut with vtkContourFilter, in 2D images as well", default=0),
-    ),
-    outputs=(_SURFACE_OUT,),
-    extensions=(_GEOMETRY,),
-)
+class ImageReader(Options, doc="read an image"):
+    Format: str = text("f", "file format", range='["vtkxml","vtk","dicom","raw","meta","tiff","png"]')
+    GuessFormat: int = _GUESS
+    UseITKIO: int = switch("useitk", "accepted; the library that reads a format right is always used", 1)
+    ApplyTransform: int = switch("transform", "accepted; the geometry is always kept in full")
+    Image: Any = row("vtkImageData", None, "i", "the input image")
+    InputFileName: str = text("ifile", "input file name")
+    InputFilePrefix: str = text("prefix", "prefix of the names of a series (e.g. foo_)")
+    InputFilePattern: str = text("pattern", "names of a series (e.g. %s%04d.png)")
+    InputDirectoryName: str = text("d", "folder with a DICOM series")
+    DataExtent: list[int] = whole("extent", "extent of the image: raw files and series", [-1, -1, -1, -1, -1, -1])
+    HeaderSize: int = whole("headersize", "bytes before the voxels: raw files", range="(0,)")
+    DataSpacing: list[float] = number("spacing", "spacing: raw files and series", [1.0, 1.0, 1.0])
+    DataOrigin: list[float] = number("origin", "origin: raw files and series", [0.0, 0.0, 0.0])
+    DesiredOrientation: str = text("orientation", "order and direction of the axes: files of ITK's formats", "native",
+        '["native","axial","coronal","sagittal"]')
+    DataByteOrder: str = text("byteorder", "byte order: raw files", "littleendian", '["littleendian","bigendian"]')
+    DataScalarType: str = text("scalartype", "type of the voxels: raw files", "float",
+        '["float","double","int","short","ushort","uchar"]')
+    FileDimensionality: int = whole("filedimensionality", "dimensions of one file: raw files", 3, "(2,3)")
+    Flip: list[int] = switch("flip", "reverse the voxels along x, y, z", [0, 0, 0])
+    AutoOrientDICOMImage: int = switch("autoorientdicom", "accepted; slices are sorted by position", 1)
+    Geometry: str = _GEOMETRY
+    Series: str = text("series", "which of several DICOM series: number, UID or description", role="extension")
+    AllowGaps: int = switch("allowgaps", "read a DICOM series with missing slices or tilt, and warn", role="extension")
+    _Image = _IMAGE_OUT
+    RasToIjkMatrixCoefficients: list[float] = number("rastoijkmatrix", "from RAS to voxels, row by row", _IDENTITY,
+        role="output")
+    XyzToRasMatrixCoefficients: list[float] = number("xyztorasmatrix", "from memory to RAS, row by row", _IDENTITY,
+        role="output")
 
-FROM_NUMPY = MemberTable(
-    "vmtknumpytoimage",
-    "make an image of a dictionary of NumPy arrays",
-    inputs=(Member("ArrayDict", "i", "dict", 1, "", "the input dictionary"),),
-    outputs=(_IMAGE_OUT,),
-    extensions=(_GEOMETRY,),
-)
 
-RENDERER = MemberTable(
-    "vmtkrenderer",
-    "open a window that the viewers behind it share",
-    inputs=(
-        Member("WindowSize", "size", "int", 2, "", "width and height of the window", default=[1200, 900]),
-        Member("WindowPosition", "position", "int", 2, "", "position of the window on the screen", default=[0, 0]),
-        Member("Annotations", "annotations", "bool", 1, "", "toggle texts on image slices", default=1),
-        Member("PointSmoothing", "pointsmoothing", "bool", 1, "", "toggle smooth points", default=1),
-        Member("LineSmoothing", "linesmoothing", "bool", 1, "", "toggle smooth lines", default=1),
-        Member("PolygonSmoothing", "polygonsmoothing", "bool", 1, "", "toggle smooth polygons", default=0),
-        Member("Background", "background", "float", 3, "",
-               "red, green and blue of the background, 0 to 1", default=[0.1, 0.1, 0.2]),
-        Member("ScreenshotMagnification", "magnification", "int", 1, "(1,)", "enlargement of screenshots", default=4),
-    ),
-    outputs=(Member("vmtkRenderer", "o", "vmtkRenderer", 1, "", "the renderer"),),
-)
+class ImageSeeder(Options, doc="place seeds in a 3D image"):
+    Image: Any = _IMAGE
+    ArrayName: str = _ARRAY
+    vmtkRenderer: Any = _RENDERER
+    Display: int = _DISPLAY
+    KeepSeeds: int = switch("keepseeds", "leave the seeds in the renderer")
+    SeedRGBColor: list[float] = number("seedcolor", "red, green and blue of the seeds", [1.0, 0.0, 0.0], "(0.0,1.0)")
+    TextureInterpolation: int = _INTERPOLATION
+    Geometry: str = _GEOMETRY
+    _Image = _IMAGE_OUT
+    Seeds: Any = surface_out("seeds", "the placed seeds")
 
-SURFACE_READER = MemberTable(
-    "vmtksurfacereader",
-    "read a surface",
-    inputs=(
-        Member("Format", "f", "str", 1, '["vtkxml","vtk","stl","wavefront"]', "file format", default=""),
-        _GUESS,
-        Member("Surface", "i", "vtkPolyData", 1, "", "the input surface"),
-        Member("InputFileName", "ifile", "str", 1, "", "input file name", default=""),
-    ),
-    outputs=(_SURFACE_OUT,),
-)
 
-SURFACE_VIEWER = MemberTable(
-    "vmtksurfaceviewer",
-    "show a surface",
-    inputs=(
-        _SURFACE,
-        _RENDERER,
-        _DISPLAY,
-        Member("Representation", "representation", "str", 1, '["surface","wireframe","edges"]',
-               "how to draw it", default="surface"),
-        Member("Opacity", "opacity", "float", 1, "(0.0,1.0)", "opacity of the surface", default=1.0),
-        Member("ArrayName", "array", "str", 1, "", "name of the array that colours the surface", default=""),
-        Member("ScalarRange", "scalarrange", "float", 2, "", "range of the colours", default=[0.0, 0.0]),
-        Member("ColorMap", "colormap", "str", 1, '["rainbow","blackbody","cooltowarm","grayscale"]',
-               "the colours", default="cooltowarm"),
-        Member("NumberOfColors", "numberofcolors", "int", 1, "(2,65536)", "number of colours", default=256),
-        Member("Legend", "legend", "bool", 1, "", "toggle the bar of colours", default=0),
-        Member("FlatInterpolation", "flat", "bool", 1, "", "toggle flat shading", default=0),
-        Member("DisplayCellData", "celldata", "bool", 1, "", "take the array from the cells", default=0),
-        Member("Color", "color", "float", 3, "", "red, green and blue of the surface", default=[-1.0, -1.0, -1.0]),
-        Member("LineWidth", "linewidth", "int", 1, "(0.0,)", "width of lines", default=1),
-        Member("LegendTitle", "legendtitle", "str", 1, "", "title of the bar of colours", default=""),
-    ),
-    outputs=(
-        _SURFACE_OUT,
-        Member("Actor", "oactor", "vtkActor", 1, "", "the output actor"),
-    ),
-    extensions=(_GEOMETRY,),
-)
+class ImageToNumpy(Options, doc="make a dictionary of NumPy arrays of an image"):
+    Image: Any = _IMAGE
+    ArrayDict: Any = row("dict", None, "o", "the output dictionary", role="output")
 
-SURFACE_WRITER = MemberTable(
-    "vmtksurfacewriter",
-    "write a surface",
-    inputs=(
-        _SURFACE,
-        Member("Format", "f", "str", 1, '["vtkxml","vtk","stl","ply","wavefront","tecplot","pointdata"]',
-               "file format", default=""),
-        _GUESS,
-        Member("CellData", "celldata", "bool", 1, "", "pointdata: write the arrays of the cells", default=0),
-        Member("Mode", "mode", "str", 1, '["ascii","binary"]', "text or bytes", default="binary"),
-        _OUTPUT_FILE,
-        _OLD_OUTPUT_FILE,
-    ),
-    extensions=(_GEOMETRY,),
-)
+
+class ImageViewer(Options, doc="show a 3D image as three orthogonal slices"):
+    Image: Any = _IMAGE
+    ArrayName: str = _ARRAY
+    vmtkRenderer: Any = _RENDERER
+    WindowLevel: list[float] = number("windowlevel", "window and level; window 0 is the full range", [0.0, 0.0])
+    Display: int = _DISPLAY
+    Margins: int = switch("margins", "toggle margins that tilt the slices")
+    DisplayPlaneWidgetX: int = switch("displayxplane", "toggle the slice across x", 1)
+    DisplayPlaneWidgetY: int = switch("displayyplane", "toggle the slice across y", 1)
+    DisplayPlaneWidgetZ: int = switch("displayzplane", "toggle the slice across z", 1)
+    TextureInterpolation: int = _INTERPOLATION
+    ContinuousCursor: int = switch("continuouscursor", "toggle a cursor between voxels")
+    Geometry: str = _GEOMETRY
+    _Image = _IMAGE_OUT
+    PlaneWidgetX: Any = row("vtkImagePlaneWidget", None, "xplane", "the slice across x", role="output")
+    PlaneWidgetY: Any = row("vtkImagePlaneWidget", None, "yplane", "the slice across y", role="output")
+    PlaneWidgetZ: Any = row("vtkImagePlaneWidget", None, "zplane", "the slice across z", role="output")
+
+
+class ImageVOISelector(Options, doc="keep the part of an image within a box"):
+    Image: Any = _IMAGE
+    Interactive: int = switch("interactive", "choose the box in a window", 1)
+    BoxBounds: list[float] = number("boxbounds", "bounds of the box: x0 x1 y0 y1 z0 z1", [0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    vmtkRenderer: Any = _RENDERER
+    Geometry: str = _GEOMETRY
+    _Image = _IMAGE_OUT
+
+
+class ImageWriter(Options, doc="write an image"):
+    Image: Any = _IMAGE
+    Format: str = text("f", "file format", range='["vtkxml","vtk","meta","tiff","png","pointdata"]')
+    GuessFormat: int = _GUESS
+    UseITKIO: int = switch("useitk", "accepted; the library that writes a format right is used", 1)
+    ApplyTransform: int = switch("transform", "place the voxels by -matrix")
+    OutputFileName: str = _OUTPUT_FILE
+    _OutputFileName = _OLD_OUTPUT_FILE
+    OutputRawFileName: str = text("rawfile", "accepted; raw files are named after their header")
+    OutputDirectoryName: str = text("d", "folder for a series of pictures")
+    PixelRepresentation: str = text("r", "type of the voxels", range='["double","float","short"]')
+    WindowLevel: list[float] = number("windowlevel", "window and level of pictures; window 0: full range", [1.0, 0.0])
+    RasToIjkMatrixCoefficients: list[float] = number("matrix", "from RAS to voxels, row by row", _IDENTITY)
+    Geometry: str = _GEOMETRY
+
+
+class MarchingCubes(Options, doc="make the surface where a 3D image takes a value"):
+    Image: Any = _IMAGE
+    ArrayName: str = text("array", "name of the array to work with")
+    Level: float = number("l", "the value", 0.0)
+    Connectivity: int = switch("connectivity", "keep the largest piece only")
+    UseContourFilter: int = switch("contourfilter", "cut with vtkContourFilter, in 2D images as well")
+    Geometry: str = _GEOMETRY
+    Surface: Any = _SURFACE_OUT
+
+
+class NumpyToImage(Options, doc="make an image of a dictionary of NumPy arrays"):
+    ArrayDict: Any = row("dict", None, "i", "the input dictionary")
+    Geometry: str = _GEOMETRY
+    Image: Any = _IMAGE_OUT
+
+
+class Renderer(Options, doc="open a window that the viewers behind it share"):
+    WindowSize: list[int] = whole("size", "width and height of the window", [1200, 900])
+    WindowPosition: list[int] = whole("position", "position of the window on the screen", [0, 0])
+    Annotations: int = switch("annotations", "toggle texts on image slices", 1)
+    PointSmoothing: int = switch("pointsmoothing", "toggle smooth points", 1)
+    LineSmoothing: int = switch("linesmoothing", "toggle smooth lines", 1)
+    PolygonSmoothing: int = switch("polygonsmoothing", "toggle smooth polygons")
+    Background: list[float] = number("background", "red, green and blue of the background, 0 to 1", [0.1, 0.1, 0.2])
+    ScreenshotMagnification: int = whole("magnification", "enlargement of screenshots", 4, "(1,)")
+    vmtkRenderer: Any = row("vmtkRenderer", None, "o", "the renderer", role="output")
+
+
+class SurfaceReader(Options, doc="read a surface"):
+    Format: str = text("f", "file format", range='["vtkxml","vtk","stl","wavefront"]')
+    GuessFormat: int = _GUESS
+    Surface: Any = row("vtkPolyData", None, "i", "the input surface")
+    InputFileName: str = text("ifile", "input file name")
+    _Surface = _SURFACE_OUT
+
+
+class SurfaceViewer(Options, doc="show a surface"):
+    Surface: Any = _SURFACE
+    vmtkRenderer: Any = _RENDERER
+    Display: int = _DISPLAY
+    Representation: str = text("representation", "how to draw it", "surface", '["surface","wireframe","edges"]')
+    Opacity: float = number("opacity", "opacity of the surface", 1.0, "(0.0,1.0)")
+    ArrayName: str = text("array", "name of the array that colours the surface")
+    ScalarRange: list[float] = number("scalarrange", "range of the colours", [0.0, 0.0])
+    ColorMap: str = text("colormap", "the colours", "cooltowarm", '["rainbow","blackbody","cooltowarm","grayscale"]')
+    NumberOfColors: int = whole("numberofcolors", "number of colours", 256, "(2,65536)")
+    Legend: int = switch("legend", "toggle the bar of colours")
+    FlatInterpolation: int = switch("flat", "toggle flat shading")
+    DisplayCellData: int = switch("celldata", "take the array from the cells")
+    Color: list[float] = number("color", "red, green and blue of the surface", [-1.0, -1.0, -1.0])
+    LineWidth: int = whole("linewidth", "width of lines", 1, "(0.0,)")
+    LegendTitle: str = text("legendtitle", "title of the bar of colours")
+    Geometry: str = _GEOMETRY
+    _Surface = _SURFACE_OUT
+    Actor: Any = row("vtkActor", None, "oactor", "the output actor", role="output")
+
+
+class SurfaceWriter(Options, doc="write a surface"):
+    Surface: Any = _SURFACE
+    Format: str = text("f", "file format", range='["vtkxml","vtk","stl","ply","wavefront","tecplot","pointdata"]')
+    GuessFormat: int = _GUESS
+    CellData: int = switch("celldata", "pointdata: write the arrays of the cells")
+    Mode: str = text("mode", "text or bytes", "binary", '["ascii","binary"]')
+    OutputFileName: str = _OUTPUT_FILE
+    _OutputFileName = _OLD_OUTPUT_FILE
+    Geometry: str = _GEOMETRY

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from mitk_rs.vmtk.scripts.evolution import vmtkImageFeatures, vmtkLevelSetSegmentation
-from mitk_rs.vmtk.scripts.image_files import vmtkImageReader, vmtkImageWriter
-from mitk_rs.vmtk.scripts.images import vmtkImageCompare, vmtkImageToNumpy, vmtkImageVOISelector, vmtkNumpyToImage
-from mitk_rs.vmtk.scripts.initialization import vmtkImageInitialization
-from mitk_rs.vmtk.scripts.mip import vmtkImageMIPViewer
-from mitk_rs.vmtk.scripts.surfaces import vmtkMarchingCubes, vmtkSurfaceReader, vmtkSurfaceWriter
-from mitk_rs.vmtk.scripts.viewers import vmtkImageSeeder, vmtkImageViewer, vmtkRenderer, vmtkSurfaceViewer
+from mitk_rs.vmtk.scripts.files import vmtkImageReader, vmtkImageWriter, vmtkSurfaceReader, vmtkSurfaceWriter
+from mitk_rs.vmtk.scripts.images import (
+    vmtkImageCompare,
+    vmtkImageToNumpy,
+    vmtkImageVOISelector,
+    vmtkMarchingCubes,
+    vmtkNumpyToImage,
+)
+from mitk_rs.vmtk.scripts.levelsets import vmtkImageFeatures, vmtkImageInitialization, vmtkLevelSetSegmentation
+from mitk_rs.vmtk.scripts.viewers import (
+    vmtkImageMIPViewer,
+    vmtkImageSeeder,
+    vmtkImageViewer,
+    vmtkRenderer,
+    vmtkSurfaceViewer,
+)
 
 __all__ = [
     "vmtkImageCompare",

@@ -1,3 +1,3 @@
-"""VMTK's scripts by subject: reading and writing images, work on images, surfaces, initialization, viewers."""
+"""VMTK's scripts by subject: files, work on images, level sets, viewers."""
 
 from __future__ import annotations

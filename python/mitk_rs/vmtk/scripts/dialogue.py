@@ -1,6 +1,4 @@
-"""The dialogues of two scripts, in a window, on a terminal, or from a file of answers.
-
-They are ``vmtkimageinitialization`` and ``vmtklevelsetsegmentation``.
+"""The dialogues of ``vmtkimageinitialization`` and ``vmtklevelsetsegmentation``.
 
 A file of answers is replayed; else a renderer that was passed in, or a display, gives a window; else a terminal asks in
 lines; else the run is headless if the options have what the method needs, and ends with the command to type if not.
@@ -22,11 +20,11 @@ from mitk_rs.viewer.display import has_display
 from mitk_rs.viewer.evolution_dialogue import EvolutionDialogue, EvolutionStep, Parameters
 from mitk_rs.viewer.lines import replay, run_terminal
 from mitk_rs.vmtk import make_script
-from mitk_rs.vmtk.conversion import as_image, as_working, direction_of, give_back, patient_axes, triples
+from mitk_rs.vmtk.conversion import as_image, as_working, direction_of, give_back, patient_axes, triples, twin
+from mitk_rs.vmtk.scripts.viewers import entitle, vmtkImageSeeder, vmtkRenderer, vmtkSurfaceViewer
 
 if TYPE_CHECKING:
-    from mitk_rs.vmtk.scripts.evolution import vmtkLevelSetSegmentation
-    from mitk_rs.vmtk.scripts.initialization import vmtkImageInitialization
+    from mitk_rs.vmtk.scripts.levelsets import vmtkImageInitialization, vmtkLevelSetSegmentation
 
 __all__ = ["ask_seeds", "converse", "converse_about_evolution", "display_surface", "write_preview"]
 
@@ -43,30 +41,46 @@ def converse(script: vmtkImageInitialization, image: Any) -> bool:
     """
     lead = _front_end(script)
     if lead is None:
-        _require_complete(script)
+        lacking = missing(script)
+        if lacking:
+            method = "" if "-method" in map(str, script.Arguments) else f"-method {script.Method} "
+            raise _nobody(script, f"-interactive 0 {method}{lacking}")
         script.PrintNote("no display and no terminal to ask at, running non-interactively")
         return False
     dialogue = _dialogue(script, image)
     lead(script, image, dialogue)
-    _take_over(script, dialogue)
+    if dialogue.merged is None:
+        raise _nothing(cancelled=dialogue.message == "cancelled")
+    script.InitialLevelSets = script.MergedInitialLevelSets = give_back(dialogue.merged, script.Image)
+    script.NumSeedsSelected = sum(len(branch.sources) + len(branch.targets) for branch in dialogue.branches)
+    script.IsoSurfaceValue = 0.0
+    script.Surface = script.surface_of(script.InitialLevelSets)
     return True
 
 
+def _nobody(script: Any, options: str) -> DisplayError:
+    words = " ".join(["mitk-rs", script.ScriptName, *(shlex.quote(str(word)) for word in script.Arguments), options])
+    return DisplayError(f"there is no display and no terminal to ask at; without them type: {words}")
+
+
+def _nothing(*, cancelled: bool) -> RequestError:
+    reason = "the dialogue was cancelled" if cancelled else "no result was accepted"
+    return RequestError(f"{reason}, nothing is written")
+
+
 def _front_end(script: vmtkImageInitialization) -> Any:
-    if script.DialogueFileName:
-        return _replay
-    if script.vmtkRenderer is not None and has_display():
+    if not script.DialogueFileName and script.vmtkRenderer is not None and has_display():
         return _window
-    terminal = _is_terminal(script.InputStream)
-    asked = any(member.OptionName == "interactive" and member.Given for member in script.InputMembers)
-    from_line = script._words is not None
-    if from_line and not terminal and not asked and not missing(script):
+    given = script._words is not None and not script._was_given("interactive") and not missing(script)
+    if not script.DialogueFileName and given and not _is_terminal(script.InputStream):
         return None
     return _somebody(script)
 
 
 def _somebody(script: Any) -> Any:
-    """Who can be asked; ``None`` for nobody."""
+    """Who answers; ``None`` for nobody."""
+    if script.DialogueFileName:
+        return _replay
     if has_display():
         return _window
     return _terminal if _is_terminal(script.InputStream) else None
@@ -83,71 +97,38 @@ def missing(script: vmtkImageInitialization) -> str:
     """The options that the method of a script lacks, as they would be typed; empty where nothing is missing."""
     sources, targets = bool(script.SourcePoints), bool(script.TargetPoints)
     bounded = script.LowerThreshold is not None or script.UpperThreshold is not None
-    level = script.IsoSurfaceValue != 0 or any(
-        member.OptionName == "isosurface" and member.Given for member in script.InputMembers
-    )
-    pair = [] if sources and targets else ["-sourcepoints I J K", "-targetpoints I J K"]
-    lacking = {
-        "isosurface": [] if level else ["-isosurface V"],
-        "threshold": [] if bounded else ["-lowerthreshold L"],
-        "seeds": [] if sources or targets else ["-sourcepoints I J K"],
-        "fastmarching": [] if sources else ["-sourcepoints I J K", "-targetpoints I J K"],
-    }
-    return " ".join(lacking.get(script.Method, pair))
-
-
-def _require_complete(script: vmtkImageInitialization) -> None:
-    lacking = missing(script)
-    if not lacking:
-        return
-    words = [shlex.quote(str(word)) for word in script.Arguments]
-    method = "" if "-method" in words else f"-method {script.Method} "
-    line = " ".join(["mitk-rs", script.ScriptName, *words, f"-interactive 0 {method}{lacking}"])
-    raise DisplayError(f"there is no display and no terminal to ask at; without them type: {line}")
-
-
-# The dialogue
+    level = script.IsoSurfaceValue != 0 or script._was_given("isosurface")
+    pair = "-sourcepoints I J K -targetpoints I J K"
+    known, lacking = {
+        "isosurface": (level, "-isosurface V"),
+        "threshold": (bounded, "-lowerthreshold L"),
+        "seeds": (sources or targets, "-sourcepoints I J K"),
+        "fastmarching": (sources, pair),
+    }.get(script.Method, (sources and targets, pair))
+    return "" if known else lacking
 
 
 def _dialogue(script: vmtkImageInitialization, image: Any) -> Dialogue:
     def compute(branch: Branch) -> Any:
-        _use(script, branch)
+        script.Method = branch.method or script.Method
+        script.LowerThreshold, script.UpperThreshold = branch.lower, branch.upper
+        script.IsoSurfaceValue = branch.isovalue or 0.0
+        script.SourcePoints = [value for point in branch.sources for value in point]
+        script.TargetPoints = [value for point in branch.targets for value in point]
         script.PrintLog(f"{branch.method} initialization")
         return script.compute(image, str(branch.method))
 
-    return Dialogue(image.GetExtent(), compute, script.merge, _defaults(script), image.GetScalarRange())
-
-
-def _defaults(script: vmtkImageInitialization) -> Branch:
-    """What the options say already; the method only where it is not just VMTK's default."""
-    known = any(member.OptionName == "method" and member.Given for member in script.InputMembers)
-    return Branch(
-        method=script.Method if known or script.Method != "collidingfronts" else None,
+    # The method only where it is not just VMTK's default.
+    known = script._was_given("method") or script.Method != "collidingfronts"
+    defaults = Branch(
+        method=script.Method if known else None,
         lower=script.LowerThreshold,
         upper=script.UpperThreshold,
         isovalue=script.IsoSurfaceValue or None,
         sources=tuple(triples(script.SourcePoints)),
         targets=tuple(triples(script.TargetPoints)),
     )
-
-
-def _use(script: vmtkImageInitialization, branch: Branch) -> None:
-    script.Method = branch.method or script.Method
-    script.LowerThreshold, script.UpperThreshold = branch.lower, branch.upper
-    script.IsoSurfaceValue = branch.isovalue or 0.0
-    script.SourcePoints = [value for point in branch.sources for value in point]
-    script.TargetPoints = [value for point in branch.targets for value in point]
-
-
-def _take_over(script: vmtkImageInitialization, dialogue: Dialogue) -> None:
-    if dialogue.merged is None:
-        reason = "the dialogue was cancelled" if dialogue.message == "cancelled" else "no result was accepted"
-        raise RequestError(f"{reason}, nothing is written")
-    script.InitialLevelSets = give_back(dialogue.merged, script.Image)
-    script.MergedInitialLevelSets = script.InitialLevelSets
-    script.NumSeedsSelected = sum(len(branch.sources) + len(branch.targets) for branch in dialogue.branches)
-    script.IsoSurfaceValue = 0.0
-    script.Surface = script.surface_of(script.InitialLevelSets)
+    return Dialogue(image.GetExtent(), compute, script.merge, defaults, image.GetScalarRange())
 
 
 # The dialogue about evolution
@@ -171,30 +152,18 @@ def converse_about_evolution(script: vmtkLevelSetSegmentation, image: Any) -> No
     RequestError
         The dialogue was cancelled, or nothing was accepted.
     """
-    lead = _replay if script.DialogueFileName else _somebody(script)
+    lead = _somebody(script)
     if lead is None:
-        words = " ".join(["mitk-rs", script.ScriptName, *(shlex.quote(str(word)) for word in script.Arguments)])
-        raise DisplayError(f"there is no display and no terminal to ask at; without them type: {words} -iterations N")
+        raise _nobody(script, "-iterations N")
     first = None if script.InitialLevelSets is None else as_working(script.InitialLevelSets)
-    dialogue = EvolutionDialogue(
-        _QUESTIONS[script.LevelSetsType],
-        lambda start, used: _evolved(script, image, start, used, script.IsoSurfaceValue if start is first else 0.0),
-        script.merge,
-        lambda: _dialogue(*_initialization(script, image)),
-        _given_parameters(script),
-        first,
-        None if script.LevelSets is None else as_working(script.LevelSets),
-        image.GetScalarRange(),
-    )
-    lead(script, image, dialogue)
-    if not dialogue.branches:
-        reason = "the dialogue was cancelled" if dialogue.message == "cancelled" else "no result was accepted"
-        raise RequestError(f"{reason}, nothing is written")
-    script.finish(dialogue.merged)
 
+    def evolve(start: Any, used: Parameters) -> Any:
+        script.LowerThreshold, script.UpperThreshold = used.lower, used.upper
+        script.NumberOfIterations, script.PropagationScaling = used.iterations, used.propagation
+        script.CurvatureScaling, script.AdvectionScaling = used.curvature, used.advection
+        return script.evolve(image, start, script.IsoSurfaceValue if start is first else 0.0)
 
-def _given_parameters(script: vmtkLevelSetSegmentation) -> Parameters:
-    return Parameters(
+    given = Parameters(
         lower=script.LowerThreshold,
         upper=script.UpperThreshold,
         iterations=script.NumberOfIterations or Parameters.iterations,
@@ -202,14 +171,20 @@ def _given_parameters(script: vmtkLevelSetSegmentation) -> Parameters:
         curvature=script.CurvatureScaling,
         advection=script.AdvectionScaling,
     )
-
-
-def _evolved(script: vmtkLevelSetSegmentation, image: Any, start: Any, parameters: Parameters, level: float) -> Any:
-    """What becomes of a level set; the parameters stay in the script."""
-    script.LowerThreshold, script.UpperThreshold = parameters.lower, parameters.upper
-    script.NumberOfIterations, script.PropagationScaling = parameters.iterations, parameters.propagation
-    script.CurvatureScaling, script.AdvectionScaling = parameters.curvature, parameters.advection
-    return script.evolve(image, start, level)
+    dialogue = EvolutionDialogue(
+        _QUESTIONS[script.LevelSetsType],
+        evolve,
+        script.merge,
+        lambda: _dialogue(*_initialization(script, image)),
+        given,
+        first,
+        None if script.LevelSets is None else as_working(script.LevelSets),
+        image.GetScalarRange(),
+    )
+    lead(script, image, dialogue)
+    if not dialogue.branches:
+        raise _nothing(cancelled=dialogue.message == "cancelled")
+    script.finish(dialogue.merged)
 
 
 def _initialization(script: vmtkLevelSetSegmentation, image: Any) -> tuple[vmtkImageInitialization, Any]:
@@ -230,12 +205,11 @@ def _replay(script: Any, image: Any, dialogue: Any) -> None:
 
 
 def _terminal(script: Any, image: Any, dialogue: Any) -> None:
-    run_terminal(dialogue, _picture_of(image), script.InputStream, _on_terminal)
+    def write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
-
-def _on_terminal(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    run_terminal(dialogue, _picture_of(image), script.InputStream, write)
 
 
 def _picture_of(image: Any) -> Any:
@@ -244,55 +218,40 @@ def _picture_of(image: Any) -> Any:
 
 def _window(script: Any, image: Any, dialogue: Any) -> None:
     from mitk_rs.viewer.dialogue_window import DialogueWindow
-    from mitk_rs.vmtk.scripts.viewers import entitle
 
-    own = _ensure_renderer(script)
-    window = script.vmtkRenderer.Window
-    entitle(window, script)
-    shown, axes = _upright(image), patient_axes(image) @ direction_of(image)
-    try:
-        DialogueWindow(window, shown, dialogue, _surface_in, lambda text: _say(script, text), axes=axes).run()
-    finally:
-        if own:
-            _release_renderer(script)
+    def say(text: str) -> None:
+        # At once: what is typed in the window is followed in the log.
+        script.OutputText(text)
+        script.OutputStream.flush()
 
-
-def _ensure_renderer(script: Any) -> bool:
-    """Open a window unless one was passed in; whether it is the script's own."""
     if script.vmtkRenderer is None:
-        from mitk_rs.vmtk.scripts.viewers import vmtkRenderer
-
         script.vmtkRenderer = vmtkRenderer()
         script.vmtkRenderer.WindowSize = [1200, 900]
         script.OwnRenderer = 1
     script.vmtkRenderer.Initialize()
-    return bool(script.OwnRenderer)
-
-
-def _release_renderer(script: Any) -> None:
-    script.vmtkRenderer.Deallocate()
-    script.vmtkRenderer = None
-    script.OwnRenderer = 0
+    own, window = script.OwnRenderer, script.vmtkRenderer.Window
+    entitle(window, script)
+    axes = patient_axes(image) @ direction_of(image)
+    try:
+        DialogueWindow(window, _upright(image), dialogue, _surface_in, say, axes=axes).run()
+    finally:
+        if own:
+            script.vmtkRenderer.Deallocate()
+            script.vmtkRenderer = None
+            script.OwnRenderer = 0
 
 
 def _upright(image: Any) -> Any:
     """The image with its axes along the window's, because VTK's slice widgets know no direction."""
-    copy = image.NewInstance()
-    copy.ShallowCopy(image)
+    copy = twin(image)
     copy.SetDirectionMatrix(1, 0, 0, 0, 1, 0, 0, 0, 1)
     return copy
 
 
-def _say(script: Any, text: str) -> None:
-    """Echo to the log at once: what is typed in the window is followed there."""
-    script.OutputText(text)
-    script.OutputStream.flush()
-
-
-def _surface_in(level_set: Any) -> Any:
+def _surface_in(level_set: Any, level: float = 0.0) -> Any:
     from mitk_rs.surface import extract_surface
 
-    return extract_surface(as_image(_upright(level_set)), level=0.0)
+    return extract_surface(as_image(_upright(level_set)), level=level)
 
 
 # VMTK's methods of the script that need a window
@@ -300,34 +259,24 @@ def _surface_in(level_set: Any) -> Any:
 
 def display_surface(script: Any, level_set: Any, value: float) -> None:
     """Show the surface of a level set, half transparent, until ``q``."""
-    from mitk_rs.surface import extract_surface
-    from mitk_rs.vmtk.scripts.viewers import vmtkSurfaceViewer
-
-    viewer = vmtkSurfaceViewer()
-    viewer.Surface = extract_surface(as_image(_upright(level_set)), level=value)
+    viewer = script.SurfaceViewer = vmtkSurfaceViewer()
+    viewer.Surface = _surface_in(level_set, value)
     viewer.Opacity = 0.5
     viewer.vmtkRenderer = script.vmtkRenderer
-    script.SurfaceViewer = viewer
     viewer.Execute()
 
 
 def ask_seeds(script: vmtkImageInitialization, question: str, count: int) -> Any:
     """Let the user place ``count`` seeds (0: any number) and give their positions as ``vtkPolyData``."""
-    from mitk_rs.vmtk.scripts.viewers import vmtkImageSeeder
-
     while True:
-        seeder = vmtkImageSeeder()
+        seeder = script.ImageSeeder = vmtkImageSeeder()
         seeder.Image, seeder.vmtkRenderer = script.Image, script.vmtkRenderer
-        script.ImageSeeder = seeder
         script.InputInfo(f"{question} (Ctrl+click on the image).\n")
         seeder.Execute()
         script.NumSeedsSelected = seeder.Seeds.GetNumberOfPoints()
         if count in (0, script.NumSeedsSelected):
             return seeder.Seeds
         script.InputInfo(f"Exactly {count} seeds are needed.\n")
-
-
-# Pictures of the state of a dialogue
 
 
 def write_preview(image: Any, dialogue: Dialogue, path: Path) -> None:
@@ -341,7 +290,6 @@ def write_preview(image: Any, dialogue: Dialogue, path: Path) -> None:
     from mitk_rs.projection import montage, write_picture
 
     result = dialogue.result if dialogue.result is not None else dialogue.merged
-    start = np.array(image.GetExtent()[::2])
-    seeds = np.array(dialogue.seeds, dtype=int).reshape(-1, 3) - start
+    seeds = np.array(dialogue.seeds, dtype=int).reshape(-1, 3) - np.array(image.GetExtent()[::2])
     overlay = None if result is None else as_image(result)
     write_picture(montage(as_image(image), overlay=overlay, seeds=seeds.tolist()), path)

@@ -1,4 +1,4 @@
-"""Work on images: a box of them, comparison, and NumPy arrays in and out."""
+"""Work on images: a box of them, isosurfaces, comparison, and NumPy arrays in and out."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ import numpy as np
 from mitk_rs._platform import vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import as_image, as_working, give_back, patient_axes
+from mitk_rs.vmtk.conversion import (
+    arrays_of,
+    as_image,
+    as_working,
+    attach,
+    frame_of,
+    give_back,
+    patient_axes,
+    select_array,
+    voxels_of,
+)
 from mitk_rs.vmtk.script import pypeScript
 from mitk_rs.vmtk.scripts.viewers import ViewingScript
 
-__all__ = ["vmtkImageCompare", "vmtkImageToNumpy", "vmtkImageVOISelector", "vmtkNumpyToImage"]
+__all__ = ["vmtkImageCompare", "vmtkImageToNumpy", "vmtkImageVOISelector", "vmtkMarchingCubes", "vmtkNumpyToImage"]
 
 # Bounds that come from a division may miss a voxel by rounding; a part of a voxel this small does not count.
 _SLACK = 1e-6
 
 
-class vmtkImageVOISelector(ViewingScript):
+class vmtkImageVOISelector(tables.ImageVOISelector, ViewingScript):
     """Crop an image (VMTK's ``vmtkImageVOISelector``).
 
     Attributes
@@ -31,9 +41,6 @@ class vmtkImageVOISelector(ViewingScript):
         The result; ``Image`` holds it, too, after ``Execute``. Its extent counts as in the whole image.
     """
 
-    Table = tables.VOI_SELECTOR
-    Interactive: int
-    BoxBounds: list[float]
     CroppedImage: Any = None
     BoxActive = 0
     BoxWidget: Any = None
@@ -79,14 +86,15 @@ class vmtkImageVOISelector(ViewingScript):
         voxels: list[int] = []
         for axis, name in enumerate("xyz"):
             first, last = extent[2 * axis : 2 * axis + 2]
-            low, high = ((bound - origin[axis]) / spacing[axis] for bound in self.BoxBounds[2 * axis : 2 * axis + 2])
+            bounds = self.BoxBounds[2 * axis : 2 * axis + 2]
+            low, high = ((bound - origin[axis]) / spacing[axis] for bound in bounds)
             start = max(first, math.ceil(low - _SLACK))
             end = min(last, math.floor(high + _SLACK))
             if start > end:
-                bounds = " ".join(f"{bound:g}" for bound in self.BoxBounds[2 * axis : 2 * axis + 2])
+                box = " ".join(f"{bound:g}" for bound in bounds)
                 reach = sorted((origin[axis] + first * spacing[axis], origin[axis] + last * spacing[axis]))
                 raise RequestError(
-                    f"-boxbounds holds no voxel: {name} from {bounds}, the image from {reach[0]:g} {reach[1]:g}"
+                    f"-boxbounds holds no voxel: {name} from {box}, the image from {reach[0]:g} {reach[1]:g}"
                 )
             voxels += [start, end]
         return voxels
@@ -107,10 +115,54 @@ class vmtkImageVOISelector(ViewingScript):
         return image
 
 
-# Comparison
+class vmtkMarchingCubes(tables.MarchingCubes, pypeScript):
+    """Make an isosurface (VMTK's ``vmtkMarchingCubes``), in VMTK's frame, open at the ends of the image.
+
+    With ``UseContourFilter`` it is what ``vtkContourFilter`` makes: in a 2-D image it consists of lines.
+    """
+
+    def Execute(self) -> None:
+        """Make the surface.
+
+        Raises
+        ------
+        RequestError
+            No image, no such array, or an image without three dimensions.
+        """
+        from mitk_rs.surface import extract_surface
+
+        image = select_array(as_working(self._needed("Image")), self.ArrayName)
+        surface: Any = (
+            _contour(image, self.Level) if self.UseContourFilter else extract_surface(as_image(image), level=self.Level)
+        )
+        if surface.GetNumberOfPoints() == 0:
+            low, high = image.GetScalarRange()
+            self.PrintWarning(f"the surface is empty: no value of {self.Level:g} within {low:g} to {high:g}")
+        elif self.Connectivity:
+            surface = _largest_piece(surface)
+        attach(surface, frame_of(image))
+        self.Surface = surface
 
 
-class vmtkImageCompare(pypeScript):
+def _contour(image: Any, level: float) -> Any:
+    contour = vtk("vtkFiltersCore").vtkContourFilter()
+    contour.SetInputData(image)
+    contour.SetValue(0, level)
+    contour.Update()
+    return contour.GetOutput()
+
+
+def _largest_piece(surface: Any) -> Any:
+    connectivity = vtk("vtkFiltersCore").vtkPolyDataConnectivityFilter()
+    connectivity.SetInputData(surface)
+    connectivity.SetExtractionModeToLargestRegion()
+    cleaned = vtk("vtkFiltersCore").vtkCleanPolyData()
+    cleaned.SetInputConnection(connectivity.GetOutputPort())
+    cleaned.Update()
+    return cleaned.GetOutput()
+
+
+class vmtkImageCompare(tables.ImageCompare, pypeScript):
     """Compare an image with a reference (VMTK's ``vmtkImageCompare``).
 
     Attributes
@@ -121,14 +173,6 @@ class vmtkImageCompare(pypeScript):
         What differs.
     """
 
-    Table = tables.COMPARE
-    Image: Any
-    ReferenceImage: Any
-    Method: str
-    Tolerance: float
-    Result: Any
-    ResultLog: str
-
     def Execute(self) -> None:
         """Compare.
 
@@ -137,24 +181,22 @@ class vmtkImageCompare(pypeScript):
         RequestError
             An image or the method is missing.
         """
-        for value, name in (
-            (self.Image, "Image"),
-            (self.ReferenceImage, "reference image"),
-            (self.Method or None, "Method"),
-        ):
-            if value is None:
-                self.PrintError(f"Error: no {name}.")
-        first, second = _voxels(self.Image), _voxels(self.ReferenceImage)
+        self._needed("Image")
+        if self.ReferenceImage is None:
+            self.PrintError("Error: no reference image.")
+        if not self.Method:
+            self.PrintError("Error: no Method.")
+        first, second = voxels_of(self.Image), voxels_of(self.ReferenceImage)
         difference = self._range_difference(first, second) if self.Method == "range" else self._largest(first, second)
         self.Result = bool(difference < self.Tolerance)
         if not self.Result and not self.ResultLog:
             self.ResultLog = f"Difference {difference:g} is not below {self.Tolerance:g}"
 
     def _range_difference(self, first: Any, second: Any) -> float:
-        ranges = [(float(array.min()), float(array.max())) for array in (first, second)]
-        self.PrintLog(f"Image Range: {ranges[0]}")
-        self.PrintLog(f"Reference Image Range: {ranges[1]}")
-        return float(max(abs(mine - theirs) for mine, theirs in zip(*ranges, strict=True)))
+        mine, theirs = ((float(array.min()), float(array.max())) for array in (first, second))
+        self.PrintLog(f"Image Range: {mine}")
+        self.PrintLog(f"Reference Image Range: {theirs}")
+        return max(abs(mine[0] - theirs[0]), abs(mine[1] - theirs[1]))
 
     def _largest(self, first: Any, second: Any) -> float:
         self.PrintLog(f"Image Points: {first.size}")
@@ -167,14 +209,12 @@ class vmtkImageCompare(pypeScript):
         return float(np.abs(difference).max())
 
 
-def _voxels(image: Any) -> Any:
-    return as_image(as_working(image)).as_numpy(time_step=0)
-
-
 # NumPy arrays
 
+_KEYS = ("Origin", "Dimensions", "Spacing", "PointData")
 
-class vmtkImageToNumpy(pypeScript):
+
+class vmtkImageToNumpy(tables.ImageToNumpy, pypeScript):
     """Take an image apart (VMTK's ``vmtkImageToNumpy``).
 
     Attributes
@@ -184,49 +224,26 @@ class vmtkImageToNumpy(pypeScript):
         ``[x, y, z]`` as in VMTK, with a last axis for components.
     """
 
-    Table = tables.TO_NUMPY
-    Image: Any
-
     def __init__(self) -> None:
         super().__init__()
         self.ArrayDict: dict[str, Any] = {}
 
     def Execute(self) -> None:
         """Fill ``ArrayDict``."""
-        if self.Image is None:
-            self.PrintError("Error: no Image.")
-        image = as_working(self.Image)
+        image = as_working(self._needed("Image"))
         self.PrintLog("Converting Image to Numpy Array")
-        self.ArrayDict = {
-            "Origin": np.array(image.GetOrigin()),
-            "Dimensions": np.array(image.GetDimensions()),
-            "Spacing": np.array(image.GetSpacing()),
-            "PointData": _arrays(image),
-        }
+        arrays = {}
+        for name, array in arrays_of(image.GetPointData()):
+            components = array.GetNumberOfComponents()
+            shape = (*image.GetDimensions()[::-1], *([components] if components > 1 else []))
+            values = vtk("util.numpy_support").vtk_to_numpy(array).reshape(shape)
+            arrays[name or "ImageScalars"] = np.swapaxes(values, 0, 2).copy()
+        geometry = (image.GetOrigin(), image.GetDimensions(), image.GetSpacing())
+        self.ArrayDict = dict(zip(_KEYS, (*map(np.array, geometry), arrays), strict=True))
 
 
-def _arrays(image: Any) -> dict[str, Any]:
-    data, shape = image.GetPointData(), image.GetDimensions()[::-1]
-    arrays: dict[str, Any] = {}
-    for position in range(data.GetNumberOfArrays()):
-        array = data.GetArray(position)
-        values = vtk("util.numpy_support").vtk_to_numpy(array)
-        components = array.GetNumberOfComponents()
-        values = values.reshape((*shape, components) if components > 1 else shape)
-        axes = (2, 1, 0, 3) if components > 1 else (2, 1, 0)
-        arrays[array.GetName() or "ImageScalars"] = values.transpose(axes).copy()
-    return arrays
-
-
-_KEYS = ("Origin", "Dimensions", "Spacing", "PointData")
-
-
-class vmtkNumpyToImage(pypeScript):
+class vmtkNumpyToImage(tables.NumpyToImage, pypeScript):
     """Put an image together (VMTK's ``vmtkNumpyToImage``) from what :class:`vmtkImageToNumpy` makes."""
-
-    Table = tables.FROM_NUMPY
-    ArrayDict: Any
-    Image: Any
 
     def Execute(self) -> None:
         """Make the image.
@@ -236,29 +253,24 @@ class vmtkNumpyToImage(pypeScript):
         RequestError
             No dictionary, a missing key, or arrays of another size than ``Dimensions``.
         """
-        if self.ArrayDict is None:
-            self.PrintError("Error: no ArrayDict.")
-        missing = [key for key in _KEYS if key not in self.ArrayDict]
+        given = self._needed("ArrayDict")
+        missing = [key for key in _KEYS if key not in given]
         if missing:
             raise RequestError(f"the dictionary lacks {', '.join(missing)}; needed: {', '.join(_KEYS)}")
         self.PrintLog("Converting Numpy Array to vtkImageData")
-        self.Image = self._empty_image()
-        for name, array in self.ArrayDict["PointData"].items():
+        self.Image = vtk("vtkCommonDataModel").vtkImageData()
+        self.Image.SetDimensions(*(int(value) for value in given["Dimensions"]))
+        self.Image.SetOrigin(*(float(value) for value in given["Origin"]))
+        self.Image.SetSpacing(*(float(value) for value in given["Spacing"]))
+        for name, array in given["PointData"].items():
             self._add(name, np.asarray(array))
-
-    def _empty_image(self) -> Any:
-        image = vtk("vtkCommonDataModel").vtkImageData()
-        image.SetDimensions(*(int(value) for value in self.ArrayDict["Dimensions"]))
-        image.SetOrigin(*(float(value) for value in self.ArrayDict["Origin"]))
-        image.SetSpacing(*(float(value) for value in self.ArrayDict["Spacing"]))
-        return image
 
     def _add(self, name: str, array: Any) -> None:
         dimensions = self.Image.GetDimensions()
         if array.shape[:3] != dimensions or array.ndim not in (3, 4):
             raise RequestError(f"array {name} has the shape {array.shape}, Dimensions are {dimensions}")
-        ordered = np.ascontiguousarray(array.transpose((2, 1, 0, 3) if array.ndim == 4 else (2, 1, 0)))
-        flat = ordered.reshape(-1, ordered.shape[3]) if array.ndim == 4 else ordered.reshape(-1)
+        ordered = np.ascontiguousarray(np.swapaxes(array, 0, 2))
+        flat = ordered.reshape(-1, *array.shape[3:])
         values = vtk("util.numpy_support").numpy_to_vtk(flat, deep=True)
         values.SetName(name)
         data = self.Image.GetPointData()

@@ -1,4 +1,7 @@
-"""Scripts that show something in a window, and ``vmtkrenderer``, the window that several of them share."""
+"""Scripts that show something in a window, and ``vmtkrenderer``, the window that several of them share.
+
+``vmtkimagemipviewer`` writes the picture of its window as well, without one.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mitk_rs._platform import vtk
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import DisplayError, FileWriteError, RequestError
+from mitk_rs.io.atomic import check_writable
 from mitk_rs.viewer.display import has_display, require_display
 from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
 from mitk_rs.viewer.shapes import SeedMarkers
 from mitk_rs.viewer.window import RETURN_KEYS, STANDARD_KEYS, ViewerWindow, typed
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import as_working, attach, frame_of, patient_axes, select_array
+from mitk_rs.vmtk.conversion import Index, arrays_of, as_image, as_working, attach, frame_of, patient_axes, select_array
 from mitk_rs.vmtk.script import pypeScript
 
 __all__ = [
     "MAPS",
     "ViewingScript",
-    "entitle",
-    "lookup_table",
+    "vmtkImageMIPViewer",
     "vmtkImageSeeder",
     "vmtkImageViewer",
     "vmtkRenderer",
@@ -70,16 +76,14 @@ class ViewingScript(pypeScript):
 
     def working_image(self, array: str = "") -> Any:
         """The input as ``vtkImageData`` with the wanted array active."""
-        if self.Image is None:
-            self.PrintError("Error: no Image.")
-        return select_array(as_working(self.Image), array)
+        return select_array(as_working(self._needed("Image")), array)
 
 
 # While text is typed.
 _TEXT_KEYS = (("Return", "answer"), ("Escape", "other keys, and back to typing"), ("F1", "hide or show the keys"))
 
 
-class vmtkRenderer(pypeScript):
+class vmtkRenderer(tables.Renderer, pypeScript):
     """A window that scripts share (VMTK's ``vmtkRenderer``).
 
     Attributes
@@ -95,16 +99,6 @@ class vmtkRenderer(pypeScript):
     ExitAfterTextInputMode
         Whether the end of the typing ends :meth:`Render` as well.
     """
-
-    Table = tables.RENDERER
-    WindowSize: list[int]
-    WindowPosition: list[int]
-    Background: list[float]
-    Annotations: int
-    PointSmoothing: int
-    LineSmoothing: int
-    PolygonSmoothing: int
-    ScreenshotMagnification: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,33 +123,30 @@ class vmtkRenderer(pypeScript):
         DisplayError
             There is no display, and neither EGL nor OSMesa to draw without one.
         """
-        if self.Window is not None:
-            return
-        self.Window = ViewerWindow(
-            size=(self.WindowSize[0], self.WindowSize[1]),
-            background=(self.Background[0], self.Background[1], self.Background[2]),
-            magnification=self.ScreenshotMagnification,
-        )
-        self.Renderer = self.Window.renderer
-        self.RenderWindow = self.Window.window
-        self.RenderWindowInteractor = self.Window.interactor
-        self._apply_window_options()
+        self._opened()
 
-    def _apply_window_options(self) -> None:
-        if any(self.WindowPosition):
-            self.RenderWindow.SetPosition(*self.WindowPosition)
-        self.RenderWindow.SetPointSmoothing(self.PointSmoothing)
-        self.RenderWindow.SetLineSmoothing(self.LineSmoothing)
-        self.RenderWindow.SetPolygonSmoothing(self.PolygonSmoothing)
+    def _opened(self) -> ViewerWindow:
+        if self.Window is None:
+            self.Window = ViewerWindow(
+                size=(self.WindowSize[0], self.WindowSize[1]),
+                background=(self.Background[0], self.Background[1], self.Background[2]),
+                magnification=self.ScreenshotMagnification,
+            )
+            self.Renderer, self.RenderWindow = self.Window.renderer, self.Window.window
+            self.RenderWindowInteractor = self.Window.interactor
+            if any(self.WindowPosition):
+                self.RenderWindow.SetPosition(*self.WindowPosition)
+            self.RenderWindow.SetPointSmoothing(self.PointSmoothing)
+            self.RenderWindow.SetLineSmoothing(self.LineSmoothing)
+            self.RenderWindow.SetPolygonSmoothing(self.PolygonSmoothing)
+        return self.Window
 
     def AddKeyBinding(
         self, key: str, text: str, callback: Callable[[Any], object] | None = None, group: str | None = None
     ) -> None:
         """Let a key call something, with this renderer's interactor as its argument."""
-        self.Initialize()
-        assert self.Window is not None
-        bound = None if callback is None else lambda: callback(self.RenderWindowInteractor)
-        self.Window.bind(key, text, bound)
+        window = self._opened()
+        window.bind(key, text, None if callback is None else lambda: callback(self.RenderWindowInteractor))
 
     def RemoveKeyBinding(self, key: str) -> None:
         """Forget a key."""
@@ -183,12 +174,11 @@ class vmtkRenderer(pypeScript):
         DisplayError
             There is no display to wait at.
         """
-        self.Initialize()
-        assert self.Window is not None
+        window = self._opened()
         self.CurrentTextInput, self.TextInputMode = "", 1
         # The keys of whoever shows something in the window come back with the answer.
-        self._other_keys, self.Window.on_key = self.Window.on_key, self._type
-        self.Window.show_keys(_TEXT_KEYS)
+        self._other_keys, window.on_key = window.on_key, self._type
+        window.show_keys(_TEXT_KEYS)
         self.UpdateTextInput()
         self.Render(interactive)
 
@@ -207,19 +197,16 @@ class vmtkRenderer(pypeScript):
 
     def UpdateTextInput(self) -> None:
         """Show the question and what has been typed."""
-        self.Initialize()
-        assert self.Window is not None
         shown = "" if self.CurrentTextInput is None else f"{self.CurrentTextInput}_"
-        self.Window.show_prompt(f"{self.TextInputQuery}{shown}" if self.TextInputQuery else "")
-        self.Window.render()
+        self._opened().show_prompt(f"{self.TextInputQuery}{shown}" if self.TextInputQuery else "")
+        self._opened().render()
 
     def _type(self, symbol: str, character: str) -> bool:
         """Escape stops the typing, so that keys have their usual meaning, and starts it again."""
         if symbol == "Escape":
             self.TextInputMode = 1 - self.TextInputMode
-            assert self.Window is not None
-            self.Window.show_keys(_TEXT_KEYS if self.TextInputMode else None)
-            self.Window.render()
+            self._opened().show_keys(_TEXT_KEYS if self.TextInputMode else None)
+            self._opened().render()
         elif not self.TextInputMode:
             return self._other_keys is not None and self._other_keys(symbol, character)
         elif symbol in RETURN_KEYS:
@@ -231,12 +218,10 @@ class vmtkRenderer(pypeScript):
 
     def Render(self, interactive: int = 1) -> None:
         """Draw; with ``interactive`` take events until ``q``."""
-        self.Initialize()
-        assert self.Window is not None
         if interactive:
-            self.Window.run()
+            self._opened().run()
         else:
-            self.Window.render()
+            self._opened().render()
 
     def Execute(self) -> None:
         """Open the window."""
@@ -272,33 +257,15 @@ class vmtkRendererInputStream:
 # Images
 
 
-class vmtkImageViewer(ViewingScript):
+class vmtkImageViewer(tables.ImageViewer, ViewingScript):
     """Show an image (VMTK's ``vmtkImageViewer``). ``Display`` 0 opens no window unless a renderer is passed in."""
-
-    Table = tables.IMAGE_VIEWER
-    ArrayName: str
-    WindowLevel: list[float]
-    Margins: int
-    TextureInterpolation: int
-    ContinuousCursor: int
-    DisplayPlaneWidgetX: int
-    DisplayPlaneWidgetY: int
-    DisplayPlaneWidgetZ: int
-    PlaneWidgetX: Any
-    PlaneWidgetY: Any
-    PlaneWidgetZ: Any
 
     def BuildView(self) -> None:
         """Show the slices and, with ``Display``, wait for ``q``."""
         image = self.working_image(self.ArrayName)
         window = self.open_window()
-        planes = ImagePlanes(
-            window,
-            image,
-            axes=patient_axes(image),
-            interpolate=bool(self.TextureInterpolation),
-            margins=bool(self.Margins),
-        )
+        interpolate, margins = bool(self.TextureInterpolation), bool(self.Margins)
+        planes = ImagePlanes(window, image, axes=patient_axes(image), interpolate=interpolate, margins=margins)
         displayed = (self.DisplayPlaneWidgetX, self.DisplayPlaneWidgetY, self.DisplayPlaneWidgetZ)
         for widget, shown in zip(planes.widgets, displayed, strict=True):
             widget.SetUseContinuousCursor(self.ContinuousCursor)
@@ -319,17 +286,15 @@ class vmtkImageViewer(ViewingScript):
 
     def Execute(self) -> None:
         """Show the image."""
-        if self.Image is None:
-            self.PrintError("Error: no Image.")
+        self._needed("Image")
         if self.Display or self.vmtkRenderer is not None:
             self.BuildView()
 
 
-Index = tuple[int, int, int]
 _SEED_KEYS = (("Ctrl+click", "place a seed"), ("u", "take the last seed away"), ("q", "quit and proceed"))
 
 
-class vmtkImageSeeder(ViewingScript):
+class vmtkImageSeeder(tables.ImageSeeder, ViewingScript):
     """Let a user place seeds (VMTK's ``vmtkImageSeeder``).
 
     Attributes
@@ -339,13 +304,6 @@ class vmtkImageSeeder(ViewingScript):
     SeedIndices
         Their voxels i, j, k, in the order of placing.
     """
-
-    Table = tables.SEEDER
-    ArrayName: str
-    TextureInterpolation: int
-    KeepSeeds: int
-    SeedRGBColor: list[float]
-    Seeds: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -375,10 +333,8 @@ class vmtkImageSeeder(ViewingScript):
             del self.SeedIndices[-1:]
             refresh()
 
-        axes = patient_axes(image)
-        planes = ImagePlanes(
-            window, image, axes=axes, on_control_click=add, interpolate=bool(self.TextureInterpolation)
-        )
+        axes, interpolate = patient_axes(image), bool(self.TextureInterpolation)
+        planes = ImagePlanes(window, image, axes=axes, on_control_click=add, interpolate=interpolate)
         window.on_key = lambda symbol, _: planes.key(symbol)
         window.bind("u", "take the last seed away", undo)
         window.show_keys([*_SEED_KEYS, *PLANE_KEYS, *STANDARD_KEYS])
@@ -396,8 +352,7 @@ class vmtkImageSeeder(ViewingScript):
 
     def Execute(self) -> None:
         """Collect seeds."""
-        if self.Image is None:
-            self.PrintError("Error: no Image.")
+        self._needed("Image")
         self.InitializeSeeds()
         if self.Display:
             self.BuildView()
@@ -418,24 +373,9 @@ def _position(image: Any, index: Index) -> list[float]:
 _REPRESENTATIONS = ("surface", "edges", "wireframe")
 
 
-class vmtkSurfaceViewer(ViewingScript):
+class vmtkSurfaceViewer(tables.SurfaceViewer, ViewingScript):
     """Show a surface (VMTK's ``vmtkSurfaceViewer``); ``w`` cycles surface, edges and wireframe."""
 
-    Table = tables.SURFACE_VIEWER
-    Surface: Any
-    Opacity: float
-    ArrayName: str
-    ScalarRange: list[float]
-    ColorMap: str
-    NumberOfColors: int
-    Legend: int
-    LegendTitle: str
-    FlatInterpolation: int
-    DisplayCellData: int
-    Color: list[float]
-    LineWidth: int
-    Representation: str
-    Actor: Any
     ScalarBarActor: Any = None
 
     def BuildView(self) -> None:
@@ -478,8 +418,8 @@ class vmtkSurfaceViewer(ViewingScript):
         data = self.Surface.GetCellData() if self.DisplayCellData else self.Surface.GetPointData()
         array = data.GetArray(self.ArrayName)
         if array is None:
-            names = [data.GetArrayName(position) for position in range(data.GetNumberOfArrays())]
-            raise RequestError(f"-array {self.ArrayName}: no such array; there are {', '.join(names) or 'none'}")
+            names = ", ".join(str(name) for name, _ in arrays_of(data)) or "none"
+            raise RequestError(f"-array {self.ArrayName}: no such array; there are {names}")
         if self.DisplayCellData:
             mapper.SetScalarModeToUseCellFieldData()
         else:
@@ -517,8 +457,7 @@ class vmtkSurfaceViewer(ViewingScript):
 
     def Execute(self) -> None:
         """Show the surface."""
-        if self.Surface is None:
-            self.PrintError("Error: no Surface.")
+        self._needed("Surface")
         if self.Display or self.vmtkRenderer is not None:
             self.BuildView()
 
@@ -542,3 +481,141 @@ def lookup_table(name: str, count: int) -> Any:
     for entry in range(count):
         table.SetTableValue(entry, *function.GetColor(entry / (count - 1)), 1.0)
     return table
+
+
+# The maximum intensity projection
+
+_PICTURES = (".png", ".tif", ".tiff")
+_VALUES = ".npy"
+_SIZE = (1200, 900)
+_BACKGROUND = (0.1, 0.1, 0.2)
+
+
+class vmtkImageMIPViewer(tables.ImageMIPViewer, ViewingScript):
+    """Show the maximum intensity projection of an image (VMTK's ``vmtkImageMIPViewer``).
+
+    Attributes
+    ----------
+    WindowLevel
+        Black at level - window / 2, white at level + window / 2; window 0 takes the full range.
+    Opacity
+        ``None``, or two numbers from 0 to 1: opacity at the lower and at the upper end of the grey ramp.
+    MIPOutputFileName
+        Where the picture is written (``-omipfile``); ``ImageOutputFileName`` (``-ofile``) gets the *input*, as in
+        VMTK.
+    Volume
+        The ``vtkVolume`` that was shown.
+    """
+
+    Summary = "show the maximum intensity projection of a 3D image, or write it as a picture"
+    ImageOutputFileName: str
+    Volume: Any = None
+
+    def Execute(self) -> None:
+        """Write the picture, show the window.
+
+        Raises
+        ------
+        RequestError
+            No image or no such array.
+        DisplayError
+            ``Display`` is 1, there is no display, and no picture was asked for.
+        """
+        self._needed("Image")
+        if self.SampleDistance < 0:
+            raise RequestError(f"SampleDistance must be >= 0, got {self.SampleDistance:g}")
+        if self.Opacity is not None and not all(0 <= value <= 1 for value in self.Opacity):
+            raise RequestError(f"Opacity must be two numbers from 0 to 1, got {self.Opacity}")
+        image = self.working_image(self.ArrayName)
+        if self.MIPOutputFileName:
+            self._write(image, self.MIPOutputFileName)
+        if self.Display or self.vmtkRenderer is not None:
+            self._show()
+        self._say_what_was_made()
+
+    def CheckOutputs(self) -> None:
+        """Refuse files that could not be written, before anything is computed."""
+        super().CheckOutputs()
+        name = self.MIPOutputFileName
+        if name and Path(name).suffix.lower() not in (*_PICTURES, _VALUES):
+            raise FileWriteError(f"cannot write {name}: its ending must be one of {' '.join(_PICTURES)} {_VALUES}")
+        if name:
+            check_writable(name)
+
+    def _write(self, image: Any, name: str) -> None:
+        """Write the view of VMTK's window, 1200 x 900, along -z with y up, in perspective.
+
+        A ``.npy`` gets the values themselves as float32, NaN where a ray misses the image.
+        """
+        from mitk_rs.projection import render_mip
+        from mitk_rs.projection.picture import write_array, write_picture
+
+        values = render_mip(
+            as_image(image),
+            direction=(0, 0, -1),
+            up=(0, 1, 0),
+            size=_SIZE,
+            perspective=True,
+            sample_distance=None if self.AutoSampleDistance or not self.SampleDistance else self.SampleDistance,
+            dtype=np.float32,
+            threads=self.Threads,
+        )
+        if Path(name).suffix.lower() == _VALUES:
+            write_array(values, name)
+        else:
+            write_picture(self._coloured(values, image.GetScalarRange()), name)
+
+    def _coloured(self, values: NDArray[np.float32], full_range: tuple[float, float]) -> NDArray[np.uint8]:
+        from mitk_rs.projection.picture import in_window
+
+        window, level = self.WindowLevel
+        low, high = (level - window / 2, level + window / 2) if window > 0 else full_range
+        grey = in_window(values, low, high)
+        at_low, at_high = self.Opacity or (1.0, 1.0)
+        covered = np.where(np.isnan(values), 0.0, at_low + (at_high - at_low) * grey)[..., np.newaxis]
+        colours = covered * grey[..., np.newaxis] + (1 - covered) * np.array(_BACKGROUND)
+        return np.asarray(np.rint(colours * 255).astype(np.uint8))
+
+    def _show(self) -> None:
+        try:
+            self.BuildView()
+        except DisplayError:
+            if not self.MIPOutputFileName:
+                raise DisplayError(
+                    "there is no display to show the projection on; -display 0 -omipfile FILE writes it"
+                ) from None
+            self.PrintNote("there is no display, the projection is written only")
+
+    def _say_what_was_made(self) -> None:
+        shown = self.Display or self.vmtkRenderer is not None
+        if self.ImageOutputFileName:
+            self.PrintNote("-ofile writes the input image, not the projection; -omipfile FILE writes that")
+        elif self._words is not None and not (shown or self.MIPOutputFileName or self.ConsumedMembers):
+            self.PrintNote("nothing was produced; -omipfile FILE writes the projection")
+
+    def BuildView(self) -> None:
+        """Show the projection and, with ``Display``, wait for ``q``.
+
+        Raises
+        ------
+        DisplayError
+            There is no display.
+        """
+        from mitk_rs.viewer.mip_viewer import show
+
+        image = self.working_image(self.ArrayName)
+        window = self.open_window()
+        if self.Volume is not None:
+            window.renderer.RemoveViewProp(self.Volume)
+        shown = show(
+            image,
+            window=window,
+            display=bool(self.Display),
+            axes=patient_axes(image),
+            sample_distance=self.SampleDistance,
+            auto_sample_distance=bool(self.AutoSampleDistance),
+            window_level=self.WindowLevel,
+            opacity=self.Opacity,
+        )
+        self.Volume = None if shown is None else shown.volume
+        self.release_window()
