@@ -5,25 +5,22 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs._core import get_num_threads
-from mitk_rs._validation import brief, finite, flag, one_of, real_number, wrong_type
+from mitk_rs._validation import Triple, brief, finite, flag, one_of, real_number, wrong_type
 from mitk_rs._validation import spacing as checked_spacing
 from mitk_rs.errors import MemoryLimitError, RequestError
+from mitk_rs.geometry import BaseGeometry, SlicedGeometry3D
 from mitk_rs.interop import as_image
 from mitk_rs.io import checks
 from mitk_rs.io.itk import library
 
 if TYPE_CHECKING:
-    from mitk_rs.geometry import BaseGeometry
     from mitk_rs.image import Image
-
-__all__ = ["resampled"]
 
 _INTERPOLATORS = {
     "linear": "sitkLinear",
@@ -32,16 +29,9 @@ _INTERPOLATORS = {
     "lanczos": "sitkLanczosWindowedSinc",
 }
 _LONGEST_AXIS = 1 << 31
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Voxels in the world: how many along x, y and z, and where."""
-
-    size: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    origin: NDArray[np.float64]
-    direction: NDArray[np.float64]
+# Voxels in the world: how many along x, y and z, and where.
+_Size = tuple[int, ...]
+_Grid = tuple[_Size, BaseGeometry]
 
 
 def resampled(
@@ -64,13 +54,18 @@ def resampled(
     if all(given):
         raise RequestError("like= has a grid of its own: it does not go with spacing= and orthogonal=")
     grid = _covering(image, spacing, orthogonal=orthogonal) if like is None else _grid_of(image, like)
-    return _placed(image, grid, _voxels(image, grid, interpolation, fill))
+    voxels = _voxels(image, *grid, interpolation, fill)
+    array = voxels if image.ndim == 4 else voxels[0, 0] if image.ndim == 2 else voxels[0]
+    made = image._like(array, components=image.components > 1, properties=True)
+    times = image.time_geometry.clone()
+    times.replace_time_step_geometries(grid[1])
+    made.time_geometry = times
+    return made
 
 
-def _size(image: Image) -> tuple[int, int, int]:
+def _size(image: Image) -> _Size:
     """Voxels along x, y and z; 1 along z for a picture."""
-    x, y, z = (image.get_dimension(axis) if axis < image.ndim else 1 for axis in range(3))
-    return x, y, z
+    return tuple(image.get_dimension(axis) for axis in range(3))
 
 
 def _grid_of(image: Image, like: Any) -> _Grid:
@@ -81,7 +76,11 @@ def _grid_of(image: Image, like: Any) -> _Grid:
         raise RequestError("like is an empty image: it has no grid")
     if min(other.ndim, 3) != min(image.ndim, 3):
         raise RequestError(f"like has {min(other.ndim, 3)} dimensions, the image {min(image.ndim, 3)}")
-    return _Grid(_size(other), other.get_spacing(), np.asarray(other.get_origin()), other.get_direction())
+    return _grid(_size(other), other.get_spacing(), other.get_origin(), other.get_direction())
+
+
+def _grid(size: Sequence[int], spacing: ArrayLike, origin: ArrayLike, direction: ArrayLike) -> _Grid:
+    return tuple(size), SlicedGeometry3D.for_image(size, spacing=spacing, origin=origin, direction=direction)
 
 
 def _covering(image: Image, spacing: float | Sequence[float] | None, *, orthogonal: bool) -> _Grid:
@@ -101,12 +100,10 @@ def _covering(image: Image, spacing: float | Sequence[float] | None, *, orthogon
     if max(counts) >= _LONGEST_AXIS:
         raise RequestError(f"spacing {tuple(wanted)} mm would give {max(counts)} voxels along an axis: it is too small")
     origin = np.asarray(image.get_origin()) + direction @ (first + np.asarray(wanted) / 2)
-    return _Grid((counts[0], counts[1], counts[2]), wanted, origin, direction)
+    return _grid(counts, wanted, origin, direction)
 
 
-def _spacing(
-    value: float | Sequence[float] | None, own: tuple[float, ...], *, flat: bool
-) -> tuple[float, float, float]:
+def _spacing(value: float | Sequence[float] | None, own: Triple, *, flat: bool) -> Triple:
     if value is None:
         return checked_spacing(own)
     if np.ndim(value) == 0:
@@ -116,7 +113,7 @@ def _spacing(
     return checked_spacing([*numbers, own[2]] if flat and len(numbers) == 2 else numbers)
 
 
-def _extent(axes: NDArray[np.float64], size: tuple[int, int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _extent(axes: NDArray[np.float64], size: _Size) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """First and last position of the outer sides of all voxels along each new axis, from the first voxel's centre."""
     ends = [(-0.5, count - 0.5) for count in size]
     corners = np.array([[x, y, z] for x in ends[0] for y in ends[1] for z in ends[2]])
@@ -124,23 +121,29 @@ def _extent(axes: NDArray[np.float64], size: tuple[int, int, int]) -> tuple[NDAr
     return places.min(axis=0), places.max(axis=0)
 
 
-def _voxels(image: Image, grid: _Grid, interpolation: str, fill: float | None) -> NDArray[Any]:
+def _voxels(image: Image, size: _Size, place: BaseGeometry, interpolation: str, fill: float | None) -> NDArray[Any]:
     """The voxels of all time steps on the grid, ``(t, z, y, x[, c])``."""
-    shape = (image.time_steps, *grid.size[::-1], *([image.components] if image.components > 1 else []))
+    shape = (image.time_steps, *size[::-1], *([image.components] if image.components > 1 else []))
     try:
         if math.prod(shape) * image.dtype.itemsize > sys.maxsize:
             raise MemoryError
         found = np.empty(shape, image.dtype)
     except MemoryError:
-        size = " x ".join(map(str, grid.size))
-        raise MemoryLimitError(f"there is not enough memory for {size} voxels: give a larger spacing") from None
+        counts = " x ".join(map(str, size))
+        raise MemoryLimitError(f"there is not enough memory for {counts} voxels: give a larger spacing") from None
+    sitk = library()
+    work = sitk.ResampleImageFilter()
+    work.SetNumberOfThreads(get_num_threads())
+    work.SetSize(size)
+    work.SetOutputSpacing(list(place.spacing))
+    work.SetOutputOrigin(list(place.origin))
+    work.SetOutputDirection(place.direction_cosines)
+    work.SetInterpolator(getattr(sitk, _INTERPOLATORS[interpolation]))
     with image.read():
         voxels = image.array
-        background = _background(voxels) if fill is None else finite(fill, "fill")
-        steps = voxels if image.ndim == 4 else voxels[np.newaxis]
-        for step, frame in enumerate(steps):
-            flat = frame[np.newaxis] if image.ndim == 2 else frame
-            found[step] = _resampled_step(flat, image, step, grid, interpolation, background)
+        work.SetDefaultPixelValue(_background(voxels) if fill is None else finite(fill, "fill"))
+        for step, frame in enumerate(voxels if image.ndim == 4 else voxels[np.newaxis]):
+            found[step] = _resampled_step(image, step, frame, work, interpolation)
     return found
 
 
@@ -150,25 +153,15 @@ def _background(voxels: NDArray[Any]) -> float:
     return float(known.min()) if known.size else 0.0
 
 
-def _resampled_step(
-    voxels: NDArray[Any], image: Image, step: int, grid: _Grid, interpolation: str, background: float
-) -> NDArray[Any]:
-    sitk = library()
+def _resampled_step(image: Image, step: int, frame: NDArray[Any], work: Any, interpolation: str) -> NDArray[Any]:
+    sitk, voxels = library(), frame[np.newaxis] if image.ndim == 2 else frame
     # The image and the result as ITK's, and coefficients in double precision.
-    needed = 2 * voxels.nbytes + math.prod(grid.size) * image.components * image.dtype.itemsize + 8 * voxels.size
-    checks.check_room(needed, "resampling")
+    result = math.prod(work.GetSize()) * image.components * image.dtype.itemsize
+    checks.check_room(2 * voxels.nbytes + result + 8 * voxels.size, "resampling")
     source = sitk.GetImageFromArray(voxels, isVector=image.components > 1)
     source.SetSpacing(image.get_spacing(step))
     source.SetOrigin(image.get_origin(step))
-    source.SetDirection(image.get_direction(step).ravel().tolist())
-    work = sitk.ResampleImageFilter()
-    work.SetNumberOfThreads(get_num_threads())
-    work.SetSize(grid.size)
-    work.SetOutputSpacing(grid.spacing)
-    work.SetOutputOrigin(grid.origin.tolist())
-    work.SetOutputDirection(grid.direction.ravel().tolist())
-    work.SetInterpolator(getattr(sitk, _INTERPOLATORS[interpolation]))
-    work.SetDefaultPixelValue(background)
+    source.SetDirection(image.get_direction_cosines(step))
     try:
         made = work.Execute(source)
     except RuntimeError as error:
@@ -179,17 +172,3 @@ def _resampled_step(
     # The view does not keep the image alive.
     found: NDArray[Any] = sitk.GetArrayViewFromImage(made).copy()
     return found
-
-
-def _placed(image: Image, grid: _Grid, voxels: NDArray[Any]) -> Image:
-    """The result as an image of the same class with the properties and times of the image."""
-    array = voxels if image.ndim == 4 else voxels[0, 0] if image.ndim == 2 else voxels[0]
-    made = image._like(
-        array, grid.spacing, grid.origin, grid.direction, components=image.components > 1, properties=True
-    )
-    geometry: BaseGeometry = made.get_geometry().clone()
-    times = image.time_geometry.clone()
-    for step in range(image.time_steps):
-        times.set_geometry_for_time_step(geometry, step)
-    made.time_geometry = times
-    return made
