@@ -51,14 +51,7 @@ RUN_OPTIONS = tuple(RunOptions.__annotations__)
 
 
 def run_options(given: Mapping[str, Any]) -> Run:
-    """How a call runs, out of all of its options.
-
-    Raises
-    ------
-    TypeError
-        A ``cancel`` that cannot be asked, a ``progress`` that cannot be called, ``threads`` or ``timeout`` that are not
-        numbers.
-    """
+    """How a call runs, out of all of its options."""
     for name, check in (("threads", whole_number), ("timeout", real_number)):
         if given.get(name) is not None:
             check(given[name], name)
@@ -71,19 +64,12 @@ def run_options(given: Mapping[str, Any]) -> Run:
 
 
 def check_names(function: str, given: Mapping[str, object], options: type[Mapping[str, Any]]) -> None:
-    """Refuse keyword arguments that the function does not have, as Python does.
-
-    Raises
-    ------
-    TypeError
-        Naming the first unknown one.
-    """
+    """Refuse keyword arguments that the function does not have, as Python does."""
     known = options.__annotations__
     for name in given:
         if name not in known:
-            raise TypeError(
-                f"{function}() got an unexpected keyword argument {brief(name)}: known are {', '.join(known)}"
-            )
+            message = f"{function}() got an unexpected keyword argument {brief(name)}"
+            raise TypeError(f"{message}: known are {', '.join(known)}")
 
 
 def number(value: float | None, name: str) -> float | None:
@@ -187,13 +173,7 @@ def _described(value: object) -> str:
 
 
 def check_kind(value: Any, kinds: type | tuple[type, ...], what: str, expected: str) -> None:
-    """Refuse what is not an instance of one of these classes.
-
-    Raises
-    ------
-    TypeError
-        Naming the function that the user called, the argument, and both types.
-    """
+    """Refuse what is not an instance of one of these classes."""
     # An array without axes calls itself iterable.
     if not isinstance(value, kinds) or (kinds is Iterable and getattr(value, "ndim", 1) == 0):
         raise wrong_type(what, expected, value)
@@ -294,19 +274,19 @@ SMALLEST_SPACING, LARGEST_SPACING = 1e-12, 1e12
 _SINGULAR_BELOW = 1e-12
 
 
-# No argument has more of them; arrays may pretend to have any number.
-_MOST_NUMBERS = 100
-
-
-def _float_list(value: Any, what: str, expected: str) -> list[float]:
+def _float_list(value: Any, what: str, expected: str = "three numbers", count: int | None = 3) -> list[float]:
     message = f"{what} must be {expected}, got {brief(value)}"
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-        raise type_error(message)
-    items: list[SupportsFloat] = list(itertools.islice(value, _MOST_NUMBERS))
-    if any(isinstance(item, str | bytes) for item in items):
-        raise type_error(message)
     try:
-        return [float(item) for item in items]
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+            raise TypeError
+        # No argument has more of them; arrays may pretend to have any number.
+        items: list[SupportsFloat] = list(itertools.islice(value, 100))
+        if any(isinstance(item, str | bytes) for item in items):
+            raise TypeError
+        found = [float(item) for item in items]
+        if count is not None and len(found) != count:
+            raise TypeError
+        return found
     except (TypeError, ValueError):
         raise type_error(message) from None
     except OverflowError:
@@ -315,25 +295,21 @@ def _float_list(value: Any, what: str, expected: str) -> list[float]:
 
 def triple(value: Any, what: str) -> Triple:
     """Three finite numbers, from any sequence, point, vector or array."""
-    numbers = _float_list(value, what, "three numbers")
-    if len(numbers) != 3:
-        raise type_error(f"{what} must be three numbers, got {brief(value)}")
-    if not all(map(math.isfinite, numbers)):
-        raise GeometryError(f"{what} must be finite, got {tuple(numbers)}")
-    return numbers[0], numbers[1], numbers[2]
+    x, y, z = _float_list(value, what)
+    if not all(map(math.isfinite, (x, y, z))):
+        raise GeometryError(f"{what} must be finite, got {(x, y, z)}")
+    return x, y, z
 
 
 def spacing(value: Any) -> Triple:
     """Three positive lengths in mm."""
-    numbers = _float_list(value, "spacing", "three numbers")
-    if len(numbers) != 3:
-        raise type_error(f"spacing must be three numbers, got {brief(value)}")
-    if not all(0 < number < math.inf for number in numbers):
-        raise GeometryError(f"spacing must be finite and greater than 0 mm on every axis, got {tuple(numbers)}")
-    if min(numbers) < SMALLEST_SPACING or max(numbers) > LARGEST_SPACING:
+    x, y, z = _float_list(value, "spacing")
+    if not all(0 < length < math.inf for length in (x, y, z)):
+        raise GeometryError(f"spacing must be finite and greater than 0 mm on every axis, got {(x, y, z)}")
+    if min(x, y, z) < SMALLEST_SPACING or max(x, y, z) > LARGEST_SPACING:
         limits = f"{SMALLEST_SPACING:g} to {LARGEST_SPACING:g}"
-        raise GeometryError(f"spacing must be {limits} mm on every axis, got {tuple(numbers)}")
-    return numbers[0], numbers[1], numbers[2]
+        raise GeometryError(f"spacing must be {limits} mm on every axis, got {(x, y, z)}")
+    return x, y, z
 
 
 def direction(value: ArrayLike) -> FloatArray:
@@ -389,7 +365,7 @@ def column_lengths(matrix: FloatArray) -> FloatArray:
 
 def bounds(value: Any) -> tuple[float, ...]:
     """Six finite numbers xmin, xmax, ymin, ymax, zmin, zmax with min <= max."""
-    numbers = _float_list(value, "bounds", "six numbers")
+    numbers = _float_list(value, "bounds", "six numbers", count=None)
     if len(numbers) != 6:
         raise GeometryError(f"bounds must be six numbers (xmin, xmax, ymin, ymax, zmin, zmax), got {len(numbers)}")
     if not all(map(math.isfinite, numbers)):
@@ -401,18 +377,9 @@ def bounds(value: Any) -> tuple[float, ...]:
 
 def axis(value: SupportsIndex) -> int:
     """An axis number 0 (x), 1 (y) or 2 (z)."""
-    return _in_range(value, "axis", 3, "axis must be 0 (x), 1 (y) or 2 (z)")
-
-
-def corner(value: SupportsIndex) -> int:
-    """A corner number from 0 to 7."""
-    return _in_range(value, "id", 8, "corner id must be 0 to 7")
-
-
-def _in_range(value: SupportsIndex, name: str, count: int, message: str) -> int:
-    number = whole_number(value, name)
-    if not 0 <= number < count:
-        raise RequestError(f"{message}, got {number}")
+    number = whole_number(value, "axis")
+    if not 0 <= number < 3:
+        raise RequestError(f"axis must be 0 (x), 1 (y) or 2 (z), got {number}")
     return number
 
 

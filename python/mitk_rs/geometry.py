@@ -452,7 +452,10 @@ class BaseGeometry:
         RequestError
             ``id`` is not 0 to 7.
         """
-        return Point3D(*self._frame.corner(_validation.corner(id)))
+        number = whole_number(id, "id")
+        if not 0 <= number < 8:
+            raise RequestError(f"corner id must be 0 to 7, got {number}")
+        return Point3D(*self._frame.corner(number))
 
     @overload
     def is_inside(self, world: Position) -> bool: ...
