@@ -162,39 +162,25 @@ Map = Callable[[FloatArray], FloatArray]
 
 
 def converted(points: Map, vectors: Map, source: Any, target: Any) -> Any:
-    """Apply the map that fits the kind of ``source``; fill ``target`` or return something like ``source``."""
-    _refuse_mixture(source, target)
-    moves = vectors if isinstance(source, Vector3D) or isinstance(target, Vector3D) else points
-    result = moves(coordinates(source))
-    if target is None:
-        return like(source, result)
-    _fill(target, result)
-    return None
+    """Apply the map that fits the kind of ``source``.
 
-
-def like(source: Any, result: FloatArray) -> Any:
-    """Arrays for arrays and for lists of points, a vector for a vector, else a point."""
-    if isinstance(source, np.ndarray) or result.ndim > 1:
-        return result
-    return (Vector3D if isinstance(source, Vector3D) else Point3D)(*result)
-
-
-def _refuse_mixture(source: Any, target: Any) -> None:
-    kinds = {type(item) for item in (source, target) if isinstance(item, Point3D | Vector3D)}
-    if len(kinds) > 1:
+    Fill ``target``, or return an array for an array and for a list of points, a vector for a vector, else a point.
+    """
+    if len({type(item) for item in (source, target) if isinstance(item, Point3D | Vector3D)}) > 1:
         raise type_error(f"cannot map a {type(source).__name__} into a {type(target).__name__}")
-
-
-def _fill(target: Any, result: FloatArray) -> None:
+    kind = Vector3D if isinstance(source, Vector3D) or isinstance(target, Vector3D) else Point3D
+    result = (vectors if kind is Vector3D else points)(coordinates(source))
+    if target is None:
+        return result if isinstance(source, np.ndarray) or result.ndim > 1 else kind(*result)
     if isinstance(target, Point3D | Vector3D) and result.ndim == 1:
         for axis, value in enumerate(result):
             target[axis] = value
-        return
-    if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or target.shape != result.shape:
-        raise type_error(
-            f"the output must be a Point3D, a Vector3D or a float array of shape {result.shape}, got {brief(target)}"
-        )
-    target[...] = result
+    elif isinstance(target, np.ndarray) and target.dtype.kind == "f" and target.shape == result.shape:
+        target[...] = result
+    else:
+        needed = f"a Point3D, a Vector3D or a float array of shape {result.shape}"
+        raise type_error(f"the output must be {needed}, got {brief(target)}")
+    return None
 
 
 # MITK ignores a new spacing that differs by less than this on every axis.

@@ -190,29 +190,20 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         given = np.asarray(array)
         if given.shape[: len(step)] != step or given.ndim > len(step) + 1:
             raise RequestError(f"array has the shape {given.shape}: it must have that of a time step, {step}")
-        place = (self.get_spacing(time_step), self.get_origin(time_step), self.get_direction(time_step))
+        place = self.get_spacing(time_step), self.get_origin(time_step), self.get_direction(time_step)
         plain = given.astype(np.uint8) if given.dtype == np.bool_ else given
         return self._like(plain, *place, components=given.ndim > len(step), properties=True)
 
-    def _like(
-        self,
-        array: Array,
-        spacing: ArrayLike | None = None,
-        origin: ArrayLike | None = None,
-        direction: ArrayLike | None = None,
-        *,
-        components: bool = False,
-        properties: bool = False,
-    ) -> Self:
+    def _like(self, array: Array, *place: Any, components: bool = False, properties: bool = False) -> Self:
         """A result of this image: of the same class, with other voxels, whose memory is taken over where possible.
 
-        The constructor is not called, because a subclass may have one of its own; what a subclass stores is kept, and
-        with ``properties`` what the image says of patient and study, too.
+        ``place`` is spacing, origin and direction. The constructor is not called, because a subclass may have one of
+        its own; what a subclass stores is kept, and with ``properties`` what the image says of patient and study, too.
         """
         made = self._bare()
         plain, sizes, count = checked_array(array, components=components)
         made._set_array(plain, sizes, count, copy=None)
-        made._times = fresh_time_geometry(sizes, spacing, origin, direction)
+        made._times = fresh_time_geometry(sizes, *place)
         made.__dict__.update(protocols.foreign_state(self))
         if properties:
             made._copy_properties_from(self)
@@ -631,8 +622,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
             return True
         if flag(geometry, "geometry") and not self.time_geometry.is_close(other.time_geometry):
             return False
-        mine = self.as_numpy(use_accessor=True, writeable=False)
-        theirs = other.as_numpy(use_accessor=True, writeable=False)
+        mine, theirs = (one.as_numpy(use_accessor=True, writeable=False) for one in (self, other))
         # Along the slowest axis, so that comparing needs little memory.
         pairs = zip(mine, theirs, strict=True)
         # A tolerance that the voxels' type does not hold is infinite in it.
