@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mitk_rs._validation import brief, check_kind, flag
-from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError
+from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError, reason
 
 __all__ = ["COLUMNS", "READING", "SEGMENT_COLUMNS", "Case", "Rows", "read_cases"]
 
@@ -49,7 +49,7 @@ def _points(text: str) -> str | list[tuple[float, float, float]]:
     numbers = [_number(word) for word in text.replace(";", " ").replace(",", " ").split()]
     if len(numbers) % 3:
         raise ValueError(f"needs three numbers for each point, got {len(numbers)}")
-    return [(numbers[i], numbers[i + 1], numbers[i + 2]) for i in range(0, len(numbers), 3)]
+    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
 
 
 def _lower(text: str) -> float | str:
@@ -80,45 +80,38 @@ def _switch(text: str) -> bool:
     return words[text.lower()]
 
 
-# Columns about the file, which `read_image` takes; the others are arguments of `initialize_level_set`.
-READING: dict[str, Callable[[str], Any]] = {"series": str, "allow_gaps": _switch, "allow_other_folders": _switch}
-#: Column of the table: the argument it gives and how its text is read. Spellings are those of `mitk-rs init`.
-COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "method": ("method", str),
-    "source": ("sources", _points),
-    "target": ("targets", _points),
-    "lower": ("lower_threshold", _lower),
-    "upper": ("upper_threshold", _number),
-    "isosurface": ("isosurface", _number),
-    "negate": ("negate", _switch),
-    "combine": ("combine", str),
-    "compat": ("compat", str),
-    "far_value": ("far_value", _number),
-    "stop_time": ("stop_time", _number),
-    "target_offset": ("target_offset", _number),
-    "points": ("points", str),
-    "time_step": ("time_step", _whole),
-    **{name: (name, read) for name, read in READING.items()},
+Columns = dict[str, tuple[str, Callable[[str], Any]]]
+# Columns about the file, which `read_image` takes; the others are arguments of the computation.
+READING = ("series", "allow_gaps", "allow_other_folders")
+# How the text of a column is read, where it is not a number.
+_READERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("method", "combine", "compat", "points", "series"), str),
+    **dict.fromkeys(("negate", "sigmoid", "allow_gaps", "allow_other_folders"), _switch),
+    **dict.fromkeys(("iterations", "time_step"), _whole),
+    **dict.fromkeys(("source", "target"), _points),
+    "lower": _lower,
 }
 
+
+def _columns(names: str, **arguments: str) -> Columns:
+    """Columns, and the arguments that have other names."""
+    arguments |= {"source": "sources", "target": "targets"}
+    columns = (*names.split(), "points", "time_step", *READING)
+    return {name: (arguments.get(name, name), _READERS.get(name, _number)) for name in columns}
+
+
+#: Column of the table: the argument it gives and how its text is read. Spellings are those of `mitk-rs init`.
+COLUMNS = _columns(
+    "method source target lower upper isosurface negate combine compat far_value stop_time target_offset",
+    lower="lower_threshold",
+    upper="upper_threshold",
+)
 #: The same for segment_vessel; spellings are those of `mitk-rs segment`.
-SEGMENT_COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "method": ("method", str),
-    "source": ("sources", _points),
-    "target": ("targets", _points),
-    "lower": ("lower", _lower),
-    "upper": ("upper", _number),
-    "iterations": ("iterations", _whole),
-    "propagation": ("propagation", _number),
-    "curvature": ("curvature", _number),
-    "advection": ("advection", _number),
-    "sigma": ("feature_sigma", _number),
-    "sigmoid": ("sigmoid", _switch),
-    "stop_rms": ("max_rms", _number),
-    "points": ("points", str),
-    "time_step": ("time_step", _whole),
-    **{name: (name, read) for name, read in READING.items()},
-}
+SEGMENT_COLUMNS = _columns(
+    "method source target lower upper iterations propagation curvature advection sigma sigmoid stop_rms",
+    sigma="feature_sigma",
+    stop_rms="max_rms",
+)
 
 
 def read_cases(cases: Rows, *, segment: bool = False) -> list[Case]:
@@ -159,11 +152,12 @@ def read_cases(cases: Rows, *, segment: bool = False) -> list[Case]:
         table = Path(fspath(cases))
         rows, folder = _read_table(table), table.resolve().parent
     else:
-        check_kind(cases, Iterable, "cases", "the path of a table or a list of dictionaries")
-        listed = list(cases)
-        for row in listed:
-            check_kind(row, Mapping, "cases", "the path of a table or a list of dictionaries")
-        rows, folder = [dict(row) for row in listed], Path.cwd()
+        expected = "the path of a table or a list of dictionaries"
+        check_kind(cases, Iterable, "cases", expected)
+        rows = list(cases)
+        for row in rows:
+            check_kind(row, Mapping, "cases", expected)
+        folder = Path.cwd()
     if not rows:
         raise UsageError("there are no cases: the table needs a header line and one line for each case")
     columns = SEGMENT_COLUMNS if flag(segment, "segment") else COLUMNS
@@ -173,7 +167,7 @@ def read_cases(cases: Rows, *, segment: bool = False) -> list[Case]:
     return found
 
 
-def _read_table(path: Path) -> list[dict[str, Any]]:
+def _read_table(path: Path) -> list[Mapping[str, Any]]:
     try:
         if path.stat().st_size > _MAX_TABLE_BYTES:
             raise FileError(f"cannot read {path}: a table of cases has at most {_MAX_TABLE_BYTES >> 20} MB")
@@ -185,21 +179,18 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         raise FileError(f"cannot read {brief(str(path))}: not the name of a file") from error
     except OSError as error:
-        raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise FileError(f"cannot read {path}: {reason(error)}") from error
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:
         delimiter = ";" if lines and ";" in lines[0] and "," not in lines[0] else ","
         reader = csv.DictReader(lines, delimiter=delimiter, strict=True, restkey="")
-        rows = [dict(row) for row in reader]
+        rows: list[Mapping[str, Any]] = list(reader)
     except csv.Error as error:
         raise FileError(f"cannot read {path}: {error}") from error
     for number, row in enumerate(rows, 1):
         if "" in row:
             raise FileError(f"cannot read {path}: case {number} has more cells than the header line has columns")
     return rows
-
-
-Columns = Mapping[str, tuple[str, Callable[[str], Any]]]
 
 
 def _column(key: Any, columns: Columns) -> str:

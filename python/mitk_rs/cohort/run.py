@@ -1,25 +1,29 @@
-"""Run the cases of a batch, here or on a cluster, and gather their records."""
+"""Run the cases of a batch, here or on a cluster, gather their records, and write the summaries."""
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
+from html import escape
 from multiprocessing import get_context
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Unpack
+from urllib.parse import quote
 
 from mitk_rs._sources import shows_progress
 from mitk_rs._validation import RunOptions, brief, check_names, flag, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
-from mitk_rs.cohort.worker import Plan, Record, begin_worker, failed, run_case
-from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError
+from mitk_rs.cohort.worker import Plan, Record, as_json, begin_worker, failed, run_case
+from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError, reason
 
 __all__ = ["BatchResult", "batch"]
 
@@ -27,6 +31,36 @@ __all__ = ["BatchResult", "batch"]
 _ATTEMPTS = 2
 # How often a cancel is looked at.
 _POLL_SECONDS = 0.2
+
+_FACTS = ("method", "inside", "volume_ml", "components", "level_time")
+_COLUMNS = ("name", "status", "input", *_FACTS, "warnings", "error", "seconds")
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; background: #fafafa }}
+main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); gap: 1rem }}
+article {{ background: #fff; border: 1px solid #ddd; border-radius: 6px; padding: .75rem; overflow-wrap: anywhere }}
+article.failed {{ border-color: #b00020 }}
+article img {{ width: 100%; background: #000 }}
+h2 {{ font-size: 1rem; margin: 0 0 .5rem }}
+.error {{ color: #b00020 }}
+.warning {{ color: #7a5200 }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{counts}. Numbers: <a href="summary.csv">summary.csv</a>, <a href="summary.json">summary.json</a>.</p>
+<main>
+{cases}
+</main>
+</body>
+</html>
+"""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -158,10 +192,8 @@ def batch(
     with tempfile.TemporaryDirectory(prefix="mitk_rs_") as folder:
         plan = replace(plan, stop=str(Path(plan.output) / ".stop") if scheduler else str(Path(folder) / "stop"))
         work = _on_cluster(found, plan, scheduler) if scheduler else _here(found, plan, jobs)
-        records = _gather(work, found, plan, how.get("progress"), how.get("cancel"))
-    from mitk_rs.cohort.report import write_summaries
-
-    write_summaries(Path(plan.output), records)
+        records = _gather(work, found, how.get("progress"), how.get("cancel"))
+    _write_summaries(Path(plan.output), records)
     return BatchResult(output=Path(plan.output), records=records)
 
 
@@ -183,40 +215,35 @@ def _folder(output: str | PathLike[str]) -> str:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileWriteError(f"cannot write to {path}: {(error.strerror or str(error)).lower()}") from error
+        raise FileWriteError(f"cannot write to {path}: {reason(error)}") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise FileWriteError(f"cannot write to {path}: no permission to write in this folder")
     return str(path)
 
 
-def _ending(suffix: str, name: str, allowed: Iterable[str]) -> str:
-    known = tuple(allowed)
-    if suffix not in known:
-        raise RequestError(f"{name} is {brief(suffix)}: it must be one of {', '.join(known)}")
+def _ending(suffix: str, name: str, allowed: tuple[str, ...]) -> str:
+    if suffix not in allowed:
+        raise RequestError(f"{name} is {brief(suffix)}: it must be one of {', '.join(allowed)}")
     return suffix
 
 
 def _gather(
-    run: Iterator[Record], cases: list[Case], plan: Plan, progress: Callable[[float], object] | None, cancel: Any
+    run: Generator[Record], cases: list[Case], progress: Callable[[float], object] | None, cancel: Any
 ) -> list[Record]:
-    """All records in the order of the cases. Whatever ends the run early also ends its workers."""
+    """All records in the order of the cases. Whatever ends the run early closes it, which ends its workers."""
     records: dict[str, Record] = {}
-    try:
-        with closing(run):  # type: ignore[type-var]
-            for record in run:
-                if record:
-                    records[record["name"]] = record
-                if cancel is not None and cancel.is_set():
-                    raise Cancelled("the batch was cancelled; finished cases are kept")
-                if progress is not None:
-                    progress(len(records) / len(cases))
-    except BaseException:
-        Path(plan.stop or "").touch()
-        raise
+    with closing(run):
+        for record in run:
+            if record:
+                records[record["name"]] = record
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("the batch was cancelled; finished cases are kept")
+            if progress is not None:
+                progress(len(records) / len(cases))
     return [records[case.name] for case in cases]
 
 
-def _here(cases: list[Case], plan: Plan, jobs: int) -> Iterator[Record]:
+def _here(cases: list[Case], plan: Plan, jobs: int) -> Generator[Record]:
     """Records as worker processes of this machine give them; an empty one now and then while they work."""
     together, alone = deque(cases), deque[Case]()
     ended: dict[str, int] = {}
@@ -233,7 +260,7 @@ def _here(cases: list[Case], plan: Plan, jobs: int) -> Iterator[Record]:
                 alone.append(case)
 
 
-def _pool(queue: deque[Case], plan: Plan, workers: int, suspects: list[Case]) -> Iterator[Record]:
+def _pool(queue: deque[Case], plan: Plan, workers: int, suspects: list[Case]) -> Generator[Record]:
     """Work on a queue until it is empty or a process dies; then `suspects` are the cases that were at work."""
     running: dict[Any, Case] = {}
     pool = ProcessPoolExecutor(
@@ -259,7 +286,7 @@ def _pool(queue: deque[Case], plan: Plan, workers: int, suspects: list[Case]) ->
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _on_cluster(cases: list[Case], plan: Plan, scheduler: str) -> Iterator[Record]:
+def _on_cluster(cases: list[Case], plan: Plan, scheduler: str) -> Generator[Record]:
     """Records as the workers of a dask scheduler give them. The cases of a worker that dies run on another."""
     try:
         from distributed import Client, as_completed
@@ -291,3 +318,58 @@ def _result(future: Any, case: Case) -> Record:
     except ModuleNotFoundError as error:
         raise RequestError(f"the workers of the scheduler lack a package: {error}") from error
     return record
+
+
+# Summaries
+
+
+def _write_summaries(folder: Path, records: list[dict[str, Any]]) -> None:
+    """Write ``summary.csv``, ``summary.json`` and ``index.html``, all or none."""
+    from mitk_rs.io.atomic import atomic_output, atomic_outputs
+
+    with atomic_outputs():
+        with atomic_output(folder / "summary.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, _COLUMNS)
+            table.writeheader()
+            table.writerows(map(_row, records))
+        with atomic_output(folder / "summary.json") as path:
+            path.write_text(json.dumps(as_json(records), indent=1, allow_nan=False), encoding="utf-8")
+        with atomic_output(folder / "index.html") as path:
+            path.write_text(_page(records, folder.name), encoding="utf-8")
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    report = record["report"] or {}
+    known = {**record, **{name: report.get(name) for name in _FACTS}, "warnings": "; ".join(report.get("warnings", ()))}
+    return {name: _cell(known[name]) for name in _COLUMNS}
+
+
+def _cell(value: Any) -> Any:
+    # A cell that begins like a formula would be run by spreadsheets.
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def _page(records: list[dict[str, Any]], title: str) -> str:
+    done = sum(record["status"] == "done" for record in records)
+    counts = f"{len(records)} cases: {done} done, {len(records) - done} failed"
+    return _PAGE.format(title=escape(title), counts=counts, cases="\n".join(_articles(records)))
+
+
+def _articles(records: Iterable[dict[str, Any]]) -> Iterable[str]:
+    for record in records:
+        lines = [f'<article class="{record["status"]}">', f"<h2>{escape(record['name'])}</h2>"]
+        picture = record["files"].get("picture")
+        if picture:
+            lines.append(
+                f'<img loading="lazy" src="{quote(picture[0])}" alt="projections of {escape(record["name"])}">'
+            )
+        report = record["report"]
+        if report:
+            pieces = "1 piece" if report["components"] == 1 else f"{report['components']} pieces"
+            lines.append(
+                f"<p>{report['method']}: {report['volume_ml']:.4g} ml in {pieces}, {record['seconds']:.2f} s</p>"
+            )
+            lines += [f'<p class="warning">{escape(text)}</p>' for text in report["warnings"]]
+        if record["error"]:
+            lines.append(f'<p class="error">{escape(record["error"])}</p>')
+        yield "\n".join([*lines, "</article>"])

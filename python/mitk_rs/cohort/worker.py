@@ -30,7 +30,6 @@ Record = dict[str, Any]
 """What is known of a case: ``name``, ``input``, ``status`` (``"done"`` or ``"failed"``), ``key``, ``error``, ``files``
 with their sizes, ``report``, ``seconds``; ``computed`` is false where it was read from an earlier run."""
 
-_CHUNK = 1 << 20
 # Data files of these headers have the same stem.
 _HEADERS = (".mhd", ".nhdr", ".hdr", ".img")
 
@@ -57,12 +56,8 @@ class Plan:
 
     def targets(self, name: str) -> dict[str, Path]:
         """The files that a case writes, by what they hold."""
-        found = {"level_set": self.path(name, self.suffix)}
-        if self.surface:
-            found["surface"] = self.path(name, self.surface)
-        if self.pictures:
-            found["picture"] = self.path(name, ".png")
-        return found
+        endings = {"level_set": self.suffix, "surface": self.surface, "picture": ".png" if self.pictures else None}
+        return {kind: self.path(name, ending) for kind, ending in endings.items() if ending}
 
 
 class Stop:
@@ -91,15 +86,15 @@ def run_case(case: Case, plan: Plan) -> Record:
         earlier = read_record(plan.path(case.name, ".json"))
         if earlier is not None and _still_holds(earlier, key, plan):
             return {**earlier, "name": case.name, "input": case.input, "computed": False}
-        foreign = None if earlier is not None or plan.overwrite else _existing(case, plan)
-        if foreign is not None:
-            return failed(case, f"cannot write {foreign}: it exists and no batch wrote it; --force replaces it")
+        foreign = [path for path in plan.targets(case.name).values() if path.exists()]
+        if foreign and earlier is None and not plan.overwrite:
+            return failed(case, f"cannot write {foreign[0]}: it exists and no batch wrote it; --force replaces it")
         # Files that a killed worker leaves are known to be ours.
         _write_record(plan.path(case.name, ".json"), _record(case, "started", key=key))
         report = _compute(case, plan)
     except (MitkError, MemoryError, OSError, TypeError, ValueError) as error:
         if Stop(plan.stop).is_set():
-            return {**failed(case, "stopped"), "status": "stopped"}
+            return _record(case, "stopped", error="stopped")
         record = failed(case, " ".join(str(error).split()) or type(error).__name__, key=key)
     else:
         files = {kind: [path.name, path.stat().st_size] for kind, path in plan.targets(case.name).items()}
@@ -129,8 +124,7 @@ def _key(case: Case, plan: Plan) -> str:
     for path in [*_input_files(Path(case.input)), *_seed_files(case)]:
         digest.update(f"\0{path.name}\0".encode("utf-8", "surrogateescape"))
         with path.open("rb") as file:
-            while block := file.read(_CHUNK):
-                digest.update(block)
+            hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()
 
 
@@ -154,16 +148,8 @@ def _still_holds(record: Record, key: str, plan: Plan) -> bool:
     """Whether an earlier run did this case, with the same key, and its files are all there."""
     if record["key"] != key or record["status"] == "started" or (record["status"] == "failed" and plan.retry_failed):
         return False
-    return all(_size(Path(plan.output) / name) == size for name, size in record["files"].values())
-
-
-def _existing(case: Case, plan: Plan) -> Path | None:
-    """The first of the files of a case that is there."""
-    return next((path for path in plan.targets(case.name).values() if path.exists()), None)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1
+    files = ((Path(plan.output) / name, size) for name, size in record["files"].values())
+    return all(path.is_file() and path.stat().st_size == size for path, size in files)
 
 
 def read_record(path: Path) -> Record | None:
