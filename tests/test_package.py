@@ -71,10 +71,18 @@ def test_modules_are_attributes_without_importing_them():
     assert run("import mitk_rs; print(mitk_rs.errors.GeometryError is mitk_rs.GeometryError)") == "True"
 
 
-def test_the_library_logs_and_stays_quiet_by_default():
-    code = "import logging, mitk_rs; logging.getLogger('mitk_rs').error('unheard')"
+@pytest.mark.parametrize("order", ["logging, mitk_rs", "mitk_rs, logging, mitk_rs.io", "mitk_rs.points, logging"])
+@pytest.mark.parametrize(
+    ("configured", "heard"), [("", ""), ("logging.basicConfig(format='%(message)s'); ", "heard\n")]
+)
+def test_the_library_logs_and_stays_quiet_by_default(order, configured, heard):
+    code = f"import {order}; {configured}logging.getLogger('mitk_rs').error('heard')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", heard)
+
+
+def test_importing_the_package_alone_does_not_load_logging():
+    assert run("import sys, mitk_rs; print('logging' in sys.modules)") == "False"
 
 
 def test_images_and_projections_load_neither_files_nor_windows():

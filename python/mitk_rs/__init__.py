@@ -6,15 +6,15 @@ type checkers as for this module.
 """
 
 import builtins
-import logging
-import re
+import sys
 from importlib import import_module
 
 
 def _homes() -> dict[str, str]:
     """The module that defines each public name; the package itself for a module."""
     with open(__file__[: __file__.rindex(".")] + ".pyi", encoding="utf-8") as stub:  # noqa: PTH123 - pathlib is slow
-        return {name: home for home, name in re.findall(r"^from (\S+) import (\w+)", stub.read(), re.MULTILINE)}
+        lines = [line.split() for line in stub if line.startswith("from ")]
+    return {words[3]: words[1] for words in lines}
 
 
 _HOMES = _homes()
@@ -22,7 +22,9 @@ _HOMES = _homes()
 # Without modules, and without the names of Python's own exceptions: a star import must not replace those.
 __all__ = sorted(name for name, home in _HOMES.items() if home != __name__ and not hasattr(builtins, name))
 
-logging.getLogger("mitk_rs").addHandler(logging.NullHandler())
+# This module has the handler of our loggers. Importing logging takes as long as all the rest here.
+if "logging" in sys.modules:
+    import_module("mitk_rs.errors")
 
 
 def __getattr__(name: str) -> object:

@@ -7,13 +7,8 @@ import importlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import FrameType
-from typing import Any
-
-from mitk_rs.errors import PackageMissingError
 
 try:
     import fcntl
@@ -23,6 +18,12 @@ try:
     import resource
 except ImportError:
     resource = None  # type: ignore[assignment]
+
+# The program imports this module before it answers signals; typing and pathlib take longer than all the rest here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 WINDOWS, MACOS, LINUX = os.name == "nt", sys.platform == "darwin", sys.platform == "linux"
 
@@ -141,6 +142,8 @@ def held_interrupts(at_once: Callable[[], object] | None = None) -> Iterator[Non
 
 def _replace_handler(handler: Callable[[int, FrameType | None], None]) -> signal._HANDLER | None:
     """The handler that ``SIGINT`` had, or ``None`` where it cannot be replaced."""
+    import threading
+
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         return None
     try:
@@ -165,6 +168,8 @@ def package(module: str, distribution: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != module.partition(".")[0]:
             raise
+        from mitk_rs.errors import PackageMissingError
+
         raise PackageMissingError(f"{purpose} need {distribution}: pip install {distribution.lower()}") from None
 
 

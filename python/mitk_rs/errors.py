@@ -7,6 +7,7 @@ more (a missing file, a bad value), our class derives from both, so that either 
 from __future__ import annotations
 
 import builtins
+import logging
 import re
 
 __all__ = [
@@ -29,6 +30,9 @@ __all__ = [
     "UsageError",
 ]
 
+
+# Messages go nowhere until the program says where. Every module that has a logger imports this one.
+logging.getLogger("mitk_rs").addHandler(logging.NullHandler())
 
 # A longer message loses its middle: what fills it is a value that the caller knows.
 _LONGEST_MESSAGE = 1500

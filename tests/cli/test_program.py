@@ -24,7 +24,7 @@ def test_version_imports_nothing_it_does_not_need(succeed):
     assert succeed("--version") == f"mitk-rs {_core.version()}\n"
     code = (
         "import sys; from mitk_rs.cli.main import main; main(['--version'])\n"
-        "print(*sorted({'numpy', 'argparse', 'SimpleITK', 'vtkmodules', 'rich', 'json'} & set(sys.modules)))"
+        "print(*sorted({'numpy', 'argparse', 'SimpleITK', 'vtkmodules', 'rich', 'json', 'logging'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == f"mitk-rs {_core.version()}\n\n"

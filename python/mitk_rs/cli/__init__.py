@@ -1,1 +1,1 @@
-"""The command ``mitk-rs``: one module a command, one table of exit codes, one place that prints errors."""
+"""The command ``mitk-rs``: main.py names the module of each command, console.py the exit codes."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+# Importing typing takes longer than all the rest here, and a signal is not answered until then.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mitk_rs.cli.parser import CommandParser
 

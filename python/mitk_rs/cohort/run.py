@@ -221,7 +221,7 @@ def _folder(output: str | PathLike[str]) -> str:
     return str(path)
 
 
-def _ending(suffix: str, name: str, allowed: tuple[str, ...]) -> str:
+def _ending(suffix: str, name: str, allowed: list[str]) -> str:
     if suffix not in allowed:
         raise RequestError(f"{name} is {brief(suffix)}: it must be one of {', '.join(allowed)}")
     return suffix
