@@ -1,4 +1,4 @@
-"""What surrounds the package: the operating system (no other module asks which one this is), Ctrl-C, other packages."""
+"""What surrounds the package: the system (no other module asks which one this is), Ctrl-C, displays, other packages."""
 
 from __future__ import annotations
 
@@ -150,6 +150,45 @@ def _replace_handler(handler: Callable[[int, FrameType | None], None]) -> signal
         return signal.signal(signal.SIGINT, handler)
     except ValueError:  # the main thread of a subinterpreter
         return None
+
+
+# --- displays, asked for before VTK is, which may end the process where there is none ---
+
+
+def has_display() -> bool:
+    """Whether a window system answers: on macOS and Windows always, elsewhere the X server of ``DISPLAY``."""
+    import re
+
+    if MACOS or WINDOWS:
+        return True
+    name = re.fullmatch(r"([^:]*):(\d+)(\.\d+)?", os.environ.get("DISPLAY", ""))
+    return name is not None and _server_answers(name[1], int(name[2]))
+
+
+def _server_answers(host: str, number: int) -> bool:
+    import socket
+
+    if host not in ("", "unix") and not host.startswith("/"):
+        with contextlib.suppress(OSError, OverflowError), socket.create_connection((host, 6000 + number), timeout=2):
+            return True
+        return False
+    # The name of the socket is that of a file, on Linux also without one.
+    for start in ("", "\0") if LINUX else ("",):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(2)
+            probe.connect(f"{start}/tmp/.X11-unix/X{number}")
+            return True
+    return False
+
+
+def require_display(what: str) -> None:
+    """Raise a ``DisplayError`` that names what needs a window, where none can be opened."""
+    from mitk_rs.errors import DisplayError
+
+    if not has_display():
+        shown = os.environ.get("DISPLAY", "")
+        reason = f"DISPLAY={shown} does not answer" if shown else "DISPLAY is not set"
+        raise DisplayError(f"{what} needs a display and there is none ({reason})")
 
 
 # --- packages that need not be installed ------------------------------------------------------------------------------

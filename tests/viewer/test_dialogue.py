@@ -11,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitk_rs.errors import FileMissingError, RequestError, UsageError
-from mitk_rs.viewer.dialogue import METHOD_DIGITS, Branch, Dialogue, DoubtError, RefusalError, Step
-from mitk_rs.viewer.evolution_dialogue import EvolutionDialogue, EvolutionStep
-from mitk_rs.viewer.lines import replay, run_terminal
+from mitk_rs.viewer.dialogue import (
+    METHOD_DIGITS,
+    Branch,
+    Dialogue,
+    DoubtError,
+    EvolutionDialogue,
+    EvolutionStep,
+    RefusalError,
+    Step,
+)
+from mitk_rs.viewer.front_ends import replay, run_terminal
 
 EXTENT = (0, 19, 4, 10, 0, 9)
 
@@ -381,6 +389,13 @@ def test_an_evolution_goes_back_into_the_dialogue_about_its_start() -> None:
     for answer in ("40", "y", "n"):
         session.answer(answer)
     assert session.initial == {Branch("isosurface", isovalue=40.0)}
+    assert session.message == ""
+
+
+def test_a_lower_threshold_of_0_is_a_bound_of_what_is_shown() -> None:
+    session = evolution(initial=frozenset({"start"}))
+    session.answer("0")
+    assert session.interval_with("20") == (0.0, 20.0)
 
 
 def test_an_evolution_goes_back_through_its_parameters() -> None:

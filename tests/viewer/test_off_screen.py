@@ -14,7 +14,7 @@ from PIL import Image as PillowImage
 
 import mitk_rs as mitk
 from mitk_rs.viewer import window as viewer_window
-from mitk_rs.viewer.planes import ImagePlanes
+from mitk_rs.viewer.slices import ImagePlanes
 from mitk_rs.viewer.window import ViewerWindow
 from mitk_rs.vmtk import vmtkscripts
 

@@ -12,8 +12,7 @@ import pytest
 
 import mitk_rs as mitk
 from mitk_rs.cli.main import main
-from mitk_rs.viewer.page_server import PageServer
-from mitk_rs.viewer.picking import PickSession, Request, embedded_page
+from mitk_rs.viewer.picking import PageServer, PickSession, Request, embedded_page
 
 SOURCE, TARGET = [10, 10, 2], [10, 10, 17]
 ASKED = {"method": "collidingfronts", "sources": [SOURCE], "targets": [TARGET], "lower": 50, "upper": None}

@@ -205,7 +205,7 @@ def _check_combination(args: Namespace) -> None:
 
 
 def _show(args: Namespace, console: Console) -> None:
-    from mitk_rs.viewer.display import require_display
+    from mitk_rs._platform import require_display
 
     require_display("mitk-rs mip --show")
     from mitk_rs.viewer.mip_viewer import show

@@ -121,7 +121,7 @@ def _write_page(args: Namespace, session: PickSession, request: Request, console
 
 
 def _serve(args: Namespace, session: PickSession, request: Request, console: Console) -> None:
-    from mitk_rs.viewer.page_server import PageServer
+    from mitk_rs.viewer.picking import PageServer
 
     try:
         server = PageServer(session, request, seeds=args.output, level_set=args.level_set, port=args.port or 0)
@@ -140,7 +140,7 @@ def _serve(args: Namespace, session: PickSession, request: Request, console: Con
 @contextlib.contextmanager
 def _browser(url: str) -> Iterator[None]:
     """Open a browser, if there is a display, through a file: other users can read the words of a process."""
-    from mitk_rs.viewer.display import has_display
+    from mitk_rs._platform import has_display
 
     if not has_display() and not os.environ.get("WAYLAND_DISPLAY"):
         yield

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mitk_rs._platform import vtk
+from mitk_rs._platform import require_display, vtk
 from mitk_rs._validation import brief
 from mitk_rs.errors import RequestError
 from mitk_rs.interop import as_image
-from mitk_rs.viewer.display import require_display
 
 if TYPE_CHECKING:
     from mitk_rs.viewer.window import ViewerWindow
@@ -34,10 +33,11 @@ class MipVolume:
     """
 
     def __init__(self, data: Any, placement: Any, opacity: Sequence[float] | None) -> None:
-        _register_rendering()
-
+        # Importing the implementations for this machine registers them.
+        vtk("vtkRenderingOpenGL2")
+        vtk("vtkRenderingVolumeOpenGL2")
         self.range: tuple[float, float] = data.GetScalarRange()
-        self._opacity = opacity
+        self._opacity = opacity or (1.0, 1.0)
         self._ramp = vtk("vtkRenderingCore").vtkColorTransferFunction()
         self.mapper = vtk("vtkRenderingVolume").vtkFixedPointVolumeRayCastMapper()
         self.mapper.SetInputData(data)
@@ -55,22 +55,19 @@ class MipVolume:
         """Black at ``level - window / 2``, white at ``level + window / 2``; all of the range for a window of 0."""
         low, high = (level - window / 2, level + window / 2) if window > 0 else self.range
         self.window, self.level = high - low, (low + high) / 2
+        top = high if high > low else low + 1e-6
         self._ramp.RemoveAllPoints()
         self._ramp.AddRGBPoint(low, 0, 0, 0)
-        self._ramp.AddRGBPoint(high if high > low else low + 1e-6, 1, 1, 1)
-        self.property.SetScalarOpacity(self._opacity_from(low, high))
-
-    def _opacity_from(self, low: float, high: float) -> Any:
-        function = vtk("vtkCommonDataModel").vtkPiecewiseFunction()
-        at_low, at_high = self._opacity or (1.0, 1.0)
-        function.AddPoint(low, at_low)
-        function.AddPoint(high if high > low else low + 1e-6, at_high)
-        return function
+        self._ramp.AddRGBPoint(top, 1, 1, 1)
+        opacity = vtk("vtkCommonDataModel").vtkPiecewiseFunction()
+        opacity.AddPoint(low, self._opacity[0])
+        opacity.AddPoint(top, self._opacity[1])
+        self.property.SetScalarOpacity(opacity)
 
     def robust_window(self) -> tuple[float, float]:
         """Window and level that leave out the darkest and brightest pixels of the projection along z."""
         from mitk_rs.projection.picture import robust_range
-        from mitk_rs.viewer.planes import scalar_array
+        from mitk_rs.viewer.slices import scalar_array
 
         low, high = robust_range(scalar_array(self.mapper.GetInput()).max(axis=0))
         return (high - low, (low + high) / 2)
@@ -80,12 +77,6 @@ class MipVolume:
         self.mapper.SetAutoAdjustSampleDistances(automatic)
         self.mapper.SetSampleDistance(distance)
         self.mapper.SetInteractiveSampleDistance(2 * distance)
-
-
-def _register_rendering() -> None:
-    """Load the implementations of VTK's rendering classes for this machine."""
-    vtk("vtkRenderingOpenGL2")
-    vtk("vtkRenderingVolumeOpenGL2")
 
 
 def mip_volume(
@@ -146,34 +137,25 @@ def _check(window_level: Sequence[float], sample_distance: float, opacity: Seque
 
 
 def _data_of(image: Any, time_step: int | None) -> tuple[Any, Any]:
-    """``vtkImageData`` on an upright grid and the matrix that puts it into the world, if it needs one."""
+    """``vtkImageData`` on an upright grid at 0 and the matrix that puts it into the world, if it needs one."""
     if hasattr(image, "GetDimensions"):
         return image, None
-    image = as_image(image)
-
     from mitk_rs.projection.rays import Volume
 
-    volume = Volume(image, time_step)
-    step = time_step or 0
-    matrix = vtk("vtkCommonMath").vtkMatrix4x4()
-    direction, origin = image.get_direction(step), image.get_origin(step)
-    for row in range(3):
-        for column in range(3):
-            matrix.SetElement(row, column, float(direction[row, column]))
-        matrix.SetElement(row, 3, float(origin[row]))
-    return _upright(image, step, volume.scene.size), matrix
-
-
-def _upright(image: Any, step: int, size: tuple[int, int, int]) -> Any:
-    """The voxels on a grid with the image's spacing, at 0; a copy, so that no lock outlives the call."""
+    image, step = as_image(image), time_step or 0
     data = vtk("vtkCommonDataModel").vtkImageData()
-    data.SetDimensions(*size)
+    data.SetDimensions(*Volume(image, time_step).scene.size)
     data.SetSpacing(*image.get_spacing(step))
+    # A copy, so that no lock outlives the call.
     with image.read(step if image.ndim == 4 else None) as voxels:
         scalars = vtk("util.numpy_support").numpy_to_vtk(voxels.ravel(), deep=True)
     scalars.SetName("ImageScalars")
     data.GetPointData().SetScalars(scalars)
-    return data
+    world = np.eye(4)
+    world[:3, :3], world[:3, 3] = image.get_direction(step), image.get_origin(step)
+    matrix = vtk("vtkCommonMath").vtkMatrix4x4()
+    matrix.DeepCopy(world.ravel())
+    return data, matrix
 
 
 def _with_array(data: Any, name: str) -> Any:
@@ -279,8 +261,8 @@ _KEYS = (
 
 def _lead(window: ViewerWindow, shown: MipVolume, *, robust: bool) -> None:
     """Let mouse and keys change the picture until ``q``."""
+    from mitk_rs.viewer.slices import WindowLevel
     from mitk_rs.viewer.window import STANDARD_KEYS
-    from mitk_rs.viewer.window_level import WindowLevel
 
     first = shown.robust_window() if robust else (shown.window, shown.level)
     grey = WindowLevel(window, first, shown.set_window, arrows=True)

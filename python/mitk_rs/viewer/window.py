@@ -9,7 +9,10 @@ camera, ``x`` writes a screenshot. VTK's own one-letter keys are off. Nothing he
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from ctypes.util import find_library
 from pathlib import Path
@@ -18,12 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs._platform import held_interrupts, vtk
+from mitk_rs._platform import has_display, held_interrupts, require_display, vtk
 from mitk_rs.errors import DisplayError, FileWriteError
 from mitk_rs.io.vtk import vtk_messages
-from mitk_rs.projection.picture import write_picture
-from mitk_rs.viewer.annotations import Annotations
-from mitk_rs.viewer.display import has_display, require_display
+from mitk_rs.projection.camera import Gaze, angles_of
+from mitk_rs.projection.picture import bar_length, write_picture
 
 __all__ = ["RETURN_KEYS", "STANDARD_KEYS", "ViewerWindow", "typed"]
 
@@ -40,6 +42,14 @@ _TIMER_MILLISECONDS = 25
 _REST = 0.3
 
 
+_LEFT, _CENTRED, _RIGHT = 0, 1, 2
+_BOTTOM, _MIDDLE, _TOP = 0, 1, 2
+_SIDES = {"left": (_LEFT, _MIDDLE), "right": (_RIGHT, _MIDDLE), "top": (_CENTRED, _TOP), "bottom": (_CENTRED, _BOTTOM)}
+_GREY, _YELLOW, _CYAN = (0.9, 0.9, 0.9), (1.0, 1.0, 0.6), (0.5, 0.95, 1.0)
+# Height of letters in a window of 1200 x 900 pixels; smaller and larger ones have smaller and larger letters.
+_SMALL, _LARGE = 15, 20
+
+
 def typed(text: str, symbol: str, character: str) -> str:
     """A typed text after one more key: a character is added, BackSpace takes the last one away."""
     if symbol == "BackSpace":
@@ -48,18 +58,7 @@ def typed(text: str, symbol: str, character: str) -> str:
 
 
 class ViewerWindow:
-    """One window.
-
-    Parameters
-    ----------
-    size
-        Width and height in pixels.
-    background
-        Red, green and blue, 0 to 1.
-    title
-        Name of the window.
-    magnification
-        How much larger than the window a screenshot is.
+    """One window of ``size`` pixels; ``magnification`` is how much larger than it a screenshot is.
 
     Attributes
     ----------
@@ -84,17 +83,18 @@ class ViewerWindow:
         *,
         size: tuple[int, int] = (1200, 900),
         background: tuple[float, float, float] = (0.1, 0.1, 0.2),
-        title: str = "mitk_rs",
         magnification: int = 4,
     ) -> None:
-        _load_vtk()
+        # Importing the implementations for this machine registers them.
+        for module in ("vtkInteractionStyle", "vtkRenderingFreeType", "vtkRenderingOpenGL2"):
+            vtk(module)
         on_screen = has_display()
         self.renderer: Any = vtk("vtkRenderingCore").vtkRenderer()
         self.renderer.SetBackground(*background)
         self.window: Any = _render_window(on_screen=on_screen)
         self.window.AddRenderer(self.renderer)
         self.window.SetSize(*size)
-        self.window.SetWindowName(title)
+        self.set_title("")
         kind = vtk("vtkRenderingCore").vtkRenderWindowInteractor
         self.interactor: Any = kind() if on_screen else vtk("vtkRenderingUI").vtkGenericRenderWindowInteractor()
         self.interactor.SetRenderWindow(self.window)
@@ -112,28 +112,22 @@ class ViewerWindow:
         # Whether the event loop runs, the picture is out of date, and it was drawn in haste, and when.
         self._running = self._stale = False
         self._hasty: float | None = None
-        self._annotations = Annotations(self.renderer)
-        self._observe()
-        self._bind_standard_keys()
+        self._annotations = _Annotations(self.renderer)
+        # VTK's own keys (e, q, s, p, w, 3, ...) come as CharEvent to its style and widgets; nobody gets to see those.
+        self._characters = self.interactor.AddObserver("CharEvent", self._swallow, _FIRST)
+        self.interactor.AddObserver("KeyPressEvent", lambda *_: self.guarded(self._take_key))
+        self.interactor.AddObserver("ExitEvent", self._closed)
+        self.bind("q", "quit and proceed", self.stop)
+        self.bind("r", "reset camera", self.reset_camera)
+        self.bind("x", "screenshot", self.photograph)
+        self.bind("F1", "hide or show the keys", self._toggle_keys)
         # Widgets draw when they are turned on; nothing is to be seen before all is in its place.
         self.interactor.EnableRenderOff()
         # From now on the window takes keys, so none is lost that comes before the first picture.
         self.interactor.Initialize()
 
-    def _observe(self) -> None:
-        # VTK's own keys (e, q, s, p, w, 3, ...) come as CharEvent to its style and widgets; nobody gets to see those.
-        self._characters = self.interactor.AddObserver("CharEvent", self._swallow, _FIRST)
-        self.interactor.AddObserver("KeyPressEvent", self._key_pressed)
-        self.interactor.AddObserver("ExitEvent", self._closed)
-
     def _swallow(self, *_: object) -> None:
         self.interactor.GetCommand(self._characters).AbortFlagOn()
-
-    def _bind_standard_keys(self) -> None:
-        self.bind("q", "quit and proceed", self.stop)
-        self.bind("r", "reset camera", self.reset_camera)
-        self.bind("x", "screenshot", self.photograph)
-        self.bind("F1", "hide or show the keys", self._toggle_keys)
 
     # Keys
 
@@ -172,9 +166,6 @@ class ViewerWindow:
         except BaseException as error:
             self._failure = error
             self.stop()
-
-    def _key_pressed(self, *_: object) -> None:
-        self.guarded(self._take_key)
 
     def _take_key(self) -> None:
         symbol, character = self.interactor.GetKeySym() or "", self.interactor.GetKeyCode() or ""
@@ -274,13 +265,7 @@ class ViewerWindow:
         self.notify(said)
 
     def screenshot(self, path: Path | None = None) -> Path:
-        """Write a PNG of the window and return its name, ``vmtk-screenshot-N.png`` in the current folder by default.
-
-        Raises
-        ------
-        FileWriteError
-            It cannot be written.
-        """
+        """Write a PNG of the window and return its name, ``vmtk-screenshot-N.png`` in the current folder by default."""
         target = path if path is not None else _free_name()
         write_picture(self._pixels(), target, suffix=".png")
         return target
@@ -313,13 +298,7 @@ class ViewerWindow:
     # Running
 
     def run(self) -> None:
-        """Show the window and take events until :meth:`stop`, ``q``, Ctrl-C or the closing of the window.
-
-        Raises
-        ------
-        DisplayError
-            There is no display.
-        """
+        """Show the window and take events until :meth:`stop`, ``q``, Ctrl-C or the closing of the window."""
         require_display("the window")
         self.render()
         # VTK's loop keeps the interpreter to itself: where nothing happens in the window, Python sees no signal. A
@@ -351,11 +330,159 @@ class ViewerWindow:
         self.interactor.TerminateApp()
 
 
+class _Annotations:
+    """What is written over a window: keys, status, question, sides of the patient, angles and a scale bar.
+
+    Everything is placed anew for every picture, so it fits windows of any size and screenshots of any magnification.
+    ``axes`` are the patient directions (LPS) of the axes of the scene, as columns; without them there are no letters,
+    angles and scale bar. ``quiet`` hides status, letters and scale bar.
+    """
+
+    def __init__(self, renderer: Any) -> None:
+        self._renderer = renderer
+        self.prompt = self.notice = self.keys = self.status = ""
+        self.axes: Any = None
+        self.quiet = False
+        self._keys = self._text(_LEFT, _TOP, _GREY)
+        self._status = self._text(_RIGHT, _TOP, _GREY)
+        self._prompt = self._text(_CENTRED, _BOTTOM, _YELLOW)
+        self._length = self._text(_RIGHT, _BOTTOM, _CYAN)
+        self._letters = {side: self._text(*place, _CYAN) for side, place in _SIDES.items()}
+        self._bar = self._lines()
+        renderer.AddObserver("StartEvent", self._lay_out)
+
+    def _text(self, across: int, along: int, colour: Sequence[float]) -> Any:
+        actor = vtk("vtkRenderingCore").vtkTextActor()
+        style = actor.GetTextProperty()
+        style.SetColor(*colour)
+        style.SetJustification(across)
+        style.SetVerticalJustification(along)
+        style.SetBackgroundColor(0.0, 0.0, 0.0)
+        style.SetBackgroundOpacity(0.6)
+        self._renderer.AddViewProp(actor)
+        return actor
+
+    def _lines(self) -> Any:
+        self._ends = vtk("vtkCommonDataModel").vtkPolyData()
+        mapper = vtk("vtkRenderingCore").vtkPolyDataMapper2D()
+        mapper.SetInputData(self._ends)
+        actor = vtk("vtkRenderingCore").vtkActor2D()
+        actor.SetMapper(mapper)
+        actor.GetProperty().SetColor(*_CYAN)
+        self._renderer.AddViewProp(actor)
+        return actor
+
+    # Placing
+
+    @property
+    def _window(self) -> Any:
+        """The window that is drawn into: for screenshots it is another one."""
+        return self._renderer.GetRenderWindow()
+
+    def _lay_out(self, *_: object) -> None:
+        width, height = self._window.GetSize()
+        self._scale = self._window.GetDPI() / 72
+        fit = min(max(min(width / 1200, height / 900) / self._scale, 0.8), 1.5)
+        edge = round(8 * self._scale)
+        small, large = round(_SMALL * fit), round(_LARGE * fit)
+        question = "\n".join(text for text in (self.notice, self.prompt) if text)
+        below = edge + self._put(self._prompt, question, large, (width // 2, edge), width - 2 * edge)
+        below += edge if question else 0
+        self._put(self._keys, self.keys, small, (edge, height - edge), width // 2)
+        status = "" if self.quiet else "\n".join([self.status, *self._angles()]).strip()
+        self._put(self._status, status, small, (width - edge, height - edge), width // 2)
+        self._put_letters(large, (width, height), edge, below)
+        self._put_bar(small, (width - edge, below), width / 4)
+
+    def _put(self, actor: Any, text: str, size: int, place: tuple[int, int], room: int) -> int:
+        """Show a text, wrapped to the room there is; how high it is."""
+        actor.SetVisibility(bool(text))
+        if not text:
+            return 0
+        style = actor.GetTextProperty()
+        style.SetFontSize(size)
+        lines = "\n".join(self._wrapped(style, text.split("\n"), room))
+        actor.SetInput(lines)
+        actor.SetPosition(*place)
+        return self._extent(style, lines)[1]
+
+    def _wrapped(self, style: Any, lines: Iterable[str], room: int) -> Iterable[str]:
+        for line in lines:
+            pieces, columns = [line], len(line)
+            while columns > 8 and max(self._extent(style, piece)[0] for piece in pieces) > room:
+                columns -= max(1, columns // 20)
+                pieces = textwrap.wrap(line, columns, drop_whitespace=False)
+            yield from pieces
+
+    def _extent(self, style: Any, text: str) -> tuple[int, int]:
+        """Width and height of a text in pixels."""
+        box = [0, 0, 0, 0]
+        renderer = vtk("vtkRenderingCore").vtkTextRenderer.GetInstance()
+        if not text or not renderer.GetBoundingBox(style, text, box, self._window.GetDPI()):
+            return 0, 0
+        return box[1] - box[0] + 1, box[3] - box[2] + 1
+
+    # The patient
+
+    def _gaze(self) -> Gaze:
+        """Patient directions of the picture."""
+        camera = self._renderer.GetActiveCamera()
+        forward, up = np.array(camera.GetDirectionOfProjection()), np.array(camera.GetViewUp())
+        right = np.cross(forward, up)
+        right /= np.linalg.norm(right)
+        down = np.cross(forward, right)
+        return Gaze(self.axes @ forward, self.axes @ right, self.axes @ down)
+
+    def _angles(self) -> list[str]:
+        if self.axes is None:
+            return []
+        azimuth, elevation = angles_of(self._gaze().forward)
+        return [f"azimuth {azimuth:.0f}, elevation {elevation:.0f}"]
+
+    def _put_letters(self, size: int, extent: tuple[int, int], edge: int, below: int) -> None:
+        letters = {} if self.axes is None or self.quiet else self._gaze().letters
+        (width, height), middle = extent, (extent[0] // 2, (extent[1] + below) // 2)
+        places = {
+            "left": (edge, middle[1]),
+            "right": (width - edge, middle[1]),
+            "top": (middle[0], height - edge),
+            "bottom": (middle[0], below),
+        }
+        for side, actor in self._letters.items():
+            self._put(actor, letters.get(side, ""), size, places[side], width)
+
+    def _millimetres(self) -> float:
+        """Of a pixel, where the camera looks at."""
+        camera, height = self._renderer.GetActiveCamera(), self._window.GetSize()[1]
+        if camera.GetParallelProjection():
+            return float(2 * camera.GetParallelScale() / height)
+        half = math.tan(math.radians(camera.GetViewAngle()) / 2)
+        return float(2 * camera.GetDistance() * half / height)
+
+    def _put_bar(self, size: int, corner: tuple[int, int], longest: float) -> None:
+        shown = self.axes is not None and not self.quiet
+        self._bar.SetVisibility(shown)
+        if not shown:
+            self._put(self._length, "", size, corner, 1)
+            return
+        mm = self._millimetres()
+        length = bar_length(longest * mm)
+        right, low = corner
+        left, tick = right - length / mm, 5 * self._scale
+        points, lines = vtk("vtkCommonCore").vtkPoints(), vtk("vtkCommonDataModel").vtkCellArray()
+        for ends in (((left, 0), (right, 0)), ((left, -tick), (left, tick)), ((right, -tick), (right, tick))):
+            lines.InsertNextCell(2)
+            for x, y in ends:
+                lines.InsertCellPoint(points.InsertNextPoint(x, low + tick + y, 0))
+        self._ends.SetPoints(points)
+        self._ends.SetLines(lines)
+        self._bar.GetProperty().SetLineWidth(2 * self._scale)
+        self._put(self._length, f"{length:g} mm", size, (right, round(low + 3 * tick)), round(longest))
+
+
 def _free_name() -> Path:
-    number = 0
-    while Path(f"vmtk-screenshot-{number}.png").exists():
-        number += 1
-    return Path(f"vmtk-screenshot-{number}.png")
+    names = (Path(f"vmtk-screenshot-{number}.png") for number in itertools.count())
+    return next(path for path in names if not path.exists())
 
 
 def _render_window(*, on_screen: bool) -> Any:
@@ -370,9 +497,3 @@ def _render_window(*, on_screen: bool) -> Any:
     window.ShowWindowOff()
     window.OffScreenRenderingOn()
     return window
-
-
-def _load_vtk() -> None:
-    """Import the implementations for this machine; their modules register them."""
-    for module in ("vtkInteractionStyle", "vtkRenderingFreeType", "vtkRenderingOpenGL2"):
-        vtk(module)

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mitk_rs._platform import has_display
 from mitk_rs.errors import DisplayError, RequestError
-from mitk_rs.viewer.dialogue import Branch, Dialogue
-from mitk_rs.viewer.display import has_display
-from mitk_rs.viewer.evolution_dialogue import EvolutionDialogue, EvolutionStep, Parameters
-from mitk_rs.viewer.lines import replay, run_terminal
+from mitk_rs.viewer.dialogue import AnyDialogue, Branch, Dialogue, EvolutionDialogue, EvolutionStep, Parameters
+from mitk_rs.viewer.front_ends import DialogueWindow, replay, run_terminal
 from mitk_rs.vmtk import make_script
 from mitk_rs.vmtk.conversion import as_image, as_working, direction_of, give_back, patient_axes, triples, twin
 from mitk_rs.vmtk.scripts.viewers import entitle, vmtkImageSeeder, vmtkRenderer, vmtkSurfaceViewer
@@ -200,11 +199,11 @@ def _initialization(script: vmtkLevelSetSegmentation, image: Any) -> tuple[vmtkI
 # Front ends
 
 
-def _replay(script: Any, image: Any, dialogue: Any) -> None:
+def _replay(script: Any, image: Any, dialogue: AnyDialogue) -> None:
     replay(dialogue, _picture_of(image), Path(script.DialogueFileName), script.OutputText)
 
 
-def _terminal(script: Any, image: Any, dialogue: Any) -> None:
+def _terminal(script: Any, image: Any, dialogue: AnyDialogue) -> None:
     def write(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -216,9 +215,7 @@ def _picture_of(image: Any) -> Any:
     return lambda dialogue, path: write_preview(image, dialogue, path)
 
 
-def _window(script: Any, image: Any, dialogue: Any) -> None:
-    from mitk_rs.viewer.dialogue_window import DialogueWindow
-
+def _window(script: Any, image: Any, dialogue: AnyDialogue) -> None:
     def say(text: str) -> None:
         # At once: what is typed in the window is followed in the log.
         script.OutputText(text)
@@ -279,7 +276,7 @@ def ask_seeds(script: vmtkImageInitialization, question: str, count: int) -> Any
         script.InputInfo(f"Exactly {count} seeds are needed.\n")
 
 
-def write_preview(image: Any, dialogue: Dialogue, path: Path) -> None:
+def write_preview(image: Any, dialogue: AnyDialogue, path: Path) -> None:
     """Write a PNG: the maximum of the image along z, y and x side by side, with seeds and the outline of the result.
 
     Raises

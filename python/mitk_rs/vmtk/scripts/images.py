@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mitk_rs._platform import vtk
+from mitk_rs._platform import has_display, vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import (
@@ -66,8 +66,6 @@ class vmtkImageVOISelector(tables.ImageVOISelector, ViewingScript):
         self.CroppedImage = self.Image = give_back(cropped, given)
 
     def _runs_headless(self, bounded: bool) -> bool:  # noqa: FBT001
-        from mitk_rs.viewer.display import has_display
-
         if not bounded or has_display():
             return False
         self.PrintNote("no display to choose the box in, running non-interactively")
@@ -101,7 +99,7 @@ class vmtkImageVOISelector(tables.ImageVOISelector, ViewingScript):
 
     def _converse(self, image: Any) -> Any:
         """Show the image with a box (key ``i``); every ``q`` with the box shown crops once more."""
-        from mitk_rs.viewer.box import choose_box
+        from mitk_rs.viewer.slices import choose_box
 
         window = self.open_window()
         bounds = list(self.BoxBounds) if any(self.BoxBounds) else None

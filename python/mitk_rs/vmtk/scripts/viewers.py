@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._platform import vtk
+from mitk_rs._platform import has_display, require_display, vtk
 from mitk_rs.errors import DisplayError, FileWriteError, RequestError
 from mitk_rs.io.atomic import check_writable
-from mitk_rs.viewer.display import has_display, require_display
-from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
-from mitk_rs.viewer.shapes import SeedMarkers
+from mitk_rs.viewer.slices import PLANE_KEYS, ImagePlanes, SeedMarkers
 from mitk_rs.viewer.window import RETURN_KEYS, STANDARD_KEYS, ViewerWindow, typed
 from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import Index, arrays_of, as_image, as_working, attach, frame_of, patient_axes, select_array

@@ -1,22 +1,32 @@
-"""The dialogue in a window: slices, seeds by Ctrl+click, questions answered by typing, the result over the slices.
+"""The front ends of dialogues: a window, a terminal, and the replay of a script file.
 
-Keys. Text questions: what is typed is the answer, Return ends it, BackSpace takes a character away, ``b`` goes one
-question back. Seeds: ``u`` takes the last one away, ``b`` goes one question back, ``q`` goes on. While looking at the
-image: ``q`` brings the question back. Always: the keys of the slices, F12 writes a screenshot, Escape cancels, after a
-question where results would be lost.
+A window shows slices, with seeds by Ctrl+click, questions answered by typing, and the result over the slices. Of text
+questions what is typed is the answer, Return ends it, BackSpace takes a character away, ``b`` goes one question back.
+Seeds: ``u`` takes the last one away, ``b`` goes one question back, ``q`` goes on. While looking at the image: ``q``
+brings the question back. Always: the keys of the slices, F12 writes a screenshot, Escape cancels, after a question
+where results would be lost.
+
+In lines of text every line answers the question at hand. While seeds are asked for, ``I J K`` places one, ``undo``
+takes the last one away and ``done`` goes on. At any time ``show [FILE]`` writes a picture, ``default`` (or an empty
+line at a terminal) takes the offered answer, ``back`` asks the question before, ``help`` lists these words, and
+``cancel`` ends. A script file holds the same lines; ``#`` starts a comment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
 
-from mitk_rs.viewer.dialogue import Dialogue, DoubtError, Index, RefusalError
-from mitk_rs.viewer.planes import PLANE_KEYS, ImagePlanes
-from mitk_rs.viewer.shapes import SeedMarkers, SurfaceShape
+from mitk_rs._validation import brief
+from mitk_rs.errors import FileError, FileMissingError, UsageError
+from mitk_rs.viewer.dialogue import AnyDialogue, DoubtError, Index, RefusalError, interval
+from mitk_rs.viewer.slices import PLANE_KEYS, ImagePlanes, SeedMarkers, SurfaceShape
 from mitk_rs.viewer.window import RETURN_KEYS, ViewerWindow, typed
 
-__all__ = ["DialogueWindow"]
+__all__ = ["DialogueWindow", "replay", "run_terminal"]
 
 _RESULT = ((0.9, 0.3, 0.2), 0.5)
 _MERGED = ((0.3, 0.8, 0.4), 0.5)
@@ -37,39 +47,25 @@ _SEED_KEYS = (
 
 
 class DialogueWindow:
-    """Leads a dialogue in a window.
+    """Leads a dialogue in an open window, which is given back as it was.
 
-    Parameters
-    ----------
-    window
-        An open window; it is given back as it was, and stays open.
-    image
-        The ``vtkImageData`` to show.
-    dialogue
-        The session; its indices are those of the image's extent.
-    surface_of
-        Makes a ``vtkPolyData`` of a level set.
-    log
-        Told every question and answer.
-    axes
-        As for :class:`~mitk_rs.viewer.planes.ImagePlanes`.
+    ``image`` is the ``vtkImageData`` to show, whose extent the dialogue counts seeds in, ``axes`` are as for
+    :class:`~mitk_rs.viewer.slices.ImagePlanes`. ``surface_of`` makes a ``vtkPolyData`` of a level set; ``log`` gets
+    every question and answer.
     """
 
     def __init__(
         self,
         window: ViewerWindow,
         image: Any,
-        dialogue: Dialogue,
+        dialogue: AnyDialogue,
         surface_of: Callable[[Any], Any],
         log: Callable[[str], object],
         *,
         axes: Any = None,
     ) -> None:
-        self._window = window
-        self._image = image
-        self._dialogue = dialogue
-        self._surface_of = surface_of
-        self._log = log
+        self._window, self._image, self._dialogue = window, image, dialogue
+        self._surface_of, self._log = surface_of, log
         self._typed = ""
         self._leaving = False
         self._shown: tuple[Any, Any] = (None, None)
@@ -214,10 +210,7 @@ class DialogueWindow:
         branch = self._dialogue.branch
         if not self._dialogue.wants_seeds or (branch.lower is None and branch.upper is None):
             return None
-        return (
-            float("-inf") if branch.lower is None else branch.lower,
-            float("inf") if branch.upper is None else branch.upper,
-        )
+        return interval(branch.lower, branch.upper)
 
     def _show_surfaces(self) -> None:
         result, merged = self._dialogue.result, self._dialogue.merged
@@ -249,3 +242,123 @@ class DialogueWindow:
     def _position(self, index: Index) -> list[float]:
         origin, spacing = self._image.GetOrigin(), self._image.GetSpacing()
         return [start + step * value for start, step, value in zip(origin, spacing, index, strict=True)]
+
+
+# Lines of text: a terminal, and the replay of a script file
+
+# Writes a picture of the present state to a file.
+Show = Callable[[Any, Path], None]
+_HELP = "show [FILE] writes a picture, default takes the answer in brackets, back goes one question back, cancel ends"
+_SEED_HELP = "I J K places a seed at a voxel, undo takes the last one away, done goes on; " + _HELP
+
+
+class _LineFrontEnd:
+    """Turns lines into steps of a dialogue."""
+
+    def __init__(self, dialogue: AnyDialogue, show: Show) -> None:
+        self._dialogue = dialogue
+        self._show = show
+        self._numbers = itertools.count(1)
+
+    def take(self, line: str) -> str:
+        """Do what a line says and return what the user should read."""
+        words = line.split()
+        command = words[0].lower() if words else ""
+        if command == "cancel":
+            self._dialogue.cancel()
+        elif command in ("back", "b"):
+            self._dialogue.back()
+        elif command in ("help", "?"):
+            return _SEED_HELP if self._dialogue.wants_seeds else _HELP
+        elif command == "show" or (command == "i" and not self._dialogue.wants_seeds):
+            return self._picture(words[1:])
+        elif self._dialogue.wants_seeds:
+            self._seed_line(command, words)
+        else:
+            self._dialogue.answer("" if command == "default" else line)
+        return self._dialogue.message
+
+    def _picture(self, words: list[str]) -> str:
+        path = Path(" ".join(words)) if words else self._free_name()
+        self._show(self._dialogue, path)
+        return f"wrote {path}"
+
+    def _free_name(self) -> Path:
+        names = (Path(f"preview-{number}.png") for number in self._numbers)
+        return next(path for path in names if not path.exists())
+
+    def _seed_line(self, command: str, words: list[str]) -> None:
+        if command == "undo":
+            self._dialogue.undo_seed()
+        elif command in ("", "done", "default", "q"):
+            self._dialogue.seeds_done()
+        else:
+            self._dialogue.add_seed(_index(words))
+
+
+def _index(words: list[str]) -> Index:
+    parts = " ".join(words).replace(",", " ").split()
+    try:
+        first, second, third = (int(part) for part in parts)
+    except ValueError:
+        text = " ".join(words)
+        raise RefusalError(
+            f"{brief(text)} is not a voxel; write three whole numbers I J K, or done, undo, show"
+        ) from None
+    return first, second, third
+
+
+def run_terminal(dialogue: AnyDialogue, show: Show, lines: TextIO, write: Callable[[str], object]) -> None:
+    """Lead a dialogue at a terminal until it ends; the end of input cancels it."""
+    front = _LineFrontEnd(dialogue, show)
+    while not dialogue.finished:
+        hint = " (I J K, undo, done, show, back, help)" if dialogue.wants_seeds else ""
+        for seed in dialogue.seeds if dialogue.wants_seeds else ():
+            write(f"  {seed[0]} {seed[1]} {seed[2]}\n")
+        write(f"{dialogue.prompt}{hint}: ")
+        line = lines.readline()
+        if not line:
+            dialogue.cancel()
+            return
+        try:
+            message = front.take(line.rstrip("\r\n"))
+        except RefusalError as refusal:
+            message = str(refusal)
+        write(f"{message}\n" if message else "")
+
+
+def _read_script(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a script file with their numbers, without comments and blank lines."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileMissingError(f"no such file: {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"cannot read the script {path}: {error}") from None
+    stripped = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), start=1))
+    return iter([(number, line) for number, line in stripped if line])
+
+
+def replay(dialogue: AnyDialogue, show: Show, path: Path, write: Callable[[str], object]) -> None:
+    """Lead a dialogue by the lines of a script file.
+
+    Raises
+    ------
+    UsageError
+        A line does not answer its question, or the file ends before the dialogue does, or goes on after it.
+    """
+    front = _LineFrontEnd(dialogue, show)
+    number = 0
+    for number, line in _read_script(path):
+        if dialogue.finished:
+            raise UsageError(f"{path}:{number}: the dialogue has ended before this line")
+        write(f"{dialogue.prompt}: {line}\n")
+        try:
+            with suppress(DoubtError):
+                front.take(line)
+                continue
+            front.take(line)  # what a file says is meant
+        except RefusalError as refusal:
+            raise UsageError(f"{path}:{number}: {refusal}") from None
+    if not dialogue.finished:
+        raise UsageError(f"{path}: ends after line {number} while this is asked: {dialogue.prompt}")
