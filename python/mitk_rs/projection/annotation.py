@@ -58,19 +58,7 @@ def room_around(wanted: Annotations) -> tuple[int, int]:
 def annotated(
     picture: Picture, wanted: Annotations, *, shape: tuple[int, ...] = (), axis: int = 2, colors: ColorBar | None = None
 ) -> Picture:
-    """The picture with what is wanted around it.
-
-    Parameters
-    ----------
-    picture
-        Of a projection or view.
-    wanted
-        What is drawn.
-    shape, axis
-        Shape of the projection and the axis along which it was made, for ticks.
-    colors
-        Of the colour bar.
-    """
+    """The picture of a projection of ``shape`` along ``axis``, or of a view, with what is wanted around it."""
     if wanted == Annotations():
         return picture
     pixels = bordered(picture, wanted, shape=shape, axis=axis)
@@ -88,15 +76,10 @@ def _corner(wanted: Annotations) -> tuple[int, int]:
 
 def bordered(picture: Picture, wanted: Annotations, *, shape: tuple[int, ...], axis: int) -> NDArray[np.uint8]:
     """The picture within a border for its letters and ticks, as RGB."""
-    from PIL import Image
-
-    pixels = picture.coloured()
-    height, width = pixels.shape[:2]
+    height, width = picture.pixels.shape[:2]
     left, top = _corner(wanted)
-    ticks = _TICK_ROOM[1] if wanted.ticks else 0
-    edge = _BORDER if wanted.letters else 0
-    canvas = Image.new("RGB", (left + width + edge, top + height + ticks + edge))
-    canvas.paste(Image.fromarray(pixels), (left, top))
+    ticks, edge = _TICK_ROOM[1] * wanted.ticks, _BORDER * wanted.letters
+    canvas, *_ = _canvas(picture.coloured(), (left, top), (edge, ticks + edge))
     if wanted.letters:
         _draw_letters(canvas, picture, (left, top, width, height), ticks)
     if wanted.ticks:
@@ -138,9 +121,8 @@ def _draw_ticks(canvas: Any, picture: Picture, box: tuple[int, int, int, int], o
             if across:
                 draw.line([(x, bottom), (x, bottom + 4)], fill=_TEXT)
                 half = draw.textlength(text, font=font) / 2 + 1
-                draw.text(
-                    (min(max(x, half), canvas.size[0] - half), bottom + 13), text, fill=_TEXT, font=font, anchor="mm"
-                )
+                middle = min(max(x, half), canvas.size[0] - half)
+                draw.text((middle, bottom + 13), text, fill=_TEXT, font=font, anchor="mm")
             else:
                 draw.line([(left - 5, y), (left - 1, y)], fill=_TEXT)
                 draw.text((left - 8, y), text, fill=_TEXT, font=font, anchor="rm")
@@ -154,13 +136,8 @@ def _step(most: float) -> int:
 
 def with_scale_bar(pixels: Array, mm: float) -> NDArray[np.uint8]:
     """A picture with a bar of a round number of mm below it, at most a quarter as long as it is wide."""
-    from PIL import Image
-
-    height, width = pixels.shape[:2]
-    canvas = Image.new("RGB", (width, height + SCALE_BAR_ROOM))
-    canvas.paste(Image.fromarray(pixels), (0, 0))
-    draw, font = _pen(canvas)
-    length = bar_length(mm * width / 4)
+    canvas, draw, font = _canvas(pixels, (0, 0), (0, SCALE_BAR_ROOM))
+    length = bar_length(mm * pixels.shape[1] / 4)
     y, x = canvas.size[1] - 12, _BORDER
     end = x + length / mm
     draw.line([(x, y), (end, y)], fill=_TEXT, width=2)
@@ -175,9 +152,7 @@ def _with_color_bar(pixels: NDArray[np.uint8], colors: ColorBar) -> NDArray[np.u
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    canvas = Image.new("RGB", (width + _COLOR_ROOM, height))
-    canvas.paste(Image.fromarray(pixels), (0, 0))
-    draw, font = _pen(canvas)
+    canvas, draw, font = _canvas(pixels, (0, 0), (_COLOR_ROOM, 0))
     top, bottom = min(20, height // 4), height - 1 - min(20, height // 4)
     shades = np.linspace(255, 0, max(1, bottom - top)).round().astype(np.uint8)
     bar = np.repeat(COLORMAPS[colors.colormap][shades][:, np.newaxis], 14, axis=1)
@@ -187,6 +162,16 @@ def _with_color_bar(pixels: NDArray[np.uint8], colors: ColorBar) -> NDArray[np.u
         place = (width + 30, top + share * (bottom - top))
         draw.text(place, colors.label.format(value), fill=_TEXT, font=font, anchor="lm")
     return np.asarray(canvas)
+
+
+def _canvas(pixels: Array, before: tuple[int, int], behind: tuple[int, int]) -> tuple[Any, Any, Any]:
+    """A picture with so many black pixels (x, y) around it, and what draws and writes there."""
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    canvas = Image.new("RGB", (before[0] + width + behind[0], before[1] + height + behind[1]))
+    canvas.paste(Image.fromarray(pixels), before)
+    return canvas, *_pen(canvas)
 
 
 def _pen(canvas: Any) -> tuple[Any, Any]:

@@ -1,14 +1,10 @@
-"""Projections along an axis of the voxel grid, exact and at the speed of memory.
-
-The core takes single volumes ``(z, y, x)`` of any strides: a :class:`Stack` gives one for each time step and component.
-"""
+"""Projections along an axis of the voxel grid, exact and at the speed of memory."""
 
 from __future__ import annotations
 
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, get_args, overload
 
 import numpy as np
@@ -22,19 +18,7 @@ from mitk_rs.projection.camera import plane_axes
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = [
-    "AXES",
-    "KINDS",
-    "Array",
-    "Stack",
-    "axis_number",
-    "mip",
-    "plane_axes",
-    "project",
-    "project_all",
-    "slab_range",
-    "slide",
-]
+__all__ = ["AXES", "KINDS", "axis_number", "mip", "project", "project_all", "slide"]
 
 AXES = ("x", "y", "z", "t")
 Axis = Literal["x", "y", "z", "t", 0, 1, 2, 3]
@@ -62,13 +46,7 @@ class ProjectOptions(AllAxesOptions, total=False):
 
 
 def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> Any:
-    """0 for x, 1 for y, 2 for z, 3 for t.
-
-    Raises
-    ------
-    RequestError
-        Neither a name nor a number of an axis.
-    """
+    """0 for x, 1 for y, 2 for z, 3 for t."""
     if isinstance(axis, str) and axis.lower() in names:
         return names.index(axis.lower())
     try:
@@ -81,14 +59,8 @@ def axis_number(axis: str | int, *, names: tuple[str, ...] = AXES) -> Any:
     raise RequestError(f"axis is {brief(axis)}: allowed are {allowed}")
 
 
-def slab_range(slab: Any, count: int) -> tuple[int, int]:
-    """First index and end of ``slab`` on an axis of ``count`` voxels; ``None`` is all of it.
-
-    Raises
-    ------
-    RequestError
-        Not two whole numbers, or not ``0 <= first < end <= count``.
-    """
+def _slab_range(slab: Any, count: int) -> tuple[int, int]:
+    """First index and end of ``slab`` on an axis of ``count`` voxels; ``None`` is all of it."""
     if slab is None:
         return 0, count
     try:
@@ -102,60 +74,39 @@ def slab_range(slab: Any, count: int) -> tuple[int, int]:
     return first, end
 
 
-@dataclass(frozen=True)
-class Stack:
-    """An array seen as ``(t, z, y, x, c)``, and which of these axes it really has."""
-
-    array: Array
-    has_time: bool
-    has_components: bool
-
-    @classmethod
-    def of(cls, array: Array, *, components: bool) -> Stack:
-        """The stack of ``([t, ]z, y, x[, c])``."""
-        axes = array.ndim - components
-        array = array if components else array[..., np.newaxis]
-        return cls(array if axes == 4 else array[np.newaxis], axes == 4, components)
-
-    def project(self, axis: int, compute: Callable[[Array, int], Array]) -> Array:
-        """``compute(volume, axis)`` for each time step and component, put together again."""
-        results = [self._project_frame(frame, axis, compute) for frame in self.array]
-        stacked = np.stack(results) if self.has_time else results[0]
-        return stacked if self.has_components else stacked[..., 0]
-
-    def _project_frame(self, frame: Array, axis: int, compute: Callable[[Array, int], Array]) -> Array:
-        count = frame.shape[-1]
-        if count > 1 and axis != 0 and frame.flags.c_contiguous:
-            # Components lie side by side like voxels: one long row is as fast as a scalar image.
-            z, y, x, _ = frame.shape
-            merged = compute(frame.reshape(z, y, x * count), axis)
-            return merged.reshape(*merged.shape[:-1], x, count)
-        single = [along_memory(frame[..., c], axis, compute) for c in range(count)]
-        return np.stack(single, axis=-1) if count > 1 else single[0][..., np.newaxis]
-
-    def project_time(self, compute: Callable[[Array, int], Array]) -> Array:
-        """``compute`` over the time steps of each voxel.
-
-        Raises
-        ------
-        RequestError
-            There is one time step only.
-        """
-        if not self.has_time:
-            raise RequestError("a projection over time needs an image with time steps")
-        _, z, y, x, count = self.array.shape
-        slices = [self.array[:, k].reshape(-1, y, x * count) for k in range(z)]
-        result = np.stack([compute(slice_, 2) for slice_ in slices]).reshape(z, y, x, count)
-        return result if self.has_components else result[..., 0]
+def _over_frames(source: Source, voxels: Array, axis: int, compute: Callable[[Array, int], Array]) -> Array:
+    """``compute(volume, axis)`` for each time step and component of ``([t, ]z, y, x[, c])``, put together again."""
+    if voxels.ndim - source.components == 4:
+        return np.stack([_of_frame(frame, axis, compute, source.components) for frame in voxels])
+    return _of_frame(voxels, axis, compute, source.components)
 
 
-def along_memory(volume: Array, axis: int, compute: Callable[[Array, int], Array]) -> Array:
+def _of_frame(frame: Array, axis: int, compute: Callable[[Array, int], Array], components: int) -> Array:
+    if not components:
+        return _along_memory(frame, axis, compute)
+    count = frame.shape[-1]
+    if count > 1 and axis != 0 and frame.flags.c_contiguous:
+        # Components lie side by side like voxels: one long row is as fast as a scalar image.
+        merged = compute(frame.reshape(*frame.shape[:2], -1), axis)
+        return merged.reshape(*merged.shape[:-1], -1, count)
+    return np.stack([_along_memory(frame[..., c], axis, compute) for c in range(count)], axis=-1)
+
+
+def _over_time(source: Source, voxels: Array, compute: Callable[[Array, int], Array]) -> Array:
+    """``compute`` over the time steps of each voxel."""
+    if voxels.ndim - source.components != 4:
+        raise RequestError("a projection over time needs an image with time steps")
+    steps, slices, rows = voxels.shape[:3]
+    found = [compute(voxels[:, k].reshape(steps, rows, -1), 2) for k in range(slices)]
+    return np.stack(found).reshape(voxels.shape[1:])
+
+
+def _along_memory(volume: Array, axis: int, compute: Callable[[Array, int], Array]) -> Array:
     """``compute(volume, axis)`` with the axes in the order of memory, which the core reads fastest."""
     order = sorted(range(3), key=lambda a: -abs(volume.strides[a]))
     if order == [0, 1, 2]:
         return compute(volume, axis)
-    position = order.index(2 - axis)
-    result = compute(volume.transpose(order), 2 - position)
+    result = compute(volume.transpose(order), 2 - order.index(2 - axis))
     if result.ndim == 3:
         return result.transpose(np.argsort(order))
     left = [a for a in order if a != 2 - axis]
@@ -246,7 +197,7 @@ def project(image: Image | Array, *, axis: Axis = "z", kind: Kind = "max", **opt
     source, run = _source(image, options, options.get("spacing")), run_options(options)
     number = axis_number(axis)
     one_of(kind, "kind", KINDS)
-    ends = slab_range(options.get("slab"), _count(source, number))
+    ends = _slab_range(options.get("slab"), _count(source, number))
     scale = 1.0 if number == 3 else source.spacing[number]
 
     def compute(volume: Array, along: int) -> Array:
@@ -255,8 +206,8 @@ def project(image: Image | Array, *, axis: Axis = "z", kind: Kind = "max", **opt
         return _core_project(volume, along, kind, ends, run)
 
     if number == 3:
-        return source.wrap(source.read(lambda voxels: _stack(source, voxels).project_time(compute)))
-    return _placed(source, source.read(lambda voxels: _stack(source, voxels).project(number, compute)), number, ends)
+        return source.wrap(source.read(lambda voxels: _over_time(source, voxels, compute)))
+    return _placed(source, source.read(lambda voxels: _over_frames(source, voxels, number, compute)), number, ends)
 
 
 @overload
@@ -310,21 +261,11 @@ def project_all(image: Image | Array, *, kind: Kind = "max", **options: Unpack[A
 
 @overload
 def slide(
-    image: ImageT,
-    *,
-    axis: VolumeAxis = "z",
-    thickness: int,
-    kind: Extremum = "max",
-    **options: Unpack[AllAxesOptions],
+    image: ImageT, *, axis: VolumeAxis = "z", thickness: int, kind: Extremum = "max", **options: Unpack[AllAxesOptions]
 ) -> ImageT: ...
 @overload
 def slide(
-    image: Array,
-    *,
-    axis: VolumeAxis = "z",
-    thickness: int,
-    kind: Extremum = "max",
-    **options: Unpack[AllAxesOptions],
+    image: Array, *, axis: VolumeAxis = "z", thickness: int, kind: Extremum = "max", **options: Unpack[AllAxesOptions]
 ) -> Array: ...
 @shows_progress
 def slide(
@@ -378,7 +319,7 @@ def slide(
     def compute(volume: Array, along: int) -> Array:
         return _core.slide_axis(volume, along, width, kind, **run)
 
-    return source.wrap(source.read(lambda voxels: _stack(source, voxels).project(number, compute)))
+    return source.wrap(source.read(lambda voxels: _over_frames(source, voxels, number, compute)))
 
 
 def _core_project(volume: Array, axis: int, kind: str, slab: tuple[int, int], run: Run) -> Array:
@@ -393,10 +334,6 @@ def _source(image: Any, options: AllAxesOptions, spacing: Sequence[float] | None
     return Source(
         image, time_step=options.get("time_step"), spacing=spacing, axes=(3,), series=True, components=components
     )
-
-
-def _stack(source: Source, voxels: Array) -> Stack:
-    return Stack.of(voxels, components=source.components)
 
 
 def _count(source: Source, axis: int) -> int:

@@ -25,17 +25,7 @@ from numpy.typing import NDArray
 from mitk_rs._validation import brief, numbers, real_number
 from mitk_rs.errors import RequestError
 
-__all__ = [
-    "Gaze",
-    "View",
-    "aim",
-    "angles_of",
-    "box_extent",
-    "gaze",
-    "letter",
-    "rays_of",
-    "view_along",
-]
+__all__ = ["Gaze", "View", "aim", "angles_of", "gaze", "plane_axes", "view_along"]
 
 Array = NDArray[Any]
 
@@ -48,14 +38,27 @@ _RIGHT_DOWN = {
 _LETTERS = ("LR", "PA", "SI")
 
 
-def letter(direction: Array) -> str:
+def _letter(direction: Array) -> str:
     """The side of the patient that a world direction points to most: L, R, P, A, S or I."""
     axis = int(np.argmax(np.abs(direction)))
     return _LETTERS[axis][0 if direction[axis] > 0 else 1]
 
 
+class _Sides:
+    """What has unit world directions to the right and down."""
+
+    right: Array
+    down: Array
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """Sides of the patient at the left, right, top and bottom of the picture."""
+        ends = {"left": -self.right, "right": self.right, "top": -self.down, "bottom": self.down}
+        return {side: _letter(direction) for side, direction in ends.items()}
+
+
 @dataclass(frozen=True)
-class View:
+class View(_Sides):
     """Turns a projection upright.
 
     ``swap`` exchanges rows and columns, then ``flip_rows`` and ``flip_columns`` turn them around. ``right`` and
@@ -83,16 +86,6 @@ class View:
             column, row, height, width = row, column, width, height
         return (width - 1 - column if self.flip_columns else column, height - 1 - row if self.flip_rows else row)
 
-    @property
-    def letters(self) -> dict[str, str]:
-        """Sides of the patient at the left, right, top and bottom of the picture."""
-        return {
-            "left": letter(-self.right),
-            "right": letter(self.right),
-            "top": letter(-self.down),
-            "bottom": letter(self.down),
-        }
-
 
 def view_along(direction: Array, spacing: Any, axis: int) -> View:
     """How to look at the projection along an axis of a volume with this direction and spacing."""
@@ -113,28 +106,16 @@ _LEFT, _FRONT, _HEAD = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([
 
 
 @dataclass(frozen=True)
-class Gaze:
+class Gaze(_Sides):
     """Unit world directions of a picture: into it, rightwards, downwards."""
 
     forward: Array
     right: Array
     down: Array
 
-    @property
-    def letters(self) -> dict[str, str]:
-        """Sides of the patient at the left, right, top and bottom of the picture."""
-        ends = {"left": -self.right, "right": self.right, "top": -self.down, "bottom": self.down}
-        return {side: letter(direction) for side, direction in ends.items()}
-
 
 def aim(azimuth: float, elevation: float, roll: float = 0.0) -> Gaze:
-    """The gaze of a camera given by angles in degrees.
-
-    Raises
-    ------
-    RequestError
-        An angle that is not finite.
-    """
+    """The gaze of a camera given by angles in degrees."""
     for name, angle in (("azimuth", azimuth), ("elevation", elevation), ("roll", roll)):
         if not math.isfinite(real_number(angle, name)):
             raise RequestError(f"{name} is {angle}: expected a finite angle in degrees")
@@ -155,11 +136,6 @@ def angles_of(forward: Array) -> tuple[float, float]:
 def gaze(direction: Sequence[float], up: Sequence[float] | None = None, roll: float = 0.0) -> Gaze:
     """The gaze along a world direction. ``up`` is what shall point up: the head by default, for a gaze along the body
     axis the front.
-
-    Raises
-    ------
-    RequestError
-        Not three finite numbers, a direction of length 0, or ``up`` along ``direction``.
     """
     forward = _unit("direction", direction)
     upright = _unit("up", up) if up is not None else _HEAD if abs(forward @ _HEAD) < 1 - 1e-9 else _FRONT
@@ -186,83 +162,6 @@ def _rolled(forward: Array, up: Array, roll: float) -> Gaze:
         raise RequestError(f"roll is {roll}: expected a finite angle in degrees")
     right, r = np.cross(forward, up), math.radians(roll)
     return Gaze(forward, math.cos(r) * right - math.sin(r) * -up, -(math.cos(r) * up - math.sin(r) * right))
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A volume in the world: index to world, and how many voxels it has (x, y, z)."""
-
-    matrix: Array
-    origin: Array
-    size: tuple[int, int, int]
-
-    def corners(self) -> Array:
-        """World positions of the outermost voxel centres."""
-        ends = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.size) - 1)
-        world: Array = ends @ self.matrix.T + self.origin
-        return world
-
-    def centre(self) -> Array:
-        """World position of the middle."""
-        middle: Array = self.corners().mean(axis=0)
-        return middle
-
-    def spacing(self) -> float:
-        """The smallest spacing in mm."""
-        return float(np.linalg.norm(self.matrix, axis=0).min())
-
-
-def rays_of(
-    scene: Scene,
-    view: Gaze,
-    *,
-    size: tuple[int, int],
-    sample_distance: float,
-    view_angle: float | None,
-    zoom: float,
-    mm: float | None,
-) -> tuple[dict[str, Any], float]:
-    """The camera for the core, and mm per pixel in the middle of the volume.
-
-    A parallel picture fits the volume's corners into ``size``; one in perspective, as VTK's, the sphere around them.
-    """
-    pixel = mm if mm is not None else _fitting(scene, view, size, view_angle) / zoom
-    to_index = np.linalg.inv(scene.matrix)
-    middle = scene.centre()
-    corner = middle - pixel * ((size[0] - 1) / 2 * view.right + (size[1] - 1) / 2 * view.down)
-    camera: dict[str, Any] = {
-        "size": size,
-        "corner": (to_index @ (corner - scene.origin)).tolist(),
-        "column": (to_index @ (pixel * view.right)).tolist(),
-        "row": (to_index @ (pixel * view.down)).tolist(),
-    }
-    if view_angle is None:
-        camera["step"] = (to_index @ (sample_distance * view.forward)).tolist()
-        return camera, pixel
-    eye = middle - pixel * size[1] / 2 / math.tan(math.radians(view_angle) / 2) * view.forward
-    camera["eye"] = (to_index @ (eye - scene.origin)).tolist()
-    camera["distance"] = sample_distance
-    camera["matrix"] = scene.matrix.tolist()
-    return camera, pixel
-
-
-def box_extent(scene: Scene, view: Gaze) -> tuple[float, float]:
-    """Width and height in mm of a volume as it is looked at with parallel rays."""
-    offsets = scene.corners() - scene.centre()
-    across, along = (2 * float(np.abs(offsets @ axis).max()) for axis in (view.right, view.down))
-    # Half a voxel around the outermost centres belongs to the volume, too.
-    return across + scene.spacing(), along + scene.spacing()
-
-
-def _fitting(scene: Scene, view: Gaze, size: tuple[int, int], view_angle: float | None) -> float:
-    """mm per pixel with which everything is seen."""
-    offsets = scene.corners() - scene.centre()
-    if view_angle is None:
-        across, along = box_extent(scene, view)
-        return max(across / size[0], along / size[1])
-    radius = max(float(np.linalg.norm(offsets, axis=1).max()), scene.spacing())
-    distance = radius / math.sin(math.radians(view_angle) / 2)
-    return 2 * distance * math.tan(math.radians(view_angle) / 2) / min(size)
 
 
 def plane_axes(axis: int) -> tuple[int, int]:

@@ -43,7 +43,7 @@ from mitk_rs.projection.rays import Camera, Volume
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = ["axis_picture", "mid_slices", "montage", "preview", "view_picture"]
+__all__ = ["axis_picture", "mid_slices", "montage", "preview", "size_within", "view_picture"]
 
 # Kinds whose values are places along the axis: they are explained by a colour bar and not mixed between pixels.
 _PLACES = {"argmax": "axis = {:.0f}", "argmin": "axis = {:.0f}", "depth": "{:.4g} mm"}
@@ -124,9 +124,9 @@ def montage(
     step = 0 if time_step is None else whole_number(time_step, "time_step")
     shades = Shades(window, level, percentiles, colormap)
     shades.check()
-    marks = check_seeds(seeds, image)
+    marks = _check_seeds(seeds, image)
     views = [view_along(image.get_direction(step), image.get_spacing(step), a) for a in range(3)]
-    values = [only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
+    values = [_only_numbers(v, kind) for v in _projections(image, kind, time_step, threads)]
     shades = _shared(shades, values)
     extents = np.array([_extent(v, view) for v, view in zip(values, views, strict=True)])[::-1]
     mm = float(extents[:, 1].max()) / height
@@ -135,7 +135,7 @@ def montage(
         mm = _millimetres(extents, np.tile(border, (3, 1)), fixed)
     pictures = [_scaled(v, view, shades, mm) for v, view in zip(values, views, strict=True)]
     if overlay is not None:
-        check_grid(image, overlay, step)
+        _check_grid(image, overlay, step)
         inside = _projections(overlay, "min", None, threads)
         pictures = [outlined(p, v.apply(f)) for p, v, f in zip(pictures, views, inside, strict=True)]
     if len(marks):
@@ -145,7 +145,7 @@ def montage(
 
 
 def _projections(image: Image, kind: Kind, time_step: int | None, threads: int | None) -> list[Array]:
-    return [scalar_values(p) for p in project_all(image, kind=kind, time_step=time_step, threads=threads)]
+    return [_scalar_values(p) for p in project_all(image, kind=kind, time_step=time_step, threads=threads)]
 
 
 def _shared(shades: Shades, values: list[Array]) -> Shades:
@@ -241,13 +241,11 @@ def view_picture(
     GeometryError
         An overlay on another grid.
     """
-    shades = Shades() if shades is None else shades
-    check_kind(shades, Shades, "shades", "a Shades")
+    shades = _checked_shades(shades)
     check_kind(camera, Camera, "camera", "a Camera")
-    shades.check()
     image, overlay = as_image(image), as_image(overlay)
     volume = Volume(image, time_step)
-    marks = check_seeds(seeds, image)
+    marks = _check_seeds(seeds, image)
     values, depths = camera.cast(volume, depth=depth)
     missed = np.isnan(values)
     if depths is not None:
@@ -258,11 +256,10 @@ def view_picture(
     pixels[missed] = 0
     picture = Picture(pixels, camera.pixel(volume), camera.gaze(), (1.0, 1.0))
     if overlay is not None:
-        check_grid(image, overlay, time_step or 0)
+        _check_grid(image, overlay, time_step or 0)
         picture = edge_drawn(picture, _silhouette(overlay, camera))
     picture = rings(picture, camera.place(volume, marks)) if len(marks) else picture
-    around = Annotations() if annotations is None else annotations
-    check_kind(around, Annotations, "annotations", "an Annotations")
+    around = _checked_annotations(annotations)
     if around.ticks:
         raise RequestError("ticks are voxel indices: only pictures along an axis have them")
     return annotated(picture, around, colors=ColorBar(shades.colormap, *ends, "{:.4g} mm" if depth else "{:.4g}"))
@@ -330,27 +327,23 @@ def axis_picture(
     >>> axis_picture(scan, axis="y").pixels.shape
     (360, 540)
     """
-    shades = Shades() if shades is None else shades
-    check_kind(shades, Shades, "shades", "a Shades")
-    shades.check()
-    around = Annotations() if annotations is None else annotations
-    check_kind(around, Annotations, "annotations", "an Annotations")
+    shades, around = _checked_shades(shades), _checked_annotations(annotations)
     fixed = None if size is None else size_within(size, around)
     number = axis_number(axis, names=AXES[:3])
     image = as_image(image)
-    marks = check_seeds(seeds, image)
+    marks = _check_seeds(seeds, image)
     along: dict[str, Any] = {"axis": number, "slab": slab, "time_step": time_step, "threads": threads}
-    values = only_numbers(scalar_values(project(image, kind=kind, **along)), kind)
+    values = _only_numbers(_scalar_values(project(image, kind=kind, **along)), kind)
     hidden = None
     if lower is not None and kind in ("argmax", "depth"):
-        hidden = ~(scalar_values(project(image, kind="max", **along)) >= lower)
+        hidden = ~(_scalar_values(project(image, kind="max", **along)) >= lower)
     view = view_along(image.get_direction(time_step or 0), image.get_spacing(time_step or 0), number)
     picture = drawn(values, view, shades, fixed, hidden=hidden, nearest=kind in _PLACES)
     given = list(overlay) if isinstance(overlay, list | tuple) else [] if overlay is None else [overlay]
     overlays = [as_image(level_set) for level_set in given]
     for place, level_set in reversed(list(enumerate(overlays))):
-        check_grid(image, level_set, time_step or 0)
-        inside = scalar_values(project(level_set, axis=number, kind="min", slab=slab, threads=threads))
+        _check_grid(image, level_set, time_step or 0)
+        inside = _scalar_values(project(level_set, axis=number, kind="min", slab=slab, threads=threads))
         picture = outlined(picture, view.apply(inside), OUTLINE_COLOURS[min(place, 1)])
     picture = with_seeds(picture, marks, number, values.shape) if len(marks) else picture
     colors = None
@@ -360,14 +353,21 @@ def axis_picture(
     return annotated(picture, around, shape=values.shape, axis=number, colors=colors)
 
 
-def size_within(size: Sequence[int] | int, around: Annotations) -> tuple[int, int]:
-    """What is left of the size of a picture for what is shown in it.
+def _checked_shades(shades: Shades | None) -> Shades:
+    shades = Shades() if shades is None else shades
+    check_kind(shades, Shades, "shades", "a Shades")
+    shades.check()
+    return shades
 
-    Raises
-    ------
-    RequestError
-        Less than 16 pixels are left.
-    """
+
+def _checked_annotations(annotations: Annotations | None) -> Annotations:
+    annotations = Annotations() if annotations is None else annotations
+    check_kind(annotations, Annotations, "annotations", "an Annotations")
+    return annotations
+
+
+def size_within(size: Sequence[int] | int, around: Annotations) -> tuple[int, int]:
+    """What is left of the size of a picture for what is shown in it, 16 pixels at least."""
     checked = check_size(size)
     width, height = np.subtract(checked, room_around(around)).tolist()
     if around != Annotations() and min(width, height) < 16:
@@ -375,7 +375,7 @@ def size_within(size: Sequence[int] | int, around: Annotations) -> tuple[int, in
     return width, height
 
 
-def scalar_values(projected: Any) -> Array:
+def _scalar_values(projected: Any) -> Array:
     """The values ``(y, x)`` of a projection, of a 4-D one that of its only step."""
     array = np.asarray(projected.as_numpy(writeable=False)) if hasattr(projected, "as_numpy") else projected
     if array.ndim == 2:
@@ -385,7 +385,7 @@ def scalar_values(projected: Any) -> Array:
     raise RequestError(f"the image has {array.shape[0]} time steps: choose one with time_step= or --time-step")
 
 
-def only_numbers(values: Array, kind: str) -> Array:
+def _only_numbers(values: Array, kind: str) -> Array:
     """An extremum with NaN where there was nothing else, instead of the number that is left there: it would
     stretch the window over the whole range of the type."""
     if values.dtype.kind != "f" or kind not in ("max", "min"):
@@ -394,20 +394,14 @@ def only_numbers(values: Array, kind: str) -> Array:
     return np.where(values == (info.min if kind == "max" else info.max), np.nan, values)
 
 
-def check_grid(image: Any, overlay: Any, time_step: int) -> None:
-    """Refuse an overlay whose voxels are not those of the image.
-
-    Raises
-    ------
-    GeometryError
-        Another size, spacing, origin or direction.
-    """
+def _check_grid(image: Any, overlay: Any, time_step: int) -> None:
+    """Refuse an overlay whose voxels are not those of the image."""
     if not hasattr(overlay, "get_geometry"):
         raise wrong_type("overlay", "an Image", overlay)
     shape = _volume_shape(image)
     if tuple(overlay.shape) != tuple(shape):
         raise GeometryError(f"the overlay has the shape {tuple(overlay.shape)}, the image {tuple(shape)} (z, y, x)")
-    mine, other = (i.get_geometry(s) for i, s in ((image, time_step), (overlay, 0)))
+    mine, other = image.get_geometry(time_step), overlay.get_geometry(0)
     # NIfTI keeps single precision: compare to a thousandth of a voxel.
     tolerance = 1e-3 * min(mine.spacing)
     corners = np.array([[0, 0, 0], [shape[2], 0, 0], [0, shape[1], 0], [0, 0, shape[0]]], np.float64)
@@ -422,14 +416,8 @@ def _world(geometry: Any, indices: Array) -> Array:
     return world
 
 
-def check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
-    """Seeds as an array of triples, each within a voxel of the image.
-
-    Raises
-    ------
-    RequestError
-        Not triples of finite numbers, or outside.
-    """
+def _check_seeds(seeds: Iterable[Sequence[float]], image: Any) -> Array:
+    """Seeds as an array of triples, each within a voxel of the image."""
     check_kind(seeds, Iterable, "seeds", "a list of (x, y, z) triples")
     given = numbers(seeds if isinstance(seeds, np.ndarray) else list(seeds), "seeds")
     if given.size and (given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all()):
@@ -458,38 +446,16 @@ _SHORTEST, _LONGEST = 256, 512
 def preview(image: Image) -> Array:
     """The maximum intensity projection along z of time step 0 of a volume, turned for radiologists, true to scale.
 
-    Colours (three or four components of uint8) are kept, of other components the first is shown.
-
-    Parameters
-    ----------
-    image
-        ``Image`` with three dimensions or more.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours; 256 to 512 pixels along the longer side. What is nothing but
-        NaN is black, and so is a constant image.
-
-    Examples
-    --------
-    >>> import numpy as np, mitk_rs as mitk
-    >>> from mitk_rs.projection.drawing import preview
-    >>> preview(mitk.Image(np.zeros((5, 30, 40), np.int16))).shape
-    (192, 256)
+    It is uint8 ``(y, x)``, 256 to 512 pixels along the longer side, or ``(y, x, 3)`` for colours (three or four
+    components of uint8); of other components the first is shown. What is nothing but NaN is black, and so is a constant
+    image.
     """
     projected = np.asarray(project(image, axis="z", time_step=0).as_numpy(writeable=False))
-    return _small(only_numbers(_displayable(projected, image.components), "max"), image, 2, _SHORTEST, _LONGEST)
+    return _small(_only_numbers(_displayable(projected, image.components), "max"), image, 2, _SHORTEST, _LONGEST)
 
 
 def mid_slices(image: Image) -> list[Array]:
-    """The middle slices across z, y and x of time step 0, turned for radiologists, true to scale.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        uint8 ``(y, x)``, or ``(y, x, 3)`` for colours, 256 pixels along the longer side; of a 2-D image itself alone.
-    """
+    """The middle slices across z, y and x of time step 0, as :func:`preview`; of a 2-D image itself alone."""
     volume = _displayable(image.as_numpy(writeable=False, time_step=0), image.components)
     if image.ndim == 2:
         volume = volume[np.newaxis]

@@ -32,47 +32,16 @@ from mitk_rs._validation import (
 from mitk_rs.errors import FileWriteError, RequestError
 from mitk_rs.projection.camera import Array, Gaze, View, plane_axes
 
-__all__ = [
-    "COLORMAPS",
-    "MAX_SIZE",
-    "Picture",
-    "Pixels",
-    "Shades",
-    "apply_colormap",
-    "check_size",
-    "robust_range",
-    "to_grey",
-    "window_range",
-    "write_animation",
-    "write_array",
-    "write_picture",
-]
+__all__ = ["Picture", "Pixels", "Shades", "robust_range", "write_animation", "write_array", "write_picture"]
 
 Bytes = NDArray[np.uint8]
 
-# Percentiles of the default window: a few hot voxels must not turn the picture dark.
-ROBUST_PERCENTILES = (0.5, 99.8)
 
+# A few hot voxels must not turn the picture dark.
+def robust_range(values: Array, *, percentiles: tuple[float, float] = (0.5, 99.8)) -> tuple[float, float]:
+    """Least and greatest finite value of a picture without its outliers, which are beyond these percentiles.
 
-def robust_range(values: Array, *, percentiles: tuple[float, float] = ROBUST_PERCENTILES) -> tuple[float, float]:
-    """Least and greatest value of a picture without its outliers.
-
-    Parameters
-    ----------
-    values
-        Array of any shape; NaN and infinite values are left out.
-    percentiles
-        Which part of the values lies below each end.
-
-    Returns
-    -------
-    tuple of float
-        ``(low, high)``; all of the range where the percentiles fall together, (0, 0) where nothing is finite.
-
-    Raises
-    ------
-    RequestError
-        Percentiles outside 0 to 100 or in the wrong order.
+    It is all of the range where the percentiles fall together, and (0, 0) where nothing is finite.
     """
     ends = numbers(percentiles, "percentiles")
     if ends.shape != (2,):
@@ -90,16 +59,11 @@ def robust_range(values: Array, *, percentiles: tuple[float, float] = ROBUST_PER
     return float(ends[0]), float(ends[1])
 
 
-def window_range(window: float | None, level: float | None, values: Array | None = None) -> tuple[float, float]:
-    """Values shown black and white.
+def _window_range(window: float | None, level: float | None, values: Array | None = None) -> tuple[float, float]:
+    """Values shown black and white: ``level - window / 2`` and ``level + window / 2``.
 
-    Black is ``level - window / 2``, white ``level + window / 2``. Where ``window`` is ``None`` or not positive, both
-    are the robust range of ``values``, as VMTK takes the range of the image for a window of 0.
-
-    Raises
-    ------
-    RequestError
-        A window without a level or the other way round; NaN or infinite.
+    Where ``window`` is ``None`` or not positive, they are the robust range of ``values``, as VMTK takes the range of
+    the image for a window of 0.
     """
     for name, value in (("window", window), ("level", level)):
         if value is not None:
@@ -159,14 +123,8 @@ COLORMAPS: dict[str, Bytes] = {
 }
 
 
-def apply_colormap(grey: Bytes, name: str) -> Bytes:
-    """Colour a uint8 picture ``(y, x)``; the result is ``(y, x, 3)``, or the picture itself for ``"grey"``.
-
-    Raises
-    ------
-    RequestError
-        No colour map has this name.
-    """
+def _apply_colormap(grey: Bytes, name: str) -> Bytes:
+    """Colour a uint8 picture ``(y, x)``; the result is ``(y, x, 3)``, or the picture itself for ``"grey"``."""
     if not isinstance(name, str) or name not in COLORMAPS:
         raise RequestError(f"colormap is {brief(name)}: allowed are {', '.join(COLORMAPS)}")
     return grey if name == "grey" else COLORMAPS[name][grey]
@@ -184,13 +142,7 @@ SEED_COLOURS = ((255, 80, 80), (80, 200, 255))
 
 
 def check_size(size: Sequence[int] | int) -> tuple[int, int]:
-    """Width and height in pixels; one number is a square.
-
-    Raises
-    ------
-    RequestError
-        Not one or two whole numbers of 1 to :data:`MAX_SIZE`.
-    """
+    """Width and height in pixels; one number is a square."""
     try:
         values: Any = [size, size] if np.ndim(size) == 0 else size
         width, height = map(operator.index, values) if len(values) == 2 else (0, 0)
@@ -219,10 +171,10 @@ class Shades:
 
     def check(self) -> None:
         """Refuse what no picture can have, before anything is computed."""
-        window_range(self.window, self.level)
+        _window_range(self.window, self.level)
         if self.percentiles is not None:
             robust_range(np.zeros(1), percentiles=self.percentiles)
-        apply_colormap(np.zeros((1, 1), np.uint8), self.colormap)
+        _apply_colormap(np.zeros((1, 1), np.uint8), self.colormap)
         if self.bits not in (8, 16):
             raise RequestError(f"bits is {self.bits}: allowed are 8 and 16")
         if self.colormap != "grey" and self.bits != 8:
@@ -233,7 +185,7 @@ class Shades:
         _check_values(values)
         if self.percentiles is not None and not (self.window and self.window > 0):
             return robust_range(values, percentiles=self.percentiles)
-        return window_range(self.window, self.level, values)
+        return _window_range(self.window, self.level, values)
 
     def apply(self, values: Array, ends: tuple[float, float] | None = None) -> Array:
         """The picture of values, grey or coloured."""
@@ -245,7 +197,7 @@ class Shades:
             raise RequestError(f"ends is {brief(ends)}: both numbers must be finite")
         low, high = found.tolist()
         grey = to_grey(values, low, high, np.uint8 if self.bits == 8 else np.uint16)
-        return apply_colormap(grey, self.colormap)
+        return _apply_colormap(grey, self.colormap)
 
 
 class Pixels(np.ndarray[Any, np.dtype[Any]]):
@@ -433,12 +385,16 @@ def write_picture(
     options: dict[str, Any] = {"dpi": (25.4 / mm, 25.4 / mm)} if mm and 1e-3 < mm < 1e3 else {}
     if kind == "TIFF":
         options["compression"] = "tiff_deflate"
+    _save(Image.fromarray(pixels), path, 2 * pixels.nbytes, "writing the picture", format=kind, **options)
+
+
+def _save(picture: Any, path: str | os.PathLike[str], room: int, action: str, **options: Any) -> None:
     from mitk_rs.io.atomic import atomic_output
     from mitk_rs.io.checks import check_room
 
-    check_room(2 * pixels.nbytes, "writing the picture")
+    check_room(room, action)
     with atomic_output(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format=kind, **options)
+        picture.save(temporary, **options)
 
 
 def _pixels(value: Any, name: str, kinds: tuple[type, ...]) -> Array:
@@ -464,13 +420,7 @@ def png(pixels: Array) -> bytes:
 
 
 def write_array(array: Array, path: str | os.PathLike[str]) -> None:
-    """Write an array to a ``.npy`` file.
-
-    Raises
-    ------
-    FileWriteError
-        As for :func:`write_picture`.
-    """
+    """Write an array to a ``.npy`` file."""
     from mitk_rs.io.atomic import atomic_output
 
     with atomic_output(path) as temporary, temporary.open("wb") as file:
@@ -496,15 +446,12 @@ def write_animation(frames: Sequence[Array], path: str | os.PathLike[str], *, se
         raise RequestError("frames must be one or more pictures of the same shape")
     first, *others = [Image.fromarray(picture) for picture in pictures]
     seconds = not_negative(seconds, "seconds")
-    options = {"lossless": False, "quality": 85} if kind == "WEBP" else {"optimize": True}
+    options: dict[str, Any] = {"lossless": False, "quality": 85} if kind == "WEBP" else {"optimize": True}
+    options |= {"format": kind, "save_all": True, "append_images": others, "loop": 0}
     # GIF counts hundredths of a second, and players slow down frames shorter than two of them.
     duration = round(min(max(20.0, 1000 * seconds / len(frames)), max(20, _LONGEST[kind] // len(frames))))
-    from mitk_rs.io.atomic import atomic_output
-    from mitk_rs.io.checks import check_room
-
-    check_room(4 * sum(picture.nbytes for picture in pictures), "writing the animation")
-    with atomic_output(path) as temporary:
-        first.save(temporary, format=kind, save_all=True, append_images=others, duration=duration, loop=0, **options)
+    room = 4 * sum(picture.nbytes for picture in pictures)
+    _save(first, path, room, "writing the animation", duration=duration, **options)
 
 
 # Milliseconds that a format can hold for a frame; frames that are equal become one.

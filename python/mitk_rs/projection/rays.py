@@ -28,22 +28,13 @@ from mitk_rs._validation import (
 )
 from mitk_rs.errors import RequestError
 from mitk_rs.interop import as_image
-from mitk_rs.projection.camera import Gaze, Scene, aim, box_extent, gaze, rays_of
+from mitk_rs.projection.camera import Gaze, aim, gaze
 from mitk_rs.projection.picture import Pixels, Shades, check_size
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
-__all__ = [
-    "Camera",
-    "Volume",
-    "render_mip",
-    "render_spin",
-    "turn_window",
-    "turning",
-    "view_angle_of",
-    "view_image",
-]
+__all__ = ["Camera", "Volume", "render_mip", "render_spin", "turn_window", "turning", "view_image"]
 
 _TYPES = ("uint8", "uint16", "float32")
 
@@ -95,15 +86,7 @@ def render_mip(
 ) -> Array: ...
 @overload
 def render_mip(
-    image: Image | Array,
-    *,
-    azimuth: float = 0.0,
-    elevation: float = 0.0,
-    size: Sequence[int] | int = (512, 512),
-    window: float | None = None,
-    level: float | None = None,
-    depth: Literal[True],
-    **options: Unpack[RenderOptions],
+    image: Image | Array, *, azimuth: float = 0.0, depth: Literal[True], **options: Unpack[SpinOptions]
 ) -> tuple[Array, Array]: ...
 @shows_progress
 def render_mip(
@@ -281,8 +264,8 @@ _TURN_SIDES = (512, 32)
 
 def turning(cameras: Sequence[Camera], volume: Volume, *, fit: bool = False) -> list[Camera]:
     """The cameras with one scale, with which each of them sees everything; with ``fit`` also of the size that needs."""
-    if fit and all(view_angle_of(camera.perspective) is None for camera in cameras):
-        extents = np.max([box_extent(volume.scene, camera.gaze()) for camera in cameras], axis=0)
+    if fit and all(_view_angle_of(camera.perspective) is None for camera in cameras):
+        extents = np.max([_box_extent(volume.scene, camera.gaze()) for camera in cameras], axis=0)
         width, height = (
             np.maximum(np.ceil(_TURN_SIDES[0] * extents / extents.max()), _TURN_SIDES[1]).astype(int).tolist()
         )
@@ -312,7 +295,7 @@ def _checked_type(dtype: Any) -> str:
     return name
 
 
-def view_angle_of(perspective: float) -> float | None:
+def _view_angle_of(perspective: float) -> float | None:
     """The view angle in degrees that ``perspective`` means, ``None`` for parallel rays."""
     if perspective is False:
         return None
@@ -340,19 +323,56 @@ def _scale(name: str, value: float) -> float:
     return number
 
 
-class Volume(Source):
-    """A scalar volume that rays are cast through.
+@dataclass(frozen=True)
+class _Scene:
+    """A volume in the world: index to world, and how many voxels it has (x, y, z)."""
 
-    Attributes
-    ----------
-    scene
-        Where it is in the world.
-    """
+    matrix: Array
+    origin: Array
+    size: tuple[int, int, int]
+
+    def corners(self) -> Array:
+        """World positions of the outermost voxel centres."""
+        ends = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.size) - 1)
+        world: Array = ends @ self.matrix.T + self.origin
+        return world
+
+    def centre(self) -> Array:
+        """World position of the middle."""
+        middle: Array = self.corners().mean(axis=0)
+        return middle
+
+    def spacing(self) -> float:
+        """The smallest spacing in mm."""
+        return float(np.linalg.norm(self.matrix, axis=0).min())
+
+
+def _box_extent(scene: _Scene, view: Gaze) -> tuple[float, float]:
+    """Width and height in mm of a volume as it is looked at with parallel rays."""
+    offsets = scene.corners() - scene.centre()
+    across, along = (2 * float(np.abs(offsets @ axis).max()) for axis in (view.right, view.down))
+    # Half a voxel around the outermost centres belongs to the volume, too.
+    return across + scene.spacing(), along + scene.spacing()
+
+
+def _fitting(scene: _Scene, view: Gaze, size: tuple[int, int], view_angle: float | None) -> float:
+    """mm per pixel with which everything is seen."""
+    offsets = scene.corners() - scene.centre()
+    if view_angle is None:
+        across, along = _box_extent(scene, view)
+        return max(across / size[0], along / size[1])
+    radius = max(float(np.linalg.norm(offsets, axis=1).max()), scene.spacing())
+    distance = radius / math.sin(math.radians(view_angle) / 2)
+    return 2 * distance * math.tan(math.radians(view_angle) / 2) / min(size)
+
+
+class Volume(Source):
+    """A scalar volume that rays are cast through; ``scene`` is where it is in the world."""
 
     def __init__(self, source: Any, time_step: int | None = None, spacing: Sequence[float] | None = None) -> None:
         super().__init__(source, time_step=time_step, spacing=spacing, axes=(3,))
         z, y, x = self.shape
-        self.scene = Scene(self.matrix, np.asarray(self.origin), (x, y, z))
+        self.scene = _Scene(self.matrix, np.asarray(self.origin), (x, y, z))
 
     def bricks(self, voxels: Array, options: Run) -> Any:
         """Upper bounds of the voxels: those kept with the image if it has not changed since, else new ones."""
@@ -424,15 +444,26 @@ class Camera:
         return self._rays(volume, 1.0)[1]
 
     def _rays(self, volume: Volume, distance: float) -> tuple[dict[str, Any], float]:
-        return rays_of(
-            volume.scene,
-            self.gaze(),
-            size=check_size(self.size),
-            sample_distance=distance,
-            view_angle=view_angle_of(self.perspective),
-            zoom=_scale("zoom", self.zoom),
-            mm=None if self.mm is None else _scale("mm", self.mm),
-        )
+        """The camera for the core, and mm per pixel in the middle of the volume.
+
+        A parallel picture fits the volume's corners; one in perspective, as VTK's, the sphere around them.
+        """
+        scene, view, size = volume.scene, self.gaze(), check_size(self.size)
+        view_angle, zoom = _view_angle_of(self.perspective), _scale("zoom", self.zoom)
+        mm = _fitting(scene, view, size, view_angle) / zoom if self.mm is None else _scale("mm", self.mm)
+        to_index, middle = np.linalg.inv(scene.matrix), scene.centre()
+        corner = middle - mm * ((size[0] - 1) / 2 * view.right + (size[1] - 1) / 2 * view.down)
+        rays: dict[str, Any] = {
+            "size": size,
+            "corner": (to_index @ (corner - scene.origin)).tolist(),
+            "column": (to_index @ (mm * view.right)).tolist(),
+            "row": (to_index @ (mm * view.down)).tolist(),
+        }
+        if view_angle is None:
+            return rays | {"step": (to_index @ (distance * view.forward)).tolist()}, mm
+        eye = middle - mm * size[1] / 2 / math.tan(math.radians(view_angle) / 2) * view.forward
+        place = {"eye": (to_index @ (eye - scene.origin)).tolist(), "matrix": scene.matrix.tolist()}
+        return rays | place | {"distance": distance}, mm
 
     # As geometries map them, places at infinity are NaN.
     @np.errstate(all="ignore")
@@ -446,7 +477,7 @@ class Camera:
         size = check_size(self.size)
         offsets = indices @ scene.matrix.T + scene.origin - scene.centre()
         right, down, away = offsets @ view.right, offsets @ view.down, offsets @ view.forward
-        angle = view_angle_of(self.perspective)
+        angle = _view_angle_of(self.perspective)
         if angle is not None:
             distance = pixel * size[1] / 2 / math.tan(math.radians(angle) / 2)
             scale = distance / np.maximum(distance + away, 1e-9)
@@ -463,7 +494,7 @@ def view_image(image: ImageT, camera: Camera, *, depth: bool = False, time_step:
         A picture in perspective, whose pixels have no fixed place.
     """
     check_kind(camera, Camera, "camera", "a Camera")
-    if view_angle_of(camera.perspective) is not None:
+    if _view_angle_of(camera.perspective) is not None:
         raise RequestError("a picture in perspective has no geometry: write .npy, .png or .tif")
     image = as_image(image)
     volume = Volume(image, time_step)
