@@ -160,6 +160,7 @@ scaling: .make/venv
 ARM := aarch64-unknown-linux-gnu
 neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
 neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
+neon: export RUSTFLAGS = -D warnings
 neon:
 	@test -d "$$(rustc --print target-libdir --target $(ARM))" || { echo "make neon: rustup target add $(ARM)" >&2; exit 1; }
 	@for tool in aarch64-linux-gnu-gcc qemu-aarch64; do command -v $$tool > /dev/null || { echo "make neon: $$tool is \

@@ -17,6 +17,7 @@
 //! # Ok::<(), mitk_rs::Error>(())
 //! ```
 
+use crate::cpu::Level;
 use crate::error::{Error, Result};
 use crate::memory::try_filled;
 use crate::projection::{self, Axis, Bricks, Camera, Extremum, Number, Shot, Slab};
@@ -141,6 +142,6 @@ pub fn render<T: Number>(
     let size = [camera.size[1], camera.size[0]];
     let mut values = try_filled(size[0] * size[1], 0.0)?;
     let shot = Shot { values: &mut values, depths: &mut [] };
-    run.compute(|control| projection::render(&voxels, bricks, camera, shot, control))?;
+    run.compute(|control| projection::render(&voxels, bricks, camera, shot, Level::best(), control))?;
     picture(size, values)
 }

@@ -2,6 +2,7 @@
 
 use super::arrays::{InputArray, OutputArray};
 use super::call::{CallOptions, EnterCore, Keywords};
+use crate::cpu::Level;
 use crate::projection::{self, Beam, Camera, Shot};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
@@ -74,7 +75,7 @@ fn cast_rays<'py>(
         if plain {
             projection::render_plain(&voxels, &camera, shot, task.control)
         } else {
-            projection::render(&voxels, bricks, &camera, shot, task.control)
+            projection::render(&voxels, bricks, &camera, shot, Level::best(), task.control)
         }
     })?;
     Ok((values.into_array(), found.map(OutputArray::into_array)))

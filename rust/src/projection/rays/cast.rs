@@ -62,18 +62,7 @@ pub fn render(
     bricks: Option<&Bricks>,
     camera: &Camera,
     shot: Shot<'_>,
-    control: &TaskControl,
-) -> Result<()> {
-    render_on(Level::best(), voxels, bricks, camera, shot, control)
-}
-
-/// [`render`] with certain instructions.
-pub(super) fn render_on(
     level: Level,
-    voxels: &Voxels<'_>,
-    bricks: Option<&Bricks>,
-    camera: &Camera,
-    shot: Shot<'_>,
     control: &TaskControl,
 ) -> Result<()> {
     shot.check(camera)?;

@@ -1,7 +1,9 @@
 //! Sixteen neighbouring rays that are sampled side by side.
 
 use super::camera::{Fixed3, Ray, Rays};
-use super::sample::{Corner, Sampler, Stretch, sweep};
+use super::sample::Sampler;
+#[cfg(target_arch = "x86_64")]
+use super::sample::{Corner, Stretch, sweep};
 use crate::cpu::Level;
 use crate::error::Result;
 use crate::projection::number::Number;
@@ -117,12 +119,11 @@ impl Packet {
     /// Takes the samples `from ..= to`, at most [`STEPS`], of every ray.
     #[inline(always)]
     pub(super) fn take<T: Number>(&mut self, sampler: &Sampler<'_, T>, level: Level, from: i64, to: i64) {
-        match Corner::of(sampler, level, self.spread.over(from, to)) {
-            Some(corner) => self.take_together(sampler, level, corner, from, to),
-            None => (0..RAYS).for_each(|lane| {
+        if !self.take_together(sampler, level, from, to) {
+            for lane in 0..RAYS {
                 let (first, last) = (self.ends[0][lane].max(from), self.ends[1][lane].min(to));
                 (first..=last).for_each(|k| self.take_one(sampler, lane, k));
-            }),
+            }
         }
         self.least = self.worst();
     }
@@ -143,8 +144,11 @@ impl Packet {
         worst
     }
 
+    /// Takes the samples of all rays side by side, where there are instructions for it; says whether there were.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn take_together<T: Number>(&mut self, sampler: &Sampler<'_, T>, level: Level, corner: Corner, from: i64, to: i64) {
+    fn take_together<T: Number>(&mut self, sampler: &Sampler<'_, T>, level: Level, from: i64, to: i64) -> bool {
+        let Some(corner) = Corner::of(sampler, level, self.spread.over(from, to)) else { return false };
         let relative = |ends: &[i64; RAYS]| ends.map(|k| k.saturating_sub(from).clamp(-1, STEPS) as i32);
         let steps = (to - from + 1) as i32;
         let [first, last] = [relative(&self.ends[0]), relative(&self.ends[1])];
@@ -160,9 +164,17 @@ impl Packet {
         if swept.rest != [0; STEPS as usize] {
             self.take_rest(sampler, from, &swept.rest);
         }
+        true
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    fn take_together<T: Number>(&mut self, _: &Sampler<'_, T>, _: Level, _: i64, _: i64) -> bool {
+        false
     }
 
     /// Takes the samples at the borders, which the vector units leave.
+    #[cfg(target_arch = "x86_64")]
     #[cold]
     fn take_rest<T: Number>(&mut self, sampler: &Sampler<'_, T>, from: i64, rest: &[u16; STEPS as usize]) {
         for (k, lanes) in (from..).zip(rest) {
@@ -208,6 +220,7 @@ impl Spread {
     }
 
     /// The step of one of the rays, along each axis.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn step(&self) -> [i64; 3] {
         self.0.map(|[_, _, low, _]| low)

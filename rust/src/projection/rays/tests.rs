@@ -2,9 +2,9 @@
 
 use super::bricks::Bricks;
 use super::camera::{Beam, Camera};
-use super::cast::{Shot, render, render_on, render_plain};
+use super::cast::{Shot, render, render_plain};
 use super::packet::NOTHING;
-use crate::cpu::Instructions;
+use crate::cpu::{Instructions, Level};
 use crate::error::Error;
 use crate::grid::Size3;
 use crate::projection::Number;
@@ -29,14 +29,14 @@ fn check<T: Number>(data: &[T], size: [usize; 3], camera: &Camera) -> Picture {
     for (threads, skip, depths) in [(1, true, true), (2, false, true), (3, true, false), (7, true, true)] {
         let bricks = skip.then_some(&bricks);
         let got = shoot(camera, depths, |shot| {
-            run_on(threads, || render(&voxels, bricks, camera, shot, &control)).unwrap();
+            run_on(threads, || render(&voxels, bricks, camera, shot, Level::best(), &control)).unwrap();
         });
         assert_eq!(got.0, plain.0);
         assert!(!depths || got.1 == plain.1);
     }
     for instructions in Instructions::ALL {
         let got = shoot(camera, true, |shot| {
-            run_on(1, || render_on(instructions.level(), &voxels, Some(&bricks), camera, shot, &control)).unwrap();
+            run_on(1, || render(&voxels, Some(&bricks), camera, shot, instructions.level(), &control)).unwrap();
         });
         assert!(got == plain, "{instructions:?}");
     }
@@ -168,7 +168,7 @@ fn unfitting_outputs_bricks_and_endless_rays_are_refused() {
     let bricks = Bricks::build(&other, &control).unwrap();
     let try_with = |camera: &Camera, bricks: Option<&Bricks>, pixels: usize| {
         let shot = Shot { values: &mut vec![0.0; pixels], depths: &mut [] };
-        render(&voxels, bricks, camera, shot, &control)
+        render(&voxels, bricks, camera, shot, Level::best(), &control)
     };
     let camera = along_z(4, 0.0);
     assert!(matches!(try_with(&camera, None, 15), Err(Error::Mismatch { what: "pixels and depths", .. })));

@@ -1,21 +1,134 @@
-//! Sampling with the vector instructions of x86; see the module above.
+//! Sampling sixteen rays side by side with the vector instructions of x86; see the module above.
 
-use super::{Sampler, Stretch, Swept};
-use crate::cpu::{Avx2, Avx512};
+use super::{Sampler, bytes_per_pair};
+use crate::cpu::{Avx2, Avx512, Level};
 use crate::memory::prefetch;
 use crate::pixel::{Pixel, PixelType};
-use crate::projection::rays::packet::NOTHING;
+use crate::projection::rays::camera::PLACES;
+use crate::projection::rays::packet::{NOTHING, Packet, RAYS, STEPS};
 use std::arch::x86_64::*;
 
 /// One over the number of steps of a position's fraction.
 const FINEST: f32 = 1.0 / (1 << 24) as f32;
 
-/// See [`super::sweep`]. Voxels of 32 bits are left to [`sweep_avx2`]: single loads fetch two neighbours at once, the gather
+/// Takes the samples of a stretch.
+///
+/// # Safety
+/// * The level comes from [`fitting`] for this sampler.
+/// * The corner of the stretch comes from [`Corner::of`] for its samples and this level.
+/// * The samples from `first` to `last` of each lane lie inside the volume.
+#[inline(always)]
+pub(in crate::projection::rays) unsafe fn sweep<T: Pixel>(
+    level: Level,
+    sampler: &Sampler<'_, T>,
+    stretch: &Stretch<'_>,
+) -> Swept {
+    match level {
+        // SAFETY: the caller's promise; the token proves the instructions.
+        Level::Avx512(token) => unsafe { sweep_avx512(token, sampler, stretch) },
+        // SAFETY: as above.
+        Level::Avx2(token) => unsafe { sweep_avx2(token, sampler, stretch) },
+        _ => unreachable!("without vector instructions there are no corners"),
+    }
+}
+
+/// The lowest cell of a box that holds all samples of a stretch; cells are counted from it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::projection::rays) struct Corner([i64; 3]);
+
+impl Corner {
+    /// The corner of a box of positions, unless there are no such instructions or offsets of voxels within the box may
+    /// exceed 32 bits.
+    #[inline(always)]
+    pub(in crate::projection::rays) fn of<T>(
+        sampler: &Sampler<'_, T>,
+        level: Level,
+        ends: [[i64; 2]; 3],
+    ) -> Option<Self> {
+        let corner = ends.map(|[low, _]| low >> PLACES);
+        let reach = |a: usize| {
+            let cells = ((ends[a][1] >> PLACES) - corner[a]) as u64;
+            (cells + 2).saturating_mul(sampler.strides[a].unsigned_abs() as u64)
+        };
+        let near = reach(0).saturating_add(reach(1)).saturating_add(reach(2)) < 1 << 30;
+        let wide = matches!(level, Level::Avx2(_) | Level::Avx512(_));
+        (wide && near).then_some(Self(corner))
+    }
+
+    /// Address of the voxel at the corner, which may lie outside.
+    #[inline(always)]
+    fn address<T>(self, sampler: &Sampler<'_, T>) -> *const u8 {
+        let offset: isize = (0..3).map(|a| (self.0[a] as isize).wrapping_mul(sampler.strides[a])).sum();
+        sampler.base.wrapping_offset(offset)
+    }
+
+    /// The last cell along each axis, from the corner on, whose voxels can be read as pairs.
+    #[inline(always)]
+    fn limits<T: Pixel>(self, sampler: &Sampler<'_, T>) -> [i32; 3] {
+        let pair = bytes_per_pair(T::TYPE).unwrap_or(usize::MAX) / size_of::<T>();
+        let last = [sampler.size[0] as i64 - pair as i64, sampler.size[1] as i64 - 2, sampler.size[2] as i64 - 2];
+        std::array::from_fn(|a| (last[a] - self.0[a]).clamp(-1, i64::from(i32::MAX)) as i32)
+    }
+}
+
+/// Samples to take: `steps` of each ray of a packet from sample `from` on, of them those `first ..= last` of each lane.
+pub(in crate::projection::rays) struct Stretch<'p> {
+    pub(in crate::projection::rays) packet: &'p Packet,
+    pub(in crate::projection::rays) corner: Corner,
+    pub(in crate::projection::rays) from: i64,
+    pub(in crate::projection::rays) steps: i32,
+    pub(in crate::projection::rays) first: [i32; RAYS],
+    pub(in crate::projection::rays) last: [i32; RAYS],
+}
+
+/// Samples between prefetching one and taking it: a few more than a stretch has.
+const AHEAD: i64 = STEPS + 2;
+
+impl Stretch<'_> {
+    /// Where the voxel of an address would be after [`AHEAD`] more samples, give or take a voxel: to prefetch.
+    #[inline(always)]
+    fn ahead<T>(&self, sampler: &Sampler<'_, T>, address: *const u8) -> *const u8 {
+        let voxels =
+            self.packet.spread.step().map(|step| step.wrapping_mul(AHEAD).wrapping_add(1 << (PLACES - 1)) >> PLACES);
+        let offset =
+            (0..3).fold(0isize, |sum, a| sum.wrapping_add((voxels[a] as isize).wrapping_mul(sampler.strides[a])));
+        address.wrapping_offset(offset)
+    }
+
+    /// Positions of the rays' first samples, counted from the corner.
+    #[inline(always)]
+    fn starts(&self) -> [[i64; RAYS]; 3] {
+        let mut starts = self.packet.base;
+        for (a, starts) in starts.iter_mut().enumerate() {
+            for (start, step) in starts.iter_mut().zip(&self.packet.step[a]) {
+                // May overflow for lanes without samples here, which nobody takes, and comes right for the others.
+                let first = start.wrapping_add(self.from.wrapping_mul(*step));
+                *start = first.wrapping_sub(self.corner.0[a] << PLACES);
+            }
+        }
+        starts
+    }
+}
+
+/// What was found: the largest sample of each ray, the first one that has it, and the lanes left at each step.
+pub(in crate::projection::rays) struct Swept {
+    pub(in crate::projection::rays) value: [f32; RAYS],
+    pub(in crate::projection::rays) at: [i32; RAYS],
+    pub(in crate::projection::rays) rest: [u16; STEPS as usize],
+}
+
+impl Default for Swept {
+    fn default() -> Self {
+        Self { value: [NOTHING; RAYS], at: [0; RAYS], rest: [0; STEPS as usize] }
+    }
+}
+
+/// See [`sweep`]. Voxels of 32 bits are left to [`sweep_avx2`]: single loads fetch two neighbours at once, the gather
 /// instruction one.
 ///
 /// # Safety
 /// As there.
-pub(super) unsafe fn sweep_avx512<T: Pixel>(token: Avx512, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
+unsafe fn sweep_avx512<T: Pixel>(token: Avx512, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
     if matches!(T::TYPE, PixelType::F32 | PixelType::I32) {
         // SAFETY: the caller's promise.
         return unsafe { sweep_avx2(token.avx2(), sampler, stretch) };
@@ -128,11 +241,11 @@ unsafe fn pair_avx512<T: Pixel>(base: *const u8, offset: __m512i, mask: __mmask1
     [_mm512_cvtepi32_ps(a), _mm512_cvtepi32_ps(_mm512_sub_epi32(b, a))]
 }
 
-/// See [`super::sweep`].
+/// See [`sweep`].
 ///
 /// # Safety
 /// As there.
-pub(super) unsafe fn sweep_avx2<T: Pixel>(_: Avx2, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
+unsafe fn sweep_avx2<T: Pixel>(_: Avx2, sampler: &Sampler<'_, T>, stretch: &Stretch<'_>) -> Swept {
     // SAFETY: the caller's promise; the token proves the instructions.
     unsafe { sweep_in_256_bits(sampler, stretch) }
 }
@@ -171,7 +284,7 @@ struct Cells {
     /// Bytes from a voxel to its neighbours along y, along z, and to the one beyond both.
     rows: [isize; 4],
     strides: [i32; 3],
-    /// See [`super::Corner::limits`].
+    /// See [`Corner::limits`].
     limits: [i32; 3],
 }
 
