@@ -20,6 +20,30 @@ class _Run(TypedDict, total=False):
     cancel: _Cancel | None
     timeout: float | None
 
+class _Front(_Run, total=False):
+    speed_map: _SpeedMap | ScannedSpeed | None
+    check: str
+    solver: str
+    memory_limit: int | None
+    instructions: str | None
+    shuffle: int | None
+    out: NDArray[Any] | None
+
+class _March(_Front, total=False):
+    seed_times: Sequence[float] | None
+    target_mode: str | int
+    targets: Sequence[_Index]
+    target_offset: float
+    stopping_time: float | None
+    gradient: bool
+    sparse: bool
+    precision: str
+
+class _Collision(_Front, total=False):
+    stop_on_targets: bool
+    apply_connectivity: bool
+    negative_epsilon: float
+
 class _Rays(_Run, total=False):
     size: Required[Sequence[int]]
     corner: Required[Sequence[float]]
@@ -154,50 +178,14 @@ class ScannedSpeed: ...
 
 def scan_speed(image: NDArray[Any], parameters: _SpeedMap, *, threads: int | None = None) -> ScannedSpeed: ...
 def march(
-    speed: NDArray[Any],
-    spacing: Sequence[float],
-    seeds: Sequence[_Index],
-    *,
-    seed_times: Sequence[float] | None = None,
-    target_mode: str | int = ...,
-    targets: Sequence[_Index] = ...,
-    target_offset: float = 0.0,
-    stopping_time: float | None = None,
-    speed_map: _SpeedMap | ScannedSpeed | None = None,
-    check: str = "front",
-    gradient: bool = False,
-    sparse: bool = False,
-    precision: str = "float32",
-    solver: str = "tiles",
-    memory_limit: int | None = None,
-    instructions: str | None = None,
-    shuffle: int | None = None,
-    out: NDArray[Any] | None = None,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    speed: NDArray[Any], spacing: Sequence[float], seeds: Sequence[_Index], **options: Unpack[_March]
 ) -> tuple[Any, NDArray[np.float32] | None, float | None, float, tuple[int, int, int]]: ...
 def colliding_fronts(
     speed: NDArray[Any],
     spacing: Sequence[float],
     seeds1: Sequence[_Index],
     seeds2: Sequence[_Index],
-    *,
-    stop_on_targets: bool = True,
-    apply_connectivity: bool = True,
-    negative_epsilon: float = ...,
-    speed_map: _SpeedMap | ScannedSpeed | None = None,
-    check: str = "front",
-    solver: str = "tiles",
-    memory_limit: int | None = None,
-    instructions: str | None = None,
-    shuffle: int | None = None,
-    out: NDArray[np.float32] | None = None,
-    threads: int | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
-    timeout: float | None = None,
+    **options: Unpack[_Collision],
 ) -> NDArray[np.float32]: ...
 def fixed_point_defects(
     arrival_time: NDArray[Any],

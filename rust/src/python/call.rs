@@ -199,12 +199,12 @@ impl<'a> Watch<'a> {
         }
         if self.last_progress.elapsed() >= BETWEEN_PROGRESS {
             self.last_progress = Instant::now();
-            self.tell(py, self.control.progress())?;
+            self.report(py, self.control.progress())?;
         }
         Ok(())
     }
 
-    fn tell(&self, py: Python<'_>, fraction: f64) -> PyResult<()> {
+    fn report(&self, py: Python<'_>, fraction: f64) -> PyResult<()> {
         if let Some(progress) = &self.progress {
             progress.call1(py, (fraction,))?;
         }
@@ -216,7 +216,7 @@ impl<'a> Watch<'a> {
             return Err(raised);
         }
         let value = result?;
-        self.tell(py, 1.0)?;
+        self.report(py, 1.0)?;
         Ok(value)
     }
 }

@@ -1,7 +1,7 @@
 //! Bindings of [`crate::eikonal`].
 
 use super::arrays::{InputArray, OutputArray};
-use super::call::{CallOptions, EnterCore, Task, Threads};
+use super::call::{CallOptions, EnterCore, Keywords, Task, Threads};
 use super::error::request_error;
 use super::levelset::{SpeedParameters, speed_map};
 use crate::cpu::Instructions;
@@ -13,11 +13,13 @@ use crate::error::{Error, Result};
 use crate::grid::{Index3, Size3, Spacing3};
 use crate::levelset::SpeedMap;
 use crate::memory::try_filled;
+use crate::pixel::Pixel;
 use crate::voxels::Voxels;
 use crate::workers::MAX_THREADS;
 use ndarray::ArrayViewMut3;
 use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// `"none"`, `"one"`, `"all"` or a number of targets.
 #[derive(FromPyObject)]
@@ -68,11 +70,6 @@ fn worth(size: Size3, threads: Option<usize>, shuffle: Option<u64>) -> Option<us
     }
 }
 
-/// How a march is run; see [`Tuning`]. `instructions` and `shuffle` exist for tests.
-fn tune(instructions: Option<&str>, shuffle: Option<u64>, memory_limit: Option<u64>) -> PyResult<Tuning> {
-    Ok(Tuning { instructions: instructions_named(instructions)?, shuffle, memory_limit, width: None })
-}
-
 /// How speeds come from intensities: parameters, or the map they gave in an earlier scan of the same image.
 #[derive(FromPyObject)]
 enum MapArgument<'py> {
@@ -114,12 +111,12 @@ fn scan_speed<'py>(
     Ok(ScannedSpeed(py.enter_core(&options, move |task| speed_map(&voxels, parameters, &task))?))
 }
 
-/// Whether all speeds are checked before the march, or only those that the front comes near, while it marches.
-fn checks_all(check: &str) -> PyResult<bool> {
-    match check {
-        "front" => Ok(false),
-        "all" => Ok(true),
-        other => Err(request_error(format!("check is {other:?}: allowed are \"front\" and \"all\""))),
+/// Whether the keyword `name` is the second of two allowed values; the first is the default.
+fn is_second(given: &Keywords<'_>, name: &str, [first, second]: [&str; 2]) -> PyResult<bool> {
+    match given.take::<String>(name)?.as_deref().unwrap_or(first) {
+        other if other == first => Ok(false),
+        other if other == second => Ok(true),
+        other => Err(request_error(format!("{name} is {other:?}: allowed are {first:?} and {second:?}"))),
     }
 }
 
@@ -129,20 +126,68 @@ fn as_volume<T>(size: Size3, elements: &mut [T]) -> Result<ArrayViewMut3<'_, T>>
     ArrayViewMut3::from_shape((z, y, x), elements).map_err(|e| Error::Internal(e.to_string()))
 }
 
-/// Speeds straight from an array, or through a map from intensities.
-fn speeds<'a>(voxels: Voxels<'a>, map: Option<MapSource>, check: bool, task: &Task<'_>) -> Result<Speed<'a>> {
-    match map {
-        None => {
-            let speed = Speed::from_speeds(voxels);
-            if check {
-                speed.check(task.control)?;
+/// What all fronts take from Python: what they go through, and how they are computed.
+struct Setup<'py> {
+    input: InputArray<'py>,
+    spacing: Spacing3,
+    map: Option<MapSource>,
+    /// Whether all speeds are checked before, or only those that the front comes near, while it marches.
+    check: bool,
+    /// The plain march, for those who want to check the fast one.
+    heap: bool,
+    tuning: Tuning,
+    out: Option<Bound<'py, PyAny>>,
+    call: CallOptions<'py>,
+}
+
+impl<'py> Setup<'py> {
+    /// From the keywords that nobody else has taken; `instructions` and `shuffle` exist for tests.
+    fn new(speed: &Bound<'py, PyAny>, spacing: [f64; 3], given: Keywords<'py>) -> PyResult<Self> {
+        let input = InputArray::new(speed, "speed")?;
+        let heap = is_second(&given, "solver", ["tiles", "heap"])?;
+        let check = is_second(&given, "check", ["front", "all"])? || heap;
+        let instructions = instructions_named(given.take::<String>("instructions")?.as_deref())?;
+        let (shuffle, memory_limit) = (given.take("shuffle")?, given.take("memory_limit")?);
+        let tuning = Tuning { instructions, shuffle, memory_limit, width: None };
+        let map = given.take::<MapArgument<'py>>("speed_map")?.map(MapSource::from);
+        let out = given.take("out")?;
+        let mut call = given.rest()?;
+        call.threads = worth(input.voxels()?.size(), call.threads.map(|t| t.0), shuffle).map(Threads);
+        Ok(Self { input, spacing: Spacing3::new(spacing)?, map, check, heap, tuning, out, call })
+    }
+
+    fn speeds(&self) -> PyResult<Speeds<'_>> {
+        Ok(Speeds { voxels: self.input.voxels()?, map: self.map, check: self.check })
+    }
+
+    /// The array that the caller gave for the result, or a fresh one.
+    fn output<T: Element + Pixel>(&self, py: Python<'py>) -> PyResult<OutputArray<'py, T>> {
+        OutputArray::or_zeros(self.out.as_ref(), py, self.input.shape(), &[&self.input])
+    }
+}
+
+/// Where the speeds of a front come from.
+struct Speeds<'a> {
+    voxels: Voxels<'a>,
+    map: Option<MapSource>,
+    check: bool,
+}
+
+impl<'a> Speeds<'a> {
+    /// Speeds straight from the array, or through a map from intensities.
+    fn read(&self, task: &Task<'_>) -> Result<Speed<'a>> {
+        let map = match self.map {
+            None => {
+                let speed = Speed::from_speeds(self.voxels);
+                if self.check {
+                    speed.check(task.control)?;
+                }
+                return Ok(speed);
             }
-            Ok(speed)
-        }
-        Some(MapSource::Ready(map)) => Ok(Speed::from_intensities(voxels, map)),
-        Some(MapSource::Parameters(parameters)) => {
-            Ok(Speed::from_intensities(voxels, speed_map(&voxels, parameters, task)?))
-        }
+            Some(MapSource::Ready(map)) => map,
+            Some(MapSource::Parameters(parameters)) => speed_map(&self.voxels, parameters, task)?,
+        };
+        Ok(Speed::from_intensities(self.voxels, map))
     }
 }
 
@@ -151,82 +196,62 @@ type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
 /// Times, gradient, time of the deciding target, stop, and counts: accepted voxels, solutions computed, windows.
 type Marched<'py> = (Bound<'py, PyAny>, Option<Floats<'py>>, Option<f64>, f64, (u64, u64, u32));
 
-/// Everything a march takes from Python but the precision.
-struct Request<'a, 'py> {
-    input: &'a InputArray<'py>,
-    spacing: Spacing3,
-    seeds: Vec<Seed>,
-    stop: StopRule,
-    map: Option<MapSource>,
-    check: bool,
-    gradient: bool,
-    heap: bool,
-    tuning: Tuning,
-    out: Option<Bound<'py, PyAny>>,
+fn marched<'py>(times: Bound<'py, PyAny>, gradient: Option<Floats<'py>>, summary: &Summary) -> Marched<'py> {
+    let counts = (summary.accepted, summary.evaluations, summary.windows);
+    (times, gradient, summary.target_value, summary.stop, counts)
 }
 
-impl<'py> Request<'_, 'py> {
-    fn run<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
-        let shape = self.input.shape();
-        let mut output = OutputArray::<T>::or_zeros(self.out.as_ref(), py, shape, &[self.input])?;
-        let mut vectors = self.gradient.then(|| OutputArray::<f32>::zeros(py, &[shape, &[3]].concat())).transpose()?;
+/// A march through speeds that are yet to be read.
+struct MarchCall<'py> {
+    setup: Setup<'py>,
+    seeds: Vec<Seed>,
+    stop: StopRule,
+    gradient: bool,
+}
+
+impl<'py> MarchCall<'py> {
+    fn run<T: Time + Element>(self, py: Python<'py>) -> PyResult<Marched<'py>> {
+        let Self { setup, seeds, stop, gradient } = self;
+        let mut output = setup.output::<T>(py)?;
+        let vectors = || OutputArray::<f32>::zeros(py, &[setup.input.shape(), &[3]].concat());
+        let mut vectors = gradient.then(vectors).transpose()?;
         let times = output.as_mut_slice()?;
         let mut slopes = vectors.as_mut().map(OutputArray::as_mut_slice).transpose()?;
-        let (voxels, spacing) = (self.input.voxels()?, self.spacing);
-        let (seeds, stop, tuning, plain) = (self.seeds, self.stop, self.tuning, self.heap);
-        let (map, check) = (self.map, self.check);
-        let told = py.enter_core(options, move |task| {
-            let speed = speeds(voxels, map, check, &task)?;
+        let (speeds, spacing, tuning, heap) = (setup.speeds()?, setup.spacing, setup.tuning.clone(), setup.heap);
+        let summary = py.enter_core(&setup.call, move |task| {
+            let speed = speeds.read(&task)?;
             let march = March { speed, spacing, seeds, stop, tuning };
-            let told = if plain {
+            let summary = if heap {
                 by_heap(&march, times, &task)?
             } else {
                 march.run(as_volume(speed.size(), times)?, task.control)?
             };
             if let Some(slopes) = &mut slopes {
-                gradient_of(times, speed.size(), spacing, told.stop, slopes, task.control)?;
+                gradient_of(times, speed.size(), spacing, summary.stop, slopes, task.control)?;
             }
-            Ok(told)
+            Ok(summary)
         })?;
-        let counts = (told.accepted, told.evaluations, told.windows);
-        let vectors = vectors.map(OutputArray::into_array);
-        Ok((output.into_array().into_any(), vectors, told.target_value, told.stop, counts))
+        Ok(marched(output.into_array().into_any(), vectors.map(OutputArray::into_array), &summary))
     }
-}
 
-impl<'py> Request<'_, 'py> {
     /// The accepted voxels `(x, y, z)`, a row each, and their times, in memory order.
-    fn run_sparse<T: Time + Element>(self, py: Python<'py>, options: &CallOptions<'py>) -> PyResult<Marched<'py>> {
-        if self.gradient || self.heap || self.out.is_some() {
+    fn run_sparse<T: Time + Element>(self, py: Python<'py>) -> PyResult<Marched<'py>> {
+        let Self { setup, seeds, stop, gradient } = self;
+        if gradient || setup.heap || setup.out.is_some() {
             return Err(request_error("a sparse result goes without gradient, out and the heap"));
         }
-        let (voxels, spacing) = (self.input.voxels()?, self.spacing);
-        let (seeds, stop, tuning, map, check) = (self.seeds, self.stop, self.tuning, self.map, self.check);
-        let (found, told) = py.enter_core(options, move |task| {
-            let speed = speeds(voxels, map, check, &task)?;
-            March { speed, spacing, seeds, stop, tuning }.run_sparse::<T>(task.control)
+        let (speeds, spacing, tuning) = (setup.speeds()?, setup.spacing, setup.tuning.clone());
+        let (found, summary) = py.enter_core(&setup.call, move |task| {
+            March { speed: speeds.read(&task)?, spacing, seeds, stop, tuning }.run_sparse::<T>(task.control)
         })?;
         let n = found.indices.len();
         let indices = PyArray1::from_vec(py, found.indices.into_flattened()).reshape([n, 3])?;
         let pair = (indices, PyArray1::from_vec(py, found.times)).into_pyobject(py)?;
-        let counts = (told.accepted, told.evaluations, told.windows);
-        Ok((pair.into_any(), None, told.target_value, told.stop, counts))
+        Ok(marched(pair.into_any(), None, &summary))
     }
 }
 
-/// Whether the plain heap was asked for by name.
-fn is_heap(solver: &str) -> PyResult<bool> {
-    match solver {
-        "tiles" => Ok(false),
-        "heap" => Ok(true),
-        other => {
-            let text = format!("solver is {other:?}: allowed are \"tiles\" and \"heap\"");
-            Err(request_error(text))
-        }
-    }
-}
-
-/// The plain march, for those who want to check the fast one.
+/// The march over a heap.
 fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<Summary> {
     let size = job.speed.size();
     let speed = |v: usize| job.speed.at::<T>(size.voxel(v)).to_f64();
@@ -238,102 +263,58 @@ fn by_heap<T: Time>(job: &March<'_>, out: &mut [T], task: &Task<'_>) -> Result<S
 }
 
 #[pyfunction]
-#[pyo3(signature = (speed, spacing, seeds, *, seed_times=None, target_mode=Mode::Name("none".into()), targets=Vec::new(),
-    target_offset=0.0, stopping_time=None, speed_map=None, check="front", gradient=false, sparse=false, precision="float32", solver="tiles",
-    memory_limit=None, instructions=None, shuffle=None, out=None, threads=None, progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (speed, spacing, seeds, **options))]
 fn march<'py>(
     py: Python<'py>,
     speed: &Bound<'py, PyAny>,
     spacing: [f64; 3],
     seeds: Vec<Index3>,
-    seed_times: Option<Vec<f64>>,
-    target_mode: Mode,
-    targets: Vec<Index3>,
-    target_offset: f64,
-    stopping_time: Option<f64>,
-    speed_map: Option<MapArgument<'py>>,
-    check: &str,
-    gradient: bool,
-    sparse: bool,
-    precision: &str,
-    solver: &str,
-    memory_limit: Option<u64>,
-    instructions: Option<&str>,
-    shuffle: Option<u64>,
-    out: Option<Bound<'py, PyAny>>,
-    threads: Option<Threads>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    options: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Marched<'py>> {
-    let input = &InputArray::new(speed, "speed")?;
-    let threads = worth(input.voxels()?.size(), threads.map(|t| t.0), shuffle).map(Threads);
-    let options = CallOptions { threads, progress, cancel, timeout };
-    let heap = is_heap(solver)?;
-    let request = Request {
-        input,
-        spacing: Spacing3::new(spacing)?,
-        seeds: plant(seeds, seed_times)?,
-        stop: StopRule { mode: target_mode.resolve()?, targets, offset: target_offset, limit: stopping_time },
-        map: speed_map.map(MapSource::from),
-        check: checks_all(check)? || heap,
-        gradient,
-        heap,
-        tuning: tune(instructions, shuffle, memory_limit)?,
-        out,
-    };
-    match (precision, sparse) {
-        ("float32", false) => request.run::<f32>(py, &options),
-        ("float32", true) => request.run_sparse::<f32>(py, &options),
-        ("float64", false) => request.run::<f64>(py, &options),
-        ("float64", true) => request.run_sparse::<f64>(py, &options),
-        (other, _) => Err(request_error(format!("precision is {other:?}: allowed are \"float32\" and \"float64\""))),
+    let given = Keywords::new(py, options);
+    let mode = given.take::<Mode>("target_mode")?.map_or(Ok(TargetMode::None), |mode| mode.resolve())?;
+    let targets = given.take("targets")?.unwrap_or_default();
+    let offset = given.take("target_offset")?.unwrap_or_default();
+    let stop = StopRule { mode, targets, offset, limit: given.take("stopping_time")? };
+    let seeds = plant(seeds, given.take("seed_times")?)?;
+    let gradient = given.take("gradient")?.unwrap_or_default();
+    let sparse = given.take("sparse")?.unwrap_or_default();
+    let double = is_second(&given, "precision", ["float32", "float64"])?;
+    let call = MarchCall { setup: Setup::new(speed, spacing, given)?, seeds, stop, gradient };
+    match (double, sparse) {
+        (false, false) => call.run::<f32>(py),
+        (false, true) => call.run_sparse::<f32>(py),
+        (true, false) => call.run::<f64>(py),
+        (true, true) => call.run_sparse::<f64>(py),
     }
 }
 
 #[pyfunction]
-#[pyo3(signature = (speed, spacing, seeds1, seeds2, *, stop_on_targets=true, apply_connectivity=true, negative_epsilon=-1e-6,
-    speed_map=None, check="front", solver="tiles", memory_limit=None, instructions=None, shuffle=None, out=None, threads=None,
-    progress=None, cancel=None, timeout=None))]
-#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+#[pyo3(signature = (speed, spacing, seeds1, seeds2, **options))]
 fn colliding_fronts<'py>(
     py: Python<'py>,
     speed: &Bound<'py, PyAny>,
     spacing: [f64; 3],
     seeds1: Vec<Index3>,
     seeds2: Vec<Index3>,
-    stop_on_targets: bool,
-    apply_connectivity: bool,
-    negative_epsilon: f64,
-    speed_map: Option<MapArgument<'py>>,
-    check: &str,
-    solver: &str,
-    memory_limit: Option<u64>,
-    instructions: Option<&str>,
-    shuffle: Option<u64>,
-    out: Option<Bound<'py, PyAny>>,
-    threads: Option<Threads>,
-    progress: Option<Bound<'py, PyAny>>,
-    cancel: Option<Bound<'py, PyAny>>,
-    timeout: Option<f64>,
+    options: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Floats<'py>> {
-    let input = InputArray::new(speed, "speed")?;
-    let voxels = input.voxels()?;
-    let threads = worth(voxels.size(), threads.map(|t| t.0), shuffle).map(Threads);
-    let options = CallOptions { threads, progress, cancel, timeout };
-    let spacing = Spacing3::new(spacing)?;
-    let (seeds1, seeds2) = (plant(seeds1, None)?, plant(seeds2, None)?);
-    let collision = Collision { seeds1, seeds2, stop_on_targets, apply_connectivity, negative_epsilon };
-    let tuning = tune(instructions, shuffle, memory_limit)?;
-    let reused = out.is_some();
-    let mut output = OutputArray::<f32>::or_zeros(out.as_ref(), py, input.shape(), &[&input])?;
+    let given = Keywords::new(py, options);
+    let collision = Collision {
+        seeds1: plant(seeds1, None)?,
+        seeds2: plant(seeds2, None)?,
+        stop_on_targets: given.take("stop_on_targets")?.unwrap_or(true),
+        apply_connectivity: given.take("apply_connectivity")?.unwrap_or(true),
+        negative_epsilon: given.take("negative_epsilon")?.unwrap_or(-1e-6),
+    };
+    let setup = Setup::new(speed, spacing, given)?;
+    let mut output = setup.output::<f32>(py)?;
     let out = output.as_mut_slice()?;
-    let (plain, map) = (is_heap(solver)?, speed_map.map(MapSource::from));
-    let check = checks_all(check)? || plain;
-    py.enter_core(&options, move |task| {
-        let speed = speeds(voxels, map, check, &task)?;
-        if plain {
+    let (speeds, spacing, tuning) = (setup.speeds()?, setup.spacing, setup.tuning.clone());
+    let (heap, reused) = (setup.heap, setup.out.is_some());
+    py.enter_core(&setup.call, move |task| {
+        let speed = speeds.read(&task)?;
+        if heap {
             let at = |v: usize| speed.at::<f32>(speed.size().voxel(v)).into();
             out.copy_from_slice(&reference::collide(speed.size(), spacing, &at, &collision, task.control)?);
             return Ok(());

@@ -12,14 +12,14 @@ use numpy::Element;
 use pyo3::prelude::*;
 
 /// A projection of which the output's type is still open.
-struct Request<'py, 'a> {
+struct ProjectionCall<'py, 'a> {
     py: Python<'py>,
     voxels: Voxels<'a>,
     slab: Slab,
     options: CallOptions<'py>,
 }
 
-impl<'py> Request<'py, '_> {
+impl<'py> ProjectionCall<'py, '_> {
     /// Computes into a fresh array of the slab's output size.
     fn fold<A: Element + Pixel>(
         &self,
@@ -80,7 +80,7 @@ fn project_axis<'py>(
 ) -> PyResult<Py<PyAny>> {
     let input = InputArray::new(volume, "volume")?;
     let (slab, options) = (Slab { axis: axis_of(axis)?, range: first..end }, run.unwrap_or_default());
-    let request = Request { py, voxels: input.voxels()?, slab, options };
+    let request = ProjectionCall { py, voxels: input.voxels()?, slab, options };
     dispatch_pixel!(request.voxels.pixel(), T => request.of_kind::<T>(kind))
 }
 
