@@ -19,7 +19,7 @@ mod speeds;
 const WORKERS: [usize; 6] = [1, 2, 4, 8, 16, 64];
 
 /// A barrier takes some 4 us, a visit as long as some 18 bricks, a note of the leader as long as one.
-const COSTS: Costs = Costs { barrier: 110, visit: 18, told: 1 };
+const COSTS: Costs = Costs { barrier: 110, visit: 18, noted: 1 };
 
 /// What is counted.
 enum Job {

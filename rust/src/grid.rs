@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// Voxel index `(x, y, z)`. Signed, because users pass negative ones and must be told.
+/// Voxel index `(x, y, z)`. Signed, because users pass negative ones, which must be refused.
 pub type Index3 = [i64; 3];
 
 /// Number of voxels along `(x, y, z)`; every entry is at least 1.
@@ -124,11 +124,6 @@ impl Spacing3 {
     #[inline(always)]
     pub fn array(self) -> [f64; 3] {
         self.0
-    }
-
-    /// Each entry rounded to single precision, as VTK's readers hold it.
-    pub fn to_single_precision(self) -> Self {
-        Self(self.0.map(|h| f64::from(h as f32)))
     }
 }
 

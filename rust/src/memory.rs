@@ -133,7 +133,7 @@ unsafe impl ZeroIsValid for f32 {}
 pub struct Zeroed<A> {
     base: NonNull<A>,
     len: usize,
-    _memory: Option<Slab>,
+    _memory: Option<Allocation>,
 }
 
 // SAFETY: it owns its elements, like a boxed slice of them.
@@ -149,7 +149,7 @@ impl<A: ZeroIsValid> Zeroed<A> {
     pub fn new(len: usize) -> Result<Self> {
         let len = len.max(1);
         let layout = Layout::array::<A>(len).map_err(|_| out_of_memory::<A>(len))?;
-        let memory = Slab::small(layout)?;
+        let memory = Allocation::small(layout)?;
         Ok(Self { base: memory.start().cast(), len, _memory: Some(memory) })
     }
 
@@ -161,7 +161,7 @@ impl<A: ZeroIsValid> Zeroed<A> {
     pub fn dense(len: usize) -> Result<Self> {
         match len.checked_mul(size_of::<A>()) {
             Some(bytes) if bytes >= HUGE_PAGE => {
-                let memory = Slab::Huge(HugeMap::new(bytes)?);
+                let memory = Allocation::Huge(HugeMap::new(bytes)?);
                 Ok(Self { base: memory.start().cast(), len, _memory: Some(memory) })
             }
             _ => Self::new(len),
@@ -232,7 +232,7 @@ impl Budget {
 /// All three must be true.
 pub unsafe trait PoolItem {}
 
-/// Items of one type, allocated a slab at a time and not given back to the system before the end.
+/// Items of one type, whose memory is taken from the system in ever larger allocations and given back in the end.
 #[derive(Debug)]
 pub struct Pool<V> {
     state: Mutex<PoolState<V>>,
@@ -241,20 +241,20 @@ pub struct Pool<V> {
 
 #[derive(Debug)]
 struct PoolState<V> {
-    slabs: Vec<Slab>,
+    allocations: Vec<Allocation>,
     free: Vec<*mut V>,
 }
 
 /// Zeroed memory of several items.
 #[derive(Debug)]
-enum Slab {
+enum Allocation {
     /// Small, from the allocator.
     Small(NonNull<u8>, Layout),
     /// Huge pages: with ordinary ones a march spends half its time on address translation.
     Huge(HugeMap),
 }
 
-impl Slab {
+impl Allocation {
     /// From the allocator; the layout must not be empty.
     fn small(layout: Layout) -> Result<Self> {
         assert!(layout.size() > 0, "memory of no bytes");
@@ -282,7 +282,7 @@ pub const HANDFUL: usize = 8;
 impl<V: PoolItem> Pool<V> {
     /// An empty pool that refuses to grow beyond the budget.
     pub fn new(budget: &Budget) -> Self {
-        let state = PoolState { slabs: Vec::new(), free: Vec::new() };
+        let state = PoolState { allocations: Vec::new(), free: Vec::new() };
         Self { state: Mutex::new(state), budget: budget.clone() }
     }
 
@@ -327,26 +327,26 @@ impl<V: PoolItem> Pool<V> {
 }
 
 impl<V> PoolState<V> {
-    /// Slabs double in size until they fill a huge page.
+    /// Allocations double in size until they fill a huge page.
     fn grow(&mut self, budget: &Budget) -> Result<()> {
         let page = (HUGE_PAGE / size_of::<V>()).max(1);
-        let n = (HANDFUL << self.slabs.len().min(16)).min(page);
+        let n = (HANDFUL << self.allocations.len().min(16)).min(page);
         let layout = Layout::array::<V>(n).map_err(|_| out_of_memory::<V>(n))?;
-        try_reserve(&mut self.slabs, 1)?;
-        let items = page * (self.slabs.len() + 1);
+        try_reserve(&mut self.allocations, 1)?;
+        let items = page * (self.allocations.len() + 1);
         try_reserve(&mut self.free, items)?;
         let huge = n == page && layout.size() <= HUGE_PAGE;
         budget.take(if huge { HUGE_PAGE as u64 } else { layout.size() as u64 })?;
-        let slab = if huge { Slab::Huge(HugeMap::new(HUGE_PAGE)?) } else { Slab::small(layout)? };
-        let base = slab.start().as_ptr();
-        self.slabs.push(slab);
+        let allocation = if huge { Allocation::Huge(HugeMap::new(HUGE_PAGE)?) } else { Allocation::small(layout)? };
+        let base = allocation.start().as_ptr();
+        self.allocations.push(allocation);
         // SAFETY: `i < n` items were allocated.
         self.free.extend((0..n).rev().map(|i| unsafe { base.cast::<V>().add(i) }));
         Ok(())
     }
 }
 
-impl Drop for Slab {
+impl Drop for Allocation {
     fn drop(&mut self) {
         if let Self::Small(start, layout) = self {
             // SAFETY: allocated in `small` with this layout; items need no drop (`PoolItem`, `ZeroIsValid`). Who was given an

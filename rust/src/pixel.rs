@@ -130,51 +130,18 @@ impl_pixel! {
 
 /// Runs `$body` with the type alias `$t` bound to the Rust type of `$pixel`.
 macro_rules! dispatch_pixel {
-    ($pixel:expr, $t:ident => $body:expr) => {{
-        use $crate::pixel::PixelType as P;
-        match $pixel {
-            P::U8 => {
-                type $t = u8;
+    ($pixel:expr, $t:ident => $body:expr) => {
+        $crate::pixel::dispatch_pixel!($pixel, $t => $body,
+            U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64, F32 f32, F64 f64)
+    };
+    ($pixel:expr, $t:ident => $body:expr, $($variant:ident $type:ty),*) => {
+        match $pixel {$(
+            $crate::pixel::PixelType::$variant => {
+                type $t = $type;
                 $body
             }
-            P::I8 => {
-                type $t = i8;
-                $body
-            }
-            P::U16 => {
-                type $t = u16;
-                $body
-            }
-            P::I16 => {
-                type $t = i16;
-                $body
-            }
-            P::U32 => {
-                type $t = u32;
-                $body
-            }
-            P::I32 => {
-                type $t = i32;
-                $body
-            }
-            P::U64 => {
-                type $t = u64;
-                $body
-            }
-            P::I64 => {
-                type $t = i64;
-                $body
-            }
-            P::F32 => {
-                type $t = f32;
-                $body
-            }
-            P::F64 => {
-                type $t = f64;
-                $body
-            }
-        }
-    }};
+        )*}
+    };
 }
 
 pub(crate) use dispatch_pixel;

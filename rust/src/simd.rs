@@ -60,6 +60,21 @@ pub(crate) fn run<K: Kernel>(instructions: Instructions, kernel: K) -> K::Output
     }
 }
 
+/// Vectors of one number in all lanes.
+pub(crate) trait Constants: Simd {
+    #[inline(always)]
+    fn single(self, value: f32) -> Single<Self> {
+        Single::splat(self, value)
+    }
+
+    #[inline(always)]
+    fn double(self, value: f64) -> Double<Self> {
+        Double::splat(self, value)
+    }
+}
+
+impl<S: Simd> Constants for S {}
+
 /// To double precision.
 #[inline(always)]
 pub(crate) fn widen<S: Simd>(values: Single<S>) -> Double<S> {

@@ -37,7 +37,7 @@ impl TaskControl {
         if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// Tells how far the work is, 0 to 1. Whoever waits polls it, so this costs one store.
+    /// Reports how far the work is, 0 to 1. Whoever waits polls it, so this costs one store.
     #[inline]
     pub fn report(&self, fraction: f64) {
         self.done.store((fraction.clamp(0.0, 1.0) * 1e6) as u32, Ordering::Relaxed);

@@ -22,10 +22,8 @@ pub fn gradient<T: Time>(
     out: &mut [f32],
     control: &TaskControl,
 ) -> Result<()> {
-    if times.len() != size.voxels() || out.len() / 3 != size.voxels() {
-        let (got, expected) = (times.len().to_string(), size.voxels().to_string());
-        return Err(Error::Mismatch { what: "number of times", got, expected });
-    }
+    Error::check_lengths("number of times", times.len(), size.voxels())?;
+    Error::check_lengths("vectors", out.len() / 3, size.voxels())?;
     let accepted = |offset: usize| Some(times[offset]).filter(|t| t.to_f64() <= stop && *t < T::FAR);
     let (n, strides, h) = (size.array(), size.strides(), spacing.array());
     out.par_chunks_mut(3 * n[0] * n[1]).enumerate().try_for_each(|(z, slice)| {
@@ -63,10 +61,7 @@ pub fn fixed_point_defects<T: Time>(
     control: &TaskControl,
 ) -> Result<u64> {
     let size = speed.size();
-    if times.len() != size.voxels() {
-        let (got, expected) = (times.len().to_string(), size.voxels().to_string());
-        return Err(Error::Mismatch { what: "number of times", got, expected });
-    }
+    Error::check_lengths("number of times", times.len(), size.voxels())?;
     let mut fixed = seeds.iter().map(|s| Ok(size.offset(size.check(s.index, "seed")?))).collect::<Result<Vec<_>>>()?;
     fixed.sort_unstable();
     let inverse_h2 = inverse_squares(spacing.array());

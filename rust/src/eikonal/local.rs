@@ -24,33 +24,26 @@ pub trait Time: Pixel + Default {
     fn next_smaller(self) -> Self;
 }
 
-impl Time for f32 {
-    const FAR: f32 = f32::MAX / 2.0;
-    const INFINITE: f32 = f32::INFINITY;
-    const NOT_A_NUMBER: f32 = f32::NAN;
-    const ROUNDED: bool = true;
-    #[inline(always)]
-    fn from_f64(value: f64) -> f32 {
-        value as f32
-    }
-    fn next_smaller(self) -> f32 {
-        self.next_down()
-    }
+macro_rules! impl_time {
+    ($t:ident, rounded: $rounded:literal) => {
+        impl Time for $t {
+            const FAR: Self = $t::MAX / 2.0;
+            const INFINITE: Self = $t::INFINITY;
+            const NOT_A_NUMBER: Self = $t::NAN;
+            const ROUNDED: bool = $rounded;
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as Self
+            }
+            fn next_smaller(self) -> Self {
+                self.next_down()
+            }
+        }
+    };
 }
 
-impl Time for f64 {
-    const FAR: f64 = f64::MAX / 2.0;
-    const INFINITE: f64 = f64::INFINITY;
-    const NOT_A_NUMBER: f64 = f64::NAN;
-    const ROUNDED: bool = false;
-    #[inline(always)]
-    fn from_f64(value: f64) -> f64 {
-        value
-    }
-    fn next_smaller(self) -> f64 {
-        self.next_down()
-    }
-}
+impl_time!(f32, rounded: true);
+impl_time!(f64, rounded: false);
 
 /// The cascade as ITK computes it: sort the axes by time, add them one by one while they are upwind.
 ///

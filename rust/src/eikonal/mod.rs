@@ -89,7 +89,8 @@
 //!
 //! `SAFETY` comments refer to these by number.
 //!
-//! * **I1** Between phases only the leader uses tiles, blocks, directory and flags.
+//! * **I1** Between phases only the leader changes tiles, blocks, directory and flags, but for the tiles that are retired
+//!   then (I5). What else runs on several workers then, the product of two fronts or the end of a result, only reads them.
 //! * **I2** In a phase of visits each queued block is claimed by one worker, and the claimed blocks have one colour. A
 //!   tile, its directory word and its place in its block's list belong to the worker that claimed its block.
 //! * **I3** Tiles around a visited one rest: inside the block they have the other colour and wait for the next round; in
@@ -102,8 +103,8 @@
 //!   visited, so nobody reads a retired one; and a tile that is untouched then has no voxel beside one that the
 //!   retired tile has reached, for that voxel would have been marked and its tile given memory before the window
 //!   converged. So far times stand for those of a retired tile.
-//! * **I6** Results are written through bounds-checked rows, and each voxel by one worker: that which retires its tile,
-//!   or in the end that which finishes its row of tiles.
+//! * **I6** Results are written through bounds-checked rows, and each voxel by one worker: that which retires its tile or
+//!   multiplies its times, or in the end that which finishes its row of tiles. Each is one job of a list, taken once.
 //!
 //! # Why every time up to the window's end is final
 //!

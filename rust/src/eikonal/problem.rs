@@ -202,7 +202,7 @@ pub struct March<'a> {
     pub tuning: Tuning,
 }
 
-/// What a march tells beside its times.
+/// What a march gives beside its times.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     /// Time of the deciding target; `None` if it was not reached.

@@ -42,7 +42,7 @@ impl BadSpeed {
         }
     }
 
-    /// What the caller is told.
+    /// As an error.
     pub(crate) fn error(self) -> Error {
         Error::BadSpeed { index: self.index.map(|i| i as i64), value: self.value }
     }

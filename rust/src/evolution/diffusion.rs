@@ -20,20 +20,13 @@ pub struct Diffusion {
     pub weight: f64,
     /// Number of iterations of the smoothing.
     pub iterations: u32,
-    /// Its time step; see [`Diffusion::stable_time_step`].
+    /// Its time step; stable up to `min(h) / 16`, as ITK recommends, and `0.5 / sum(1 / h^2)` for a spacing h.
     pub time_step: f64,
     /// Its conductance: how large a gradient counts as an edge, in units of the mean one.
     pub conductance: f64,
 }
 
 impl Diffusion {
-    /// The largest time step with which smoothing never adds to a difference, and that ITK recommends.
-    pub fn stable_time_step(spacing: [f64; 3]) -> f64 {
-        let least = spacing.into_iter().fold(f64::INFINITY, f64::min);
-        let bound = 0.5 / spacing.iter().map(|h| 1.0 / (h * h)).sum::<f64>();
-        bound.min(least / 16.0)
-    }
-
     /// The smoothed scan.
     pub(super) fn apply(&self, lattice: &Lattice, scan: &[f32], control: &TaskControl) -> Result<Zeroed<f32>> {
         let mut values = Zeroed::dense(scan.len())?;

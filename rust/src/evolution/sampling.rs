@@ -6,7 +6,7 @@
 use super::fields::Fields;
 use super::lattice::{Lattice, Offset};
 use super::update::Terms;
-use crate::simd::{Double, LANES, Mask, Single, gather, narrow, rows_of_four, widen};
+use crate::simd::{Constants, Double, LANES, Mask, Single, gather, narrow, rows_of_four, widen};
 use fearless_simd::prelude::*;
 
 /// Displacements of [`Around`]'s values: the voxel, its faces -x +x -y +y -z +z, and its edges --, -+, +-, ++ in the
@@ -143,16 +143,6 @@ impl<'a, S: Simd> Sampler<'a, S> {
         Self { simd, lattice, fields, terms, size, half_k, tiny: Single::splat(simd, lattice.tiny()) }
     }
 
-    #[inline(always)]
-    fn single(&self, value: f32) -> Single<S> {
-        Single::splat(self.simd, value)
-    }
-
-    #[inline(always)]
-    fn double(&self, value: f64) -> Double<S> {
-        Double::splat(self.simd, value)
-    }
-
     /// Coordinates (x, y, z) of eight offsets. All but the two quotients is exact, and those are off by far less than
     /// the half that separates them from a whole number.
     #[inline(always)]
@@ -162,19 +152,19 @@ impl<'a, S: Simd> Sampler<'a, S> {
             offsets[lane] = f64::from(places[lane] as Offset);
         }
         let offset = Double::from_slice(self.simd, &offsets);
-        let half = self.double(0.5);
-        let row = ((offset + half) * self.double(1.0 / self.size[0])).floor();
-        let z = ((row + half) * self.double(1.0 / self.size[1])).floor();
-        [offset - row * self.double(self.size[0]), row - z * self.double(self.size[1]), z]
+        let half = self.simd.double(0.5);
+        let row = ((offset + half) * self.simd.double(1.0 / self.size[0])).floor();
+        let z = ((row + half) * self.simd.double(1.0 / self.size[1])).floor();
+        [offset - row * self.simd.double(self.size[0]), row - z * self.simd.double(self.size[1]), z]
     }
 
     /// Whether the voxels from `low` before to `high` behind all eight of `index` are inside the volume.
     #[inline(always)]
     fn inside(&self, index: &[Double<S>; 3], low: f64, high: f64) -> bool {
-        let low = self.double(low);
-        let x = index[0].simd_ge(low) & index[0].simd_lt(self.double(self.size[0] - high));
-        let y = index[1].simd_ge(low) & index[1].simd_lt(self.double(self.size[1] - high));
-        let z = index[2].simd_ge(low) & index[2].simd_lt(self.double(self.size[2] - high));
+        let low = self.simd.double(low);
+        let x = index[0].simd_ge(low) & index[0].simd_lt(self.simd.double(self.size[0] - high));
+        let y = index[1].simd_ge(low) & index[1].simd_lt(self.simd.double(self.size[1] - high));
+        let z = index[2].simd_ge(low) & index[2].simd_lt(self.simd.double(self.size[2] - high));
         (x & y & z).all_true()
     }
 
@@ -208,7 +198,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
         index: &[Double<S>; 3],
         displacements: &[[i64; 3]; N],
     ) -> [Single<S>; N] {
-        let mut found = [self.single(0.0); N];
+        let mut found = [self.simd.single(0.0); N];
         for (found, by) in found.iter_mut().zip(displacements) {
             let mut lanes = [0.0; LANES];
             for (lane, value) in lanes.iter_mut().enumerate() {
@@ -223,7 +213,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
     /// The points of the surface nearest to eight voxels, or the voxels where those are outside the volume.
     #[inline(always)]
     pub(super) fn nearest_points(&self, around: &Around<S>, index: &[Double<S>; 3]) -> Points<S> {
-        let (q, zero) = (around.centre(), self.single(0.0));
+        let (q, zero) = (around.centre(), self.simd.single(0.0));
         let mut way = [zero; 3];
         let mut norm = zero;
         for a in 0..3 {
@@ -236,7 +226,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
         }
         let away = !q.simd_eq(zero);
         let norm = norm + self.tiny;
-        let mut points = Points { floor: *index, part: [self.double(0.0); 3] };
+        let mut points = Points { floor: *index, part: [self.simd.double(0.0); 3] };
         let mut spot = *index;
         for a in 0..3 {
             spot[a] = index[a] - widen(away.select((way[a] * q) / norm, zero));
@@ -253,17 +243,17 @@ impl<'a, S: Simd> Sampler<'a, S> {
     /// Which of eight points are at most half a voxel outside.
     #[inline(always)]
     fn all_inside(&self, spot: &[Double<S>; 3]) -> Mask<S> {
-        let low = self.double(-0.5);
-        let x = spot[0].simd_ge(low) & spot[0].simd_lt(self.double(self.size[0] - 0.5));
-        let y = spot[1].simd_ge(low) & spot[1].simd_lt(self.double(self.size[1] - 0.5));
-        let z = spot[2].simd_ge(low) & spot[2].simd_lt(self.double(self.size[2] - 0.5));
+        let low = self.simd.double(-0.5);
+        let x = spot[0].simd_ge(low) & spot[0].simd_lt(self.simd.double(self.size[0] - 0.5));
+        let y = spot[1].simd_ge(low) & spot[1].simd_lt(self.simd.double(self.size[1] - 0.5));
+        let z = spot[2].simd_ge(low) & spot[2].simd_lt(self.simd.double(self.size[2] - 0.5));
         x & y & z
     }
 
     /// Speed and advection at the points; zeros where no term uses them.
     #[inline(always)]
     pub(super) fn read_fields(&self, points: &Points<S>) -> (Single<S>, [Single<S>; 3]) {
-        let zero = self.single(0.0);
+        let zero = self.simd.single(0.0);
         let (mut speed, mut advection) = (zero, [zero; 3]);
         let (needs_speed, advects) = (self.terms.needs_speed(), self.terms.advection != 0.0);
         let derived = advects && self.fields.advection.is_empty();
@@ -290,8 +280,8 @@ impl<'a, S: Simd> Sampler<'a, S> {
         // Adding 2^52 leaves a whole number in the low bits.
         const MAGIC: f64 = 4_503_599_627_370_496.0;
         let [nx, ny, _] = self.size;
-        let offset = (floor[2] * self.double(ny) + floor[1]) * self.double(nx) + floor[0];
-        let offset = offset + self.double(MAGIC);
+        let offset = (floor[2] * self.simd.double(ny) + floor[1]) * self.simd.double(nx) + floor[0];
+        let offset = offset + self.simd.double(MAGIC);
         let mut places = [0; LANES];
         for lane in 0..LANES {
             places[lane] =
@@ -310,7 +300,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
         let places = self.places(&points.floor);
         let [_, y, z] = self.lattice.strides;
         let simd = self.simd;
-        let mut cell = Cell([self.single(0.0); 32]);
+        let mut cell = Cell([self.simd.single(0.0); 32]);
         for (row, ahead) in [0, y, z, y + z].into_iter().enumerate() {
             let values = rows_of_four(simd, values, &shifted(&places, 1, ahead));
             cell.0[4 * row..4 * row + 4].copy_from_slice(&values);
@@ -331,14 +321,14 @@ impl<'a, S: Simd> Sampler<'a, S> {
     /// Trilinear interpolation of the speed; a place at or beyond the last voxel takes that voxel.
     #[inline(always)]
     fn interpolate(&self, cell: &Cell<S>, points: &Points<S>) -> Single<S> {
-        let zero = self.double(0.0);
+        let zero = self.simd.double(0.0);
         let mut values = [zero; 8];
         for (number, value) in values.iter_mut().enumerate() {
             *value = widen(cell.corner(number));
         }
         let mut count = 8;
         for a in 0..3 {
-            let whole = points.floor[a].simd_ge(zero) & points.floor[a].simd_lt(self.double(self.size[a] - 1.0));
+            let whole = points.floor[a].simd_ge(zero) & points.floor[a].simd_lt(self.simd.double(self.size[a] - 1.0));
             let part = points.part[a];
             let between = whole & part.simd_gt(zero);
             count /= 2;
@@ -354,7 +344,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
     /// the weights have reached 1.
     #[inline(always)]
     fn weights(&self, points: &Points<S>) -> ([Double<S>; 8], [Mask<S>; 8]) {
-        let (zero, one) = (self.double(0.0), self.double(1.0));
+        let (zero, one) = (self.simd.double(0.0), self.simd.double(1.0));
         let mut weights = [one; 8];
         let mut counts = [zero.simd_ge(zero); 8];
         let mut total = zero;
@@ -377,8 +367,8 @@ impl<'a, S: Simd> Sampler<'a, S> {
     #[inline(always)]
     fn mix(&self, corners: &impl Corners<S>, points: &Points<S>) -> [Single<S>; 3] {
         let (weights, counts) = self.weights(points);
-        let zero = self.double(0.0);
-        let mut mixed = [self.single(0.0); 3];
+        let zero = self.simd.double(0.0);
+        let mut mixed = [self.simd.single(0.0); 3];
         for a in 0..3 {
             let mut sum = zero;
             for number in 0..8 {
@@ -396,7 +386,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
         let places = self.places(&points.floor);
         let [_, y, z] = self.lattice.strides;
         let simd = self.simd;
-        let mut stored = Stored([[self.single(0.0); 3]; 8]);
+        let mut stored = Stored([[self.simd.single(0.0); 3]; 8]);
         for (row, ahead) in [0, y, z, y + z].into_iter().enumerate() {
             let mut first = [0; LANES];
             for lane in 0..LANES {
@@ -412,7 +402,7 @@ impl<'a, S: Simd> Sampler<'a, S> {
     /// The advection field at the corners of cells that may be outside: there it is that of the nearest voxel.
     #[inline(never)]
     fn read_advection_at_border(&self, points: &Points<S>) -> Stored<S> {
-        let mut stored = Stored([[self.single(0.0); 3]; 8]);
+        let mut stored = Stored([[self.simd.single(0.0); 3]; 8]);
         for (number, vector) in stored.0.iter_mut().enumerate() {
             let mut lanes = [[0.0; LANES]; 3];
             for lane in 0..LANES {
@@ -467,7 +457,7 @@ impl<S: Simd> Corners<S> for Cell<S> {
     #[inline(always)]
     fn advection(&self, sampler: &Sampler<'_, S>, number: usize, axis: usize) -> Single<S> {
         let (before, behind) = self.beside(number, axis);
-        let c = sampler.double(sampler.half_k[axis]);
+        let c = sampler.simd.double(sampler.half_k[axis]);
         narrow(c * widen(before) - c * widen(behind))
     }
 }

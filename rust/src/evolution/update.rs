@@ -5,7 +5,7 @@
 use super::fields::Fields;
 use super::lattice::{Lattice, Offset};
 use super::sampling::{Around, Sampler};
-use crate::simd::{Double, Kernel, LANES, Single, narrow, widen};
+use crate::simd::{Constants, Kernel, LANES, Single, narrow, widen};
 use fearless_simd::prelude::*;
 
 /// Which terms move the surface, and how much.
@@ -147,16 +147,6 @@ impl<'a, S: Simd> Equations<'a, S> {
         Self { simd, sampler: Sampler::new(simd, lattice, fields, terms), terms, k }
     }
 
-    #[inline(always)]
-    fn single(&self, value: f32) -> Single<S> {
-        Single::splat(self.simd, value)
-    }
-
-    #[inline(always)]
-    fn double(&self, value: f64) -> Double<S> {
-        Double::splat(self.simd, value)
-    }
-
     /// d phi / dt at eight voxels.
     #[inline(always)]
     fn rate(&self, phi: &[f32], places: &[usize; LANES], maxima: &mut Maxima<S>) -> Single<S> {
@@ -165,10 +155,10 @@ impl<'a, S: Simd> Equations<'a, S> {
         let slopes = self.slopes(&around);
         let points = self.sampler.nearest_points(&around, &index);
         let (speed, advection) = self.sampler.read_fields(&points);
-        let zero = self.single(0.0);
+        let zero = self.simd.single(0.0);
         let (mut curvature_term, mut propagation_term, mut advection_term) = (zero, zero, zero);
         if self.terms.curvature != 0.0 {
-            curvature_term = self.curvature(&around, &slopes) * self.single(self.terms.curvature);
+            curvature_term = self.curvature(&around, &slopes) * self.simd.single(self.terms.curvature);
             if self.terms.curvature_uses_speed {
                 curvature_term *= speed;
             }
@@ -178,7 +168,7 @@ impl<'a, S: Simd> Equations<'a, S> {
             advection_term = self.advection_term(&slopes, &advection, &mut maxima.advection);
         }
         if self.terms.propagation != 0.0 {
-            let step = self.single(self.terms.propagation) * speed;
+            let step = self.simd.single(self.terms.propagation) * speed;
             raise(&mut maxima.propagation, step);
             propagation_term = step * self.upwind_norm(&slopes, step);
         }
@@ -188,17 +178,17 @@ impl<'a, S: Simd> Equations<'a, S> {
     /// `f32(difference * k)`.
     #[inline(always)]
     fn per_mm(&self, difference: Single<S>, axis: usize) -> Single<S> {
-        narrow(widen(difference) * self.double(self.k[axis]))
+        narrow(widen(difference) * self.simd.double(self.k[axis]))
     }
 
     #[inline(always)]
     fn slopes(&self, around: &Around<S>) -> Slopes<S> {
-        let zero = self.single(0.0);
+        let zero = self.simd.single(0.0);
         let mut slopes = Slopes { central: [zero; 3], forward: [zero; 3], backward: [zero; 3] };
         for a in 0..3 {
             let (before, q, behind) = (around.before(a), around.centre(), around.behind(a));
-            let half = self.double(0.5) * widen(behind - before);
-            slopes.central[a] = narrow(half * self.double(self.k[a]));
+            let half = self.simd.double(0.5) * widen(behind - before);
+            slopes.central[a] = narrow(half * self.simd.double(self.k[a]));
             slopes.forward[a] = self.per_mm(behind - q, a);
             slopes.backward[a] = self.per_mm(q - before, a);
         }
@@ -208,11 +198,11 @@ impl<'a, S: Simd> Equations<'a, S> {
     /// Second differences along (x, y, z).
     #[inline(always)]
     fn straight(&self, around: &Around<S>) -> [Single<S>; 3] {
-        let mut straight = [self.single(0.0); 3];
+        let mut straight = [self.simd.single(0.0); 3];
         for a in 0..3 {
             let sum = widen(around.behind(a) + around.before(a));
-            let twice = self.double(2.0) * widen(around.centre());
-            straight[a] = narrow((sum - twice) * self.double(self.k[a] * self.k[a]));
+            let twice = self.simd.double(2.0) * widen(around.centre());
+            straight[a] = narrow((sum - twice) * self.simd.double(self.k[a] * self.k[a]));
         }
         straight
     }
@@ -220,11 +210,11 @@ impl<'a, S: Simd> Equations<'a, S> {
     /// Mixed second differences in the planes xy, xz, yz.
     #[inline(always)]
     fn mixed(&self, around: &Around<S>) -> [Single<S>; 3] {
-        let mut mixed = [self.single(0.0); 3];
+        let mut mixed = [self.simd.single(0.0); 3];
         for (plane, [a, b]) in PLANES.into_iter().enumerate() {
             let [mm, mp, pm, pp] = around.edges(plane);
-            let quarter = self.double(0.25) * widen(((mm - mp) - pm) + pp);
-            mixed[plane] = narrow((quarter * self.double(self.k[a])) * self.double(self.k[b]));
+            let quarter = self.simd.double(0.25) * widen(((mm - mp) - pm) + pp);
+            mixed[plane] = narrow((quarter * self.simd.double(self.k[a])) * self.simd.double(self.k[b]));
         }
         mixed
     }
@@ -233,12 +223,12 @@ impl<'a, S: Simd> Equations<'a, S> {
     #[inline(always)]
     fn curvature(&self, around: &Around<S>, slopes: &Slopes<S>) -> Single<S> {
         let (d, straight, mixed) = (&slopes.central, self.straight(around), self.mixed(around));
-        let mut sum = self.single(0.0);
+        let mut sum = self.simd.single(0.0);
         for (a, b, plane) in [(0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 2, 2), (2, 0, 1), (2, 1, 2)] {
             sum -= (d[a] * d[b]) * mixed[plane];
             sum += (straight[b] * d[a]) * d[a];
         }
-        let square = ((self.single(1e-6) + d[0] * d[0]) + d[1] * d[1]) + d[2] * d[2];
+        let square = ((self.simd.single(1e-6) + d[0] * d[0]) + d[1] * d[1]) + d[2] * d[2];
         let mean = sum / square;
         if self.terms.minimal { self.minimal(mean, d, &straight, &mixed) } else { mean }
     }
@@ -256,11 +246,11 @@ impl<'a, S: Simd> Equations<'a, S> {
         let [xy, zx, yz] = *mixed;
         let across = ((d[0] * d[1]) * (zx * yz - xy * zz) + (d[1] * d[2]) * (zx * xy - yz * xx))
             + (d[2] * d[0]) * (yz * xy - zx * yy);
-        let along = ((self.single(2.0) * across + (d[0] * d[0]) * (yy * zz - yz * yz))
+        let along = ((self.simd.single(2.0) * across + (d[0] * d[0]) * (yy * zz - yz * yz))
             + (d[1] * d[1]) * (xx * zz - zx * zx))
             + (d[2] * d[2]) * (yy * xx - xy * xy);
         let square = (d[0] * d[0] + d[1] * d[1]) + d[2] * d[2];
-        let zero = self.single(0.0);
+        let zero = self.simd.single(0.0);
         let gauss = along / square;
         let rest = mean * mean - gauss;
         let root = rest.simd_lt(zero).select(zero, rest).sqrt();
@@ -271,8 +261,8 @@ impl<'a, S: Simd> Equations<'a, S> {
     /// V against the upwind differences.
     #[inline(always)]
     fn advection_term(&self, slopes: &Slopes<S>, advection: &[Single<S>; 3], largest: &mut Single<S>) -> Single<S> {
-        let zero = self.single(0.0);
-        let weight = self.single(self.terms.advection);
+        let zero = self.simd.single(0.0);
+        let weight = self.simd.single(self.terms.advection);
         let mut sum = zero;
         for a in 0..3 {
             let weighted = weight * advection[a];
@@ -286,7 +276,7 @@ impl<'a, S: Simd> Equations<'a, S> {
     /// Length of the gradient from upwind differences, for a surface that moves with `step`.
     #[inline(always)]
     fn upwind_norm(&self, slopes: &Slopes<S>, step: Single<S>) -> Single<S> {
-        let zero = self.single(0.0);
+        let zero = self.simd.single(0.0);
         let growing = step.simd_gt(zero);
         let mut sum = zero;
         for a in 0..3 {

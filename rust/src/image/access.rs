@@ -43,7 +43,7 @@ impl ThreadKey {
     }
 }
 
-/// A wish for a lease.
+/// A lease as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Reading or writing.

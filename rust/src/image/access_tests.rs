@@ -162,22 +162,22 @@ mod threads {
                     held.swap_remove(release);
                 }
                 let access = if writes { Access::Write } else { Access::Read };
-                let wish = request(thread, access, first..first + count);
+                let asked = request(thread, access, first..first + count);
                 let meets = |other: &Request| (first..first + count).any(|step| other.steps.contains(&step));
                 let in_the_way: Vec<&Request> = held
                     .iter()
                     .map(|(other, _)| other)
                     .filter(|other| meets(other) && (writes || other.access == Access::Write))
                     .collect();
-                match ledger.acquire(wish.clone(), never) {
+                match ledger.acquire(asked.clone(), never) {
                     Ok(lease) => {
                         assert!(in_the_way.is_empty());
-                        held.push((wish, lease));
+                        held.push((asked, lease));
                     }
-                    Err(Error::Locked { .. }) => assert!(in_the_way.iter().any(|other| other.thread == wish.thread)),
+                    Err(Error::Locked { .. }) => assert!(in_the_way.iter().any(|other| other.thread == asked.thread)),
                     Err(_) => {
                         assert!(!in_the_way.is_empty());
-                        assert!(in_the_way.iter().all(|other| other.thread != wish.thread));
+                        assert!(in_the_way.iter().all(|other| other.thread != asked.thread));
                     }
                 }
                 assert_eq!(ledger.held(), held.len());
@@ -231,16 +231,21 @@ mod interleavings {
         }
     }
 
+    /// Works in another thread on something that this one keeps.
+    fn beside<S: 'static, T: 'static>(
+        shared: &Arc<S>,
+        work: impl FnOnce(&Arc<S>) -> T + 'static,
+    ) -> thread::JoinHandle<T> {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || work(&shared))
+    }
+
     #[test]
     fn two_readers_and_one_writer_never_race_nor_hang() {
         loom::model(|| {
             let guarded = Arc::new(Guarded::default());
-            let readers: Vec<_> = (1..3)
-                .map(|thread| {
-                    let guarded = Arc::clone(&guarded);
-                    thread::spawn(move || guarded.read(thread, 0))
-                })
-                .collect();
+            let readers: Vec<_> =
+                (1..3).map(|thread| beside(&guarded, move |guarded| guarded.read(thread, 0))).collect();
             guarded.write(9, 0);
             for reader in readers {
                 assert!(reader.join().unwrap() <= 1);
@@ -253,10 +258,7 @@ mod interleavings {
     fn two_writers_lose_no_update() {
         loom::model(|| {
             let guarded = Arc::new(Guarded::default());
-            let other = {
-                let guarded = Arc::clone(&guarded);
-                thread::spawn(move || guarded.write(1, 0))
-            };
+            let other = beside(&guarded, |guarded| guarded.write(1, 0));
             guarded.write(2, 0);
             guarded.write(2, 1);
             other.join().unwrap();
@@ -269,10 +271,9 @@ mod interleavings {
         loom::model(|| {
             let ledger = Arc::<Ledger>::default();
             let own = ledger.acquire(request(1, Access::Read, 0..1), patient).unwrap();
-            let other = {
-                let ledger = Arc::clone(&ledger);
-                thread::spawn(move || drop(ledger.acquire(request(2, Access::Read, 0..1), patient).unwrap()))
-            };
+            let other = beside(&ledger, |ledger| {
+                drop(ledger.acquire(request(2, Access::Read, 0..1), patient).unwrap());
+            });
             let refused = ledger.acquire(request(1, Access::Write, 0..1), |_| panic!("must not wait"));
             assert!(matches!(refused, Err(Error::Locked { .. })));
             drop(own);
@@ -286,10 +287,7 @@ mod interleavings {
         loom::model(|| {
             let ledger = Arc::<Ledger>::default();
             let held = ledger.acquire(request(1, Access::Write, 0..1), patient).unwrap();
-            let impatient = {
-                let ledger = Arc::clone(&ledger);
-                thread::spawn(move || ledger.acquire(request(2, Access::Read, 0..1), never).map(drop))
-            };
+            let impatient = beside(&ledger, |ledger| ledger.acquire(request(2, Access::Read, 0..1), never).map(drop));
             drop(held);
             let result = impatient.join().unwrap();
             assert!(matches!(result, Ok(()) | Err(Error::LockTimeout { .. })));
@@ -304,10 +302,9 @@ mod interleavings {
             let first = ledger.acquire(request(1, Access::Read, 0..1), patient).unwrap();
             let second = ledger.acquire(request(1, Access::Read, 0..1), patient).unwrap();
             let drops = thread::spawn(move || drop(first));
-            let writes = {
-                let ledger = Arc::clone(&ledger);
-                thread::spawn(move || drop(ledger.acquire(request(2, Access::Write, 0..1), patient).unwrap()))
-            };
+            let writes = beside(&ledger, |ledger| {
+                drop(ledger.acquire(request(2, Access::Write, 0..1), patient).unwrap());
+            });
             drop(second);
             drops.join().unwrap();
             writes.join().unwrap();

@@ -42,7 +42,7 @@ pub(crate) struct Counts {
     pub(crate) doubts: u64,
     /// Tiles that the leader took note of, alone.
     #[cfg(feature = "count")]
-    pub(crate) told: u64,
+    pub(crate) noted: u64,
 }
 
 impl Counts {
@@ -54,7 +54,7 @@ impl Counts {
         #[cfg(feature = "count")]
         {
             self.doubts += other.doubts;
-            self.told += other.told;
+            self.noted += other.noted;
         }
     }
 }
@@ -448,7 +448,7 @@ impl<T: Time> Batch<T> {
     #[inline(always)]
     pub(crate) unsafe fn leave(&mut self, i: usize) -> Option<Visited<T>> {
         let member = self.members[..self.size].get_mut(i)?;
-        // SAFETY: the tile is ours since `add`.
+        // SAFETY: the tile is ours (I2) since `add`.
         unsafe { member.leave(&mut self.counts) };
         let outgoing = bricks_by_face(&mut member.outgoing);
         let marks = std::array::from_fn(|face| member.shape.across(face, outgoing[face]));

@@ -108,7 +108,7 @@ impl Multiplier {
 
     /// Products of a tile, seeds at epsilon.
     fn tile(&self, fronts: &[Front<'_, f32>], tile: u32, product: &mut Product) {
-        // SAFETY: the leader multiplies between phases of visits.
+        // SAFETY: the leader multiplies between phases of visits (I1).
         let [first, second] = [0, 1].map(|i| unsafe { Seen::of(&fronts[i], tile) });
         match self.level {
             // SAFETY: the machine has the instructions, which the tokens prove.

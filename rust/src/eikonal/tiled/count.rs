@@ -21,7 +21,7 @@ pub struct Report {
     /// Bricks of which a voxel was left to the cascade.
     pub doubts: u64,
     /// Tiles that the leader took note of between phases, alone.
-    pub told: u64,
+    pub noted: u64,
     /// Windows of all fronts.
     pub windows: u64,
     /// Tiles that had memory.
@@ -43,7 +43,7 @@ pub struct Costs {
     /// A visit of a tile: finding it, its neighbours, its place in lists.
     pub visit: u64,
     /// A tile that the leader takes note of.
-    pub told: u64,
+    pub noted: u64,
 }
 
 impl Report {
@@ -53,7 +53,7 @@ impl Report {
         // Visits are spread over blocks as solved bricks are.
         let stretch = 1.0 + (costs.visit * self.visits) as f64 / self.solved.max(1) as f64;
         let phases = self.phases.iter().map(|blocks| length_of(blocks, workers, stretch, costs.barrier));
-        phases.sum::<u64>() + costs.told * self.told
+        phases.sum::<u64>() + costs.noted * self.noted
     }
 
     /// Phases that are worth more than one worker.
@@ -94,7 +94,7 @@ impl Phases {
             solved: counts.solved,
             visits: counts.visits,
             doubts: counts.doubts,
-            told: counts.told,
+            noted: counts.noted,
             windows: fronts.iter().map(|front| u64::from(front.field.window)).sum(),
             tiles: fronts.iter().map(|front| front.activated.len() as u64).sum(),
         };
@@ -109,8 +109,8 @@ mod tests {
     #[test]
     fn a_phase_is_as_long_as_its_busiest_worker() {
         let phases = vec![vec![5000, 4000, 3000, 3000], vec![700]];
-        let report = Report { phases, solved: 15_700, told: 30, ..Report::default() };
-        let costs = Costs { barrier: 100, visit: 0, told: 1 };
+        let report = Report { phases, solved: 15_700, noted: 30, ..Report::default() };
+        let costs = Costs { barrier: 100, visit: 0, noted: 1 };
         assert_eq!(report.length_on(1, costs), 15_700 + 30);
         assert_eq!(report.length_on(2, costs), 8000 + 100 + 700 + 30);
         assert_eq!(report.length_on(64, costs), 5000 + 100 + 700 + 30);

@@ -143,15 +143,15 @@ impl<'a, T: Time> Front<'a, T> {
         }
     }
 
-    /// Takes in what a worker has to tell after a phase.
+    /// Takes in what a worker reports after a phase.
     pub(crate) fn receive(&mut self, outbox: &mut Outbox) {
         #[cfg(feature = "count")]
         {
-            self.counts.told += (outbox.queued.len() + outbox.activated.len() + outbox.full.len()) as u64;
+            self.counts.noted += (outbox.queued.len() + outbox.activated.len() + outbox.full.len()) as u64;
         }
-        for ticket in outbox.queued.drain(..) {
-            let place = self.place_of(ticket.block);
-            self.block(place).queued.push(ticket.tile);
+        for queued in outbox.queued.drain(..) {
+            let place = self.place_of(queued.block);
+            self.block(place).queued.push(queued.tile);
             self.queue_block(place);
         }
         self.activated.append(&mut outbox.activated);

@@ -97,7 +97,7 @@ impl<'o, T: Time> DenseTimes<'o, T> {
                 self.fill_far(field, from, tile);
             }
             if let Entry::Live(live) = entry {
-                // SAFETY: the march is over, so tiles do not change; each row of tiles is finished by one worker.
+                // SAFETY: the march is over, so tiles do not change (I1); each row of tiles is finished by one worker (I6).
                 unsafe {
                     let times = final_times(field, live, front.stop.stop);
                     self.write(field, tile, &times, front.stop.stop);
@@ -142,7 +142,7 @@ impl<T: Time> Sink<T> for DenseTimes<'_, T> {
     const KEEPS: bool = false;
 
     unsafe fn retire(&self, field: &Field<'_, T>, tile: *mut Tile<T>) -> Result<Entry<T>> {
-        // SAFETY: the tile is the caller's, and so are its voxels in the result.
+        // SAFETY: the tile is the caller's (I5), and so are its voxels in the result (I6).
         unsafe { self.write(field, (*tile).number, &(*tile).times, T::FAR.to_f64()) };
         Ok(Entry::Retired)
     }
@@ -153,7 +153,7 @@ impl<T: Time> Sink<T> for DenseTimes<'_, T> {
 /// # Safety
 /// The march must be over and the tile live.
 unsafe fn final_times<T: Time>(field: &Field<'_, T>, tile: *mut Tile<T>, stop: f64) -> Bricks<T> {
-    // SAFETY: live, and nobody writes.
+    // SAFETY: live, and nobody writes (I1).
     let tile = unsafe { &*tile };
     let limit = at_most::<T>(stop);
     let mut times = tile.times;
@@ -162,7 +162,7 @@ unsafe fn final_times<T: Time>(field: &Field<'_, T>, tile: *mut Tile<T>, stop: f
     }
     let around = field.surroundings(tile.place());
     for (brick, times) in times.0.iter_mut().enumerate() {
-        // SAFETY: the march is over.
+        // SAFETY: the march is over (I1).
         let around = std::array::from_fn(|face| unsafe { around.beside(brick, face) });
         tentative(times, around, &tile.speeds.0[brick], limit, &field.steps);
     }
@@ -217,7 +217,7 @@ impl<T: Time> Sink<T> for KeptTimes<T> {
 
     unsafe fn retire(&self, _: &Field<'_, T>, tile: *mut Tile<T>) -> Result<Entry<T>> {
         let kept = self.pool.take_one()?;
-        // SAFETY: the tile is the caller's, the item fresh.
+        // SAFETY: the tile is the caller's (I5), the item fresh.
         unsafe { kept.write((*tile).times) };
         Ok(Entry::Kept(kept))
     }
@@ -242,7 +242,7 @@ pub(crate) fn accepted_voxels<T: Time>(
         if let Entry::Live(_) | Entry::Kept(_) = field.entry(tile) {
             let place = field.grid.place(tile);
             let [x, y, z] = axes.outer(place);
-            // SAFETY: the march is over: tiles with memory keep it and do not change as long as the front lives.
+            // SAFETY: the march is over: tiles with memory keep it and do not change (I1) as long as the front lives.
             tiles.push(([z, y, x], unsafe { &*field.times(Some(place)) }));
         }
     }

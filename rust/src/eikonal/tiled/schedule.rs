@@ -163,7 +163,7 @@ impl<'l, 't, T: Time> Driver<'l, 't, T> {
         self.collect(fronts)
     }
 
-    /// Takes in what the workers have to tell after a phase.
+    /// Takes in what the workers report after a phase.
     fn collect(&mut self, fronts: &mut [Front<'_, T>]) -> Result<()> {
         let mut bad = None;
         for worker in &mut self.workers {
@@ -251,7 +251,7 @@ fn retire_around<T: Time, S: Sink<T>>(
 /// Claims blocks of the phase until none is left, with the kernel for these instructions.
 fn claim<T: Time>(level: Level, phase: &Phase<'_, '_, T>, worker: &mut Worker<T>) {
     let (phase, worker) = (&raw const *phase, &raw mut *worker);
-    // SAFETY: the type of pixel tells the type: `T` is `f32` in the first case and `f64` in the second, so the pointers
+    // SAFETY: the type of pixel names the type: `T` is `f32` in the first case and `f64` in the second, so the pointers
     // lead to what they are cast to.
     unsafe {
         match T::TYPE {
@@ -261,37 +261,28 @@ fn claim<T: Time>(level: Level, phase: &Phase<'_, '_, T>, worker: &mut Worker<T>
     }
 }
 
-/// [`claim`] for times stored as `f32`.
-fn claim_single(level: Level, phase: &Phase<'_, '_, f32>, worker: &mut Worker<f32>) {
-    // SAFETY: the machine has the instructions, which the tokens prove.
-    unsafe {
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2(_) => claim_avx2::<Avx2Single>(phase, worker),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512(_) => claim_avx512::<Avx512Single>(phase, worker),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Level::Neon(_) => claim_with::<NeonSingle>(phase, worker),
-            _ => claim_with::<Plain<f32>>(phase, worker),
+/// [`claim`] for times of one type, solved in these lanes.
+macro_rules! define_claim {
+    ($name:ident, $time:ty, $avx2:ty, $avx512:ty, $neon:ty) => {
+        fn $name(level: Level, phase: &Phase<'_, '_, $time>, worker: &mut Worker<$time>) {
+            // SAFETY: the machine has the instructions, which the tokens prove.
+            unsafe {
+                match level {
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx2(_) => claim_avx2::<$avx2>(phase, worker),
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx512(_) => claim_avx512::<$avx512>(phase, worker),
+                    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+                    Level::Neon(_) => claim_with::<$neon>(phase, worker),
+                    _ => claim_with::<Plain<$time>>(phase, worker),
+                }
+            }
         }
-    }
+    };
 }
 
-/// [`claim`] for times stored as `f64`.
-fn claim_double(level: Level, phase: &Phase<'_, '_, f64>, worker: &mut Worker<f64>) {
-    // SAFETY: the machine has the instructions, which the tokens prove.
-    unsafe {
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2(_) => claim_avx2::<Avx2Double>(phase, worker),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512(_) => claim_avx512::<Avx512Double>(phase, worker),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Level::Neon(_) => claim_with::<NeonDouble>(phase, worker),
-            _ => claim_with::<Plain<f64>>(phase, worker),
-        }
-    }
-}
+define_claim!(claim_single, f32, Avx2Single, Avx512Single, NeonSingle);
+define_claim!(claim_double, f64, Avx2Double, Avx512Double, NeonDouble);
 
 /// Claims blocks of the phase until none is left.
 ///

@@ -32,11 +32,11 @@ pub(crate) struct Worker<T: Time> {
     batch: Box<Batch<T>>,
 }
 
-/// What a worker tells the leader after a phase.
+/// What a worker reports to the leader after a phase.
 #[derive(Default)]
 pub(crate) struct Outbox {
     /// Tiles to visit in the next phase, in other blocks.
-    pub(crate) queued: Vec<Ticket>,
+    pub(crate) queued: Vec<QueuedTile>,
     /// Tiles visited for the first time.
     pub(crate) activated: Vec<u32>,
     /// Tiles in which every voxel that can be reached is within the window.
@@ -49,7 +49,7 @@ pub(crate) struct Outbox {
 
 /// A tile that is to be visited, and the number of its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket {
+pub(crate) struct QueuedTile {
     pub(crate) block: u32,
     pub(crate) tile: u32,
 }
@@ -121,7 +121,7 @@ impl<T: Time> Block<T> {
     }
 }
 
-/// Tells a tile where it is in the list.
+/// Notes in a tile where it is in the list.
 ///
 /// # Safety
 /// The tile must be the caller's (I2).
@@ -237,7 +237,7 @@ unsafe fn visit<L: Lanes>(
                 outbox[front].full.push(tile.number);
             }
             if visited.marks != [0; FACES] {
-                tell_neighbours(field, block.number, &visited, &mut outbox[front], local);
+                mark_neighbours(field, block.number, &visited, &mut outbox[front], local);
             }
         }
     }
@@ -263,14 +263,14 @@ fn enter<T: Time>(field: &Field<'_, T>, front: usize, worker: &mut Worker<T>, ti
 /// # Safety
 /// The tile is the caller's (I2), and the tiles around it rest (I3).
 #[inline(always)]
-unsafe fn tell_neighbours<T: Time>(
+unsafe fn mark_neighbours<T: Time>(
     field: &Field<'_, T>,
     block: u32,
     visited: &Visited<T>,
     outbox: &mut Outbox,
     local: &mut [Vec<u32>; 2],
 ) {
-    // SAFETY: the tile is ours.
+    // SAFETY: the tile is ours (I2).
     let place = unsafe { (*visited.tile).place() };
     for (face, marks) in visited.marks.into_iter().enumerate() {
         let Some(other) = (if marks == 0 { None } else { field.grid.across(place, face) }) else { continue };
@@ -280,7 +280,7 @@ unsafe fn tell_neighbours<T: Time>(
             // A tile without memory is marked when it gets some: see `activate`.
             Entry::Untouched => {}
             Entry::Live(tile) if !field.is_full(number) => {
-                // SAFETY: live; `marked` is atomic, and nothing else of the tile is touched.
+                // SAFETY: live; `marked` is atomic, and nothing else of the resting tile is used (I3).
                 let marked = unsafe { &(*tile).marked };
                 if home == block {
                     marked.store(marked.load(Ordering::Relaxed) | marks, Ordering::Relaxed);
@@ -295,7 +295,7 @@ unsafe fn tell_neighbours<T: Time>(
                 local[TileGrid::colour(other)].push(number);
             }
         } else if field.queue_shared(number) {
-            outbox.queued.push(Ticket { block: home, tile: number });
+            outbox.queued.push(QueuedTile { block: home, tile: number });
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Each thread takes a band of slices. The lines along x and y lie within a slice, so their results are final;
 //! of the lines along z each band keeps its own result, and the bands are compared at the end, in their order.
 
-use super::fold::{Extreme, Fold, Max, Min, Order, best_lane, keep_better};
+use super::finish;
+use super::fold::{Extreme, Order, best_lane, dispatch_order, keep_better};
 use super::lines::{Axis, Lines, Slab, Strided, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::Result;
@@ -27,10 +28,7 @@ pub fn extremum_all_axes<T: Number>(
     out: [&mut [T]; 3],
     control: &TaskControl,
 ) -> Result<()> {
-    match which {
-        Extremum::Max => all_axes::<T, Max>(voxels, out, control),
-        Extremum::Min => all_axes::<T, Min>(voxels, out, control),
-    }
+    dispatch_order!(which, O => all_axes::<T, O>(voxels, out, control))
 }
 
 fn all_axes<T: Number, O: Order<T>>(voxels: &Voxels<'_>, out: [&mut [T]; 3], control: &TaskControl) -> Result<()> {
@@ -51,19 +49,7 @@ fn all_axes<T: Number, O: Order<T>>(voxels: &Voxels<'_>, out: [&mut [T]; 3], con
         z.iter_mut().zip(plane).for_each(|(best, value)| *best = O::better(*best, *value));
     }
     for (axis, out) in Axis::ALL.into_iter().zip([x, y, z]) {
-        apply_nan_rule::<T, O>(voxels, axis, out)?;
-    }
-    Ok(())
-}
-
-/// The NaN rule, once all lines along `axis` are folded.
-fn apply_nan_rule<T: Number, O: Order<T>>(voxels: &Voxels<'_>, axis: Axis, out: &mut [T]) -> Result<()> {
-    let lines = Lines::<T>::new(voxels, &Slab::whole(voxels, axis), out.len())?;
-    for (piece, out) in lines.pieces(0, out) {
-        for (i, o) in out.iter_mut().enumerate() {
-            // SAFETY: the piece's pixels lie inside the output, and every line has `depth` voxels.
-            *o = unsafe { Extreme::<O>::finish(*o, || lines.along(piece.row, piece.pixel + i), lines.depth) };
-        }
+        finish::<T, Extreme<O>>(Lines::new(voxels, &Slab::whole(voxels, axis), out.len())?, 0, out);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Index of the extremum along an axis: of equal ones the first, as NumPy's `argmax` does.
 
-use super::fold::{Extreme, Fold, Max, Min, Order, first_number};
+use super::fold::{Extreme, Fold, Order, dispatch_order, first_number};
 use super::lines::{Lines, Slab, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
@@ -29,10 +29,7 @@ pub fn arg_extremum<T: Number>(
     if i32::try_from(lines.depth).is_err() {
         return Err(Error::TooLarge { what: format!("a line of {} voxels", lines.depth) });
     }
-    match which {
-        Extremum::Max => fold::<T, Max>(lines, out, control),
-        Extremum::Min => fold::<T, Min>(lines, out, control),
-    }
+    dispatch_order!(which, O => fold::<T, O>(lines, out, control))
 }
 
 fn fold<T: Number, O: Order<T>>(lines: Lines<'_, T>, out: &mut [i32], control: &TaskControl) -> Result<()> {

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::memory::try_filled;
 use crate::task::TaskControl;
 use crate::voxels::Voxels;
-use fold::{Adding, Deviation, Extreme, Fold, Max, Mean, Min, STREAMS, Total, fold_each};
+use fold::{Adding, Deviation, Extreme, Fold, Mean, STREAMS, Total, dispatch_order, fold_each};
 use lines::{Dense, Lines, Piece, Strided, VoxelRun};
 use rayon::prelude::*;
 
@@ -39,10 +39,7 @@ pub fn extremum<T: Number>(
     control: &TaskControl,
 ) -> Result<()> {
     let lines = Lines::new(voxels, slab, out.len())?;
-    match which {
-        Extremum::Max => fold::<T, Extreme<Max>>(lines, Params::Same(()), out, control),
-        Extremum::Min => fold::<T, Extreme<Min>>(lines, Params::Same(()), out, control),
-    }
+    dispatch_order!(which, O => fold::<T, Extreme<O>>(lines, Params::Same(()), out, control))
 }
 
 /// Sum of every line of `slab`; 64-bit integers wrap.
@@ -171,11 +168,17 @@ impl<T: Number, F: Fold<T>> OutputChunk<'_, T, F> {
         for depth in passes..lines.depth {
             fold_pass::<T, F, 1>(lines, depth, params, first, out);
         }
-        for (piece, out) in lines.pieces(first, out) {
-            for (i, o) in out.iter_mut().enumerate() {
-                // SAFETY: the piece's pixels lie inside the output, and every line has `depth` voxels.
-                *o = unsafe { F::finish(*o, || lines.along(piece.row, piece.pixel + i), lines.depth) };
-            }
+        finish::<T, F>(lines, first, out);
+    }
+}
+
+/// The last touch of the lines from pixel `first` on, once all their voxels are taken.
+#[inline(always)]
+fn finish<T: Number, F: Fold<T>>(lines: Lines<'_, T>, first: usize, out: &mut [F::Acc]) {
+    for (piece, out) in lines.pieces(first, out) {
+        for (i, o) in out.iter_mut().enumerate() {
+            // SAFETY: the piece's pixels lie inside the output, and every line has `depth` voxels.
+            *o = unsafe { F::finish(*o, || lines.along(piece.row, piece.pixel + i), lines.depth) };
         }
     }
 }

@@ -5,7 +5,7 @@
 //! as long as the window: a window is the end of one block and the start of the next, so the extremum of
 //! suffixes of the first (kept) and of the growing prefix of the second is all that is needed.
 
-use super::fold::{Max, Min, Order, first_number};
+use super::fold::{Order, dispatch_order, first_number};
 use super::lines::{Axis, Lines, Slab, Strided, VoxelRun};
 use crate::cpu::{Vectorize, vectorize};
 use crate::error::{Error, Result};
@@ -40,10 +40,7 @@ pub fn sliding_extremum<T: Number>(
         return Err(Error::BadArgument { name: "thickness", got, allowed: "1 to the number of voxels along the axis" });
     }
     Error::check_lengths("output voxels", out.len(), voxels.size().voxels())?;
-    match which {
-        Extremum::Max => slide::<T, Max>(voxels, axis, width, out, control),
-        Extremum::Min => slide::<T, Min>(voxels, axis, width, out, control),
-    }
+    dispatch_order!(which, O => slide::<T, O>(voxels, axis, width, out, control))
 }
 
 /// Bytes that the kept suffixes of one strip may take.

@@ -191,17 +191,21 @@ fn integer_sums_are_exact_and_wrap() {
     assert_eq!(out, [i64::MIN]);
 }
 
+fn deviations(voxels: &Voxels<'_>, slab: &Slab, threads: usize) -> Vec<f64> {
+    let mut out = vec![0.0; slab.output_size(voxels).iter().product()];
+    run_on(threads, || std::<f32>(voxels, slab, &mut out, &TaskControl::default())).unwrap();
+    out
+}
+
 #[test]
 fn means_and_deviations_are_close_to_a_plain_loop() {
     let case = Case::new(noise(300 * 4 * 5), [300, 4, 5], 0, [false; 3], 1);
     let voxels = case.voxels();
     for axis in Axis::ALL {
         let slab = Slab::whole(&voxels, axis);
-        let n = slab.output_size(&voxels).iter().product();
-        let (mut means, mut deviations) = (vec![0.0; n], vec![0.0; n]);
-        let control = TaskControl::default();
-        run_on(2, || mean::<f32>(&voxels, &slab, &mut means, &control)).unwrap();
-        run_on(2, || std::<f32>(&voxels, &slab, &mut deviations, &control)).unwrap();
+        let deviations = deviations(&voxels, &slab, 2);
+        let mut means = vec![0.0; deviations.len()];
+        run_on(2, || mean::<f32>(&voxels, &slab, &mut means, &TaskControl::default())).unwrap();
         let plain = case.folded(&slab, |l| {
             let mean = l.iter().map(|&v| f64::from(v)).sum::<f64>() / l.len() as f64;
             let squares = l.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>();
@@ -219,11 +223,7 @@ fn sums_are_the_same_for_any_number_of_threads() {
     let voxels = case.voxels();
     for axis in Axis::ALL {
         let slab = Slab::whole(&voxels, axis);
-        let of = |threads| {
-            let mut out = vec![0.0; slab.output_size(&voxels).iter().product()];
-            run_on(threads, || std::<f32>(&voxels, &slab, &mut out, &TaskControl::default())).unwrap();
-            out.into_iter().map(f64::to_bits).collect::<Vec<_>>()
-        };
+        let of = |threads| deviations(&voxels, &slab, threads).into_iter().map(f64::to_bits).collect::<Vec<_>>();
         let one = of(1);
         for threads in [2, 3, 7] {
             assert_eq!(of(threads), one);
