@@ -229,8 +229,9 @@ def existing_step(value: Any, steps: int, what: str = "the image") -> int:
 
 def is_masked(array: NDArray[Any]) -> bool:
     """Whether an array has a mask. ``numpy.ma`` alone makes those, so it is not loaded for the question."""
-    masked = sys.modules.get("numpy.ma")
-    return masked is not None and isinstance(array, masked.MaskedArray)
+    # Another thread may be in the middle of loading it; then nobody has a masked array yet.
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return masked is not None and isinstance(array, masked)
 
 
 def check_unmasked(array: NDArray[Any], what: str) -> None:

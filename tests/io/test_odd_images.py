@@ -1,5 +1,8 @@
 """Images and names at the edge of what formats know: axes of length 1, names, endings in capital letters."""
 
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 from file_formats import HOLDS, smooth
@@ -134,3 +137,9 @@ def test_numbers_that_are_not_finite_come_back(suffix, kind, components, tmp_pat
     back = read_image(tmp_path / f"image{suffix}").array
     assert np.array_equal(back, array, equal_nan=True)
     assert np.signbit(back.ravel()[-1])
+
+
+def test_an_array_is_taken_while_another_thread_loads_masked_arrays(monkeypatch):
+    """The module is in ``sys.modules`` before it has its class."""
+    monkeypatch.setitem(sys.modules, "numpy.ma", ModuleType("numpy.ma"))
+    assert mitk.Image(np.zeros((3, 4, 5), "i2")).shape == (3, 4, 5)

@@ -182,7 +182,7 @@ def test_a_hidden_folder_is_removed_if_its_lock_cannot_be_made(folder, monkeypat
     def fail(_):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr(atomic, "_lock", fail)
+    monkeypatch.setattr(atomic._platform, "lock_file", fail)
     with pytest.raises(mitk.FileWriteError, match="Too many open files"):
         write_something(folder)
     assert not hidden(folder)
@@ -462,7 +462,7 @@ def test_a_folder_is_looked_at_every_ten_seconds(folder, monkeypatch):
 @pytest.mark.parametrize(("locks", "oldest"), [(True, 10.0), (False, 86400.0)])
 def test_a_leftover_goes_at_the_age_that_is_documented(folder, monkeypatch, locks, oldest):
     if not locks:
-        monkeypatch.setattr(atomic, "_lock", lambda _: None)
+        monkeypatch.setattr(atomic._platform, "lock_file", lambda _: None)
     left_behind(folder)
     os.utime(*hidden(folder), (1e9, 1e9))
     for age, stays in [(oldest - 0.5, True), (oldest, False)]:
@@ -526,7 +526,7 @@ def test_folders_of_other_users_stay(folder):
 
 
 def test_without_locks_only_a_day_old_folder_is_removed(folder, monkeypatch):
-    monkeypatch.setattr(atomic, "_lock", lambda _: None)
+    monkeypatch.setattr(atomic._platform, "lock_file", lambda _: None)
     recent, ancient = left_behind(folder), left_behind(folder, ".y.0123456789ab.mitk_rs", age=2 * 86400.0)
     write_something(folder)
     assert recent.exists()

@@ -40,17 +40,6 @@ from mitk_rs.errors import FileError, FileWriteError
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-__all__ = [
-    "abandon_writes",
-    "atomic_folder",
-    "atomic_output",
-    "atomic_outputs",
-    "check_writable",
-    "disk_is_full",
-    "full_suffix",
-    "with_small_ending",
-]
-
 _log = logging.getLogger(__name__)
 
 _REASONS = {
@@ -86,25 +75,12 @@ def with_small_ending(name: str) -> str:
 
 @contextmanager
 def atomic_output(path: PathName) -> Iterator[Path]:
-    """Write a file so that ``path`` holds either its old content or all of the new one.
+    """Write a file so that ``path``, or what it links to, holds either its old content or all of the new one.
 
-    Parameters
-    ----------
-    path
-        The file to make or to replace. A symbolic link is followed, its target is replaced.
-
-    Yields
-    ------
-    pathlib.Path
-        An existing empty file in a hidden folder beside ``path``, with its ending in small letters; write the content
-        there. When the block ends well it is brought to the disk and renamed to ``path``, inside
-        :func:`atomic_outputs` when that ends; when the block raises it is removed.
-
-    Raises
-    ------
-    FileWriteError
-        The folder is missing or not writable, ``path`` is a folder or a device, or the disk is full. Any
-        ``OSError`` of the block is turned into this class, with the name of the file and the reason.
+    The block gets an existing empty file in a hidden folder, with its ending in small letters, for the content. When
+    the block ends well it is brought to the disk and renamed to ``path``, inside :func:`atomic_outputs` when that
+    ends; when the block raises it is removed. Any ``OSError`` of the block becomes a ``FileWriteError`` with the name
+    of the file and the reason.
 
     Examples
     --------
@@ -116,58 +92,35 @@ def atomic_output(path: PathName) -> Iterator[Path]:
     'whole'
     """
     target = _checked_target(path)
-    with atomic_outputs(), _write_errors(target, path):
-        temporary = _current().new_folder(target) / with_small_ending(target.name)
+    with atomic_outputs() as group, _write_errors(target, path):
+        temporary = group.new_folder(target) / with_small_ending(target.name)
         temporary.touch()
         yield temporary
-        _current().add(temporary, target)
+        group.add(temporary, target)
 
 
 @contextmanager
 def atomic_folder(path: PathName) -> Iterator[Path]:
     """Write a header file together with the data files that it names.
 
-    Parameters
-    ----------
-    path
-        The header; it is renamed last, so a reader that finds a new header finds new data.
-
-    Yields
-    ------
-    pathlib.Path
-        The name for the header, its ending in small letters, inside a hidden folder beside the target. Headers
-        name their data files relative to themselves, so the pair keeps fitting together after the move. Every file
-        made in that folder is moved beside ``path``, as by :func:`atomic_outputs`.
-
-    Raises
-    ------
-    FileWriteError
-        As for :func:`atomic_output`.
+    The block gets the name for the header inside a hidden folder. Headers name their data files relative to
+    themselves, so the files fit together after the move too. Every file made in that folder is moved beside ``path``;
+    the header is renamed last, so a reader that finds a new header finds new data.
     """
     target = _checked_target(path)
-    with atomic_outputs(), _write_errors(target, path):
-        header = _current().new_folder(target) / with_small_ending(target.name)
+    with atomic_outputs() as group, _write_errors(target, path):
+        header = group.new_folder(target) / with_small_ending(target.name)
         yield header
         for data in sorted(set(header.parent.iterdir()) - {header}):
-            _current().add(data, _checked_target(target.parent / data.name))
-        _current().add(header, target)
+            group.add(data, _checked_target(target.parent / data.name))
+        group.add(header, target)
 
 
 @contextmanager
-def atomic_outputs(*, apart: bool = False) -> Iterator[None]:
+def atomic_outputs(*, apart: bool = False) -> Iterator[_Group]:
     """Let all files that are finished in the block take their names together when it ends: all are new or all old.
 
-    A block inside of a block belongs to the outer one. Files of other threads do not.
-
-    Parameters
-    ----------
-    apart
-        Whether the files of this block take their names when it ends, even inside of another block.
-
-    Raises
-    ------
-    FileWriteError
-        A file could not be brought to the disk or renamed. Then all files are as they were.
+    A block inside of a block belongs to the outer one, except one ``apart``. Files of other threads do not.
 
     Examples
     --------
@@ -181,13 +134,14 @@ def atomic_outputs(*, apart: bool = False) -> Iterator[None]:
     >>> (folder / "a").exists()
     True
     """
-    if _group.get() is not None and not apart:
-        yield
+    outer = _group.get()
+    if outer is not None and not apart:
+        yield outer
         return
     group = _Group()
     token = _group.set(group)
     try:
-        yield
+        yield group
         group.commit()
     finally:
         _group.reset(token)
@@ -195,13 +149,7 @@ def atomic_outputs(*, apart: bool = False) -> Iterator[None]:
 
 
 def check_writable(path: PathName) -> None:
-    """Refuse now what :func:`atomic_output` would refuse later.
-
-    Raises
-    ------
-    FileWriteError
-        The folder is missing or not writable, or ``path`` is a folder or a device.
-    """
+    """Refuse now what :func:`atomic_output` would refuse later: no such folder, no permission, not a regular file."""
     _checked_target(path)
 
 
@@ -250,7 +198,7 @@ class _Group:
                 folder.mkdir(mode=0o700)
                 _in_progress.add(folder)
                 self._hidden[target.parent] = folder, None
-                self._hidden[target.parent] = folder, _lock(folder)
+                self._hidden[target.parent] = folder, _platform.lock_file(folder / "lock")
         return self._hidden[target.parent][0]
 
     def add(self, new: Path, target: Path) -> None:
@@ -262,7 +210,6 @@ class _Group:
         self._moves.append((new, target))
 
     def commit(self) -> None:
-        """Rename all files."""
         old = self._keep_old() if len(self._moves) > 1 else {}
         with _naming, _platform.held_interrupts():
             self._rename(old)
@@ -337,12 +284,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
 
 
-def _current() -> _Group:
-    group = _group.get()
-    assert group is not None
-    return group
-
-
 def _second_name(file: Path, second: Path) -> None:
     """Give a file a second name: a hard link, or a copy where the file system has no links."""
     try:
@@ -378,7 +319,7 @@ def _settle(leftover: Path) -> None:
     if not ours or age < _LEFTOVER_SECONDS or leftover in _in_progress:
         return
     try:
-        lock = _lock(leftover)
+        lock = _platform.lock_file(leftover / "lock")
     except BlockingIOError:
         return
     if lock is None and age < _LEFTOVER_SECONDS_WITHOUT_LOCKS:
@@ -401,11 +342,6 @@ def _finish_renames(journal: Path) -> None:
             (journal.parent / new).replace(journal.parent / target)
 
 
-def _lock(folder: Path) -> int | None:
-    """Take the lock of a hidden folder; see :func:`mitk_rs._platform.lock_file`."""
-    return _platform.lock_file(folder / "lock")
-
-
 # --- targets and errors ------------------------------------------------------------------------------------------
 
 
@@ -415,26 +351,24 @@ def _checked_target(path: PathName) -> Path:
     if "\0" in name or not name:
         raise FileWriteError(f"cannot write {brief(name)}: not a file name")
     target = Path(os.path.realpath(name))
-    refusal = _refusal(target)
+    refusal = _file_refusal(target) or _folder_refusal(target.parent)
     if refusal:
         raise FileWriteError(f"cannot write {name}: {refusal}")
     return target
 
 
-def _refusal(target: Path) -> str | None:
+def _file_refusal(target: Path) -> str | None:
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
-        return _folder_refusal(target.parent)
+        return None
     except OSError as error:
         return _reason(error)
     if stat.S_ISDIR(mode):
         return "it is a folder"
     if not stat.S_ISREG(mode):
         return "it exists and is not a regular file"
-    if not os.access(target, os.W_OK):
-        return "no permission to change the existing file"
-    return _folder_refusal(target.parent)
+    return None if os.access(target, os.W_OK) else "no permission to change the existing file"
 
 
 def _folder_refusal(folder: Path) -> str | None:

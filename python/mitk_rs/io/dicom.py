@@ -218,14 +218,8 @@ def _info(number: int, volume: Volume, series: _Series) -> SeriesInfo:
 class _Scan:
     """The headers of a folder's files, or of the series that one file belongs to; each file is read once.
 
-    Attributes
-    ----------
-    series
-        By Series Instance UID.
-    damaged
-        Files that begin as DICOM and cannot be read, with the UID of their series where it is known.
-    reasons
-        Why.
+    ``damaged`` are files that begin as DICOM and cannot be read, with the UID of their series where it is known, and
+    ``reasons`` say why.
     """
 
     def __init__(self, path: str) -> None:

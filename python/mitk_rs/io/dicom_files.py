@@ -55,24 +55,11 @@ def quiet() -> Iterator[None]:
 class Slice:
     """One image of a series, or one frame of a file that has several.
 
-    Attributes
-    ----------
-    path, frame
-        The file, and which of its frames.
-    instance
-        Identifier of the image; copies have the same.
-    origin, direction, spacing
-        Place of the image in LPS mm; the third spacing is what the header says of the distance of slices, 0 for
-        nothing.
-    shape, dtype, components
-        Rows and columns; type of the rescaled voxels.
-    clocks
-        What orders images of the same place in time, in ms where it is a time: position in time, trigger time, frame
-        reference time, time of acquisition, time of the content.
-    number
-        Number of the image in its series, and of the frame in its file.
-    is_native
-        pydicom reads the pixels: they are not compressed, or only by run lengths.
+    Images with the same ``instance`` are copies. The place is in LPS mm; the third spacing is what the header says of
+    the distance of slices, 0 for nothing. ``dtype`` is that of the rescaled voxels. ``clocks`` order images of the
+    same place in time, in ms where it is a time: position in time, trigger time, frame reference time, time of
+    acquisition, time of the content. ``number`` is that of the image in its series and of the frame in its file.
+    ``is_native``: pydicom reads the pixels, which are not compressed, or only by run lengths.
     """
 
     path: str
@@ -90,7 +77,7 @@ class Slice:
 
     @property
     def height(self) -> float:
-        """Position along the normal of the slice in mm."""
+        """Position along the normal in mm."""
         return float(self.origin @ self.direction[:, 2])
 
     @property
@@ -102,18 +89,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class Volume:
-    """Slices in order.
+    """Slices in order, ``steps[t][z]``.
 
-    Attributes
-    ----------
-    steps
-        ``steps[t][z]``.
-    frame
-        Where the voxels are.
-    time_points
-        Bounds of the time steps in ms; None where the headers do not say them.
-    faults
-        What a regular stack would not have: gaps, uneven distances, tilt, images left out.
+    ``time_points`` are the bounds of the time steps in ms, None where the headers do not say them; ``faults`` what a
+    regular stack would not have: gaps, uneven distances, tilt, images left out.
     """
 
     steps: list[list[Slice]]
@@ -178,12 +157,11 @@ class DicomFile:
             values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
             return "UI", "\\".join(str(one) for one in values if one is not None).encode()
         if kind in _NUMBERS and not getattr(element, "is_little_endian", True):
-            size = np.dtype(_NUMBERS[kind]).itemsize
-            return kind, _swapped(element.value[: len(element.value) // size * size], size)
+            return kind, _whole_numbers(kind, element.value).byteswap().tobytes()
         return kind, element.value
 
     def text(self, tag: int, data: Any = None) -> str:
-        """Return the text of an element in its character set; empty where there is none."""
+        """The text of an element in its character set; empty where there is none."""
         raw = self._raw(tag, data)
         return element_text(*raw, self.charset) if raw else ""
 
@@ -277,7 +255,6 @@ class DicomFile:
 
     @property
     def colours(self) -> str:
-        """Photometric interpretation."""
         return self.text(0x00280004)
 
     @property
@@ -478,18 +455,17 @@ def _tag_text(tag: int) -> str:
     return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
 
 
-def _swapped(value: bytes, size: int) -> bytes:
-    return np.frombuffer(value, f"u{size}").byteswap().tobytes()
+def _whole_numbers(kind: str, value: bytes) -> NDArray[Any]:
+    """The numbers of an element, without a part of one at the end."""
+    size = np.dtype(_NUMBERS[kind]).itemsize
+    return np.frombuffer(value[: len(value) // size * size], _NUMBERS[kind])
 
 
 def element_text(kind: str, value: bytes, charset: Sequence[str]) -> str:
     """Return the text of an element: numbers in decimals, several values with a backslash between them."""
     if kind in _NUMBERS:
-        dtype = np.dtype(_NUMBERS[kind])
-        whole = value[: len(value) // dtype.itemsize * dtype.itemsize]
-        return "\\".join(
-            f"{number:.17g}" if dtype.kind == "f" else str(number) for number in np.frombuffer(whole, dtype).tolist()
-        )
+        numbers = _whole_numbers(kind, value)
+        return "\\".join(f"{one:.17g}" if numbers.dtype.kind == "f" else str(one) for one in numbers.tolist())
     if kind not in _DECODED or (value.isascii() and b"\x1b" not in value):
         return value.decode("latin-1").strip("\0 ")
     return _decoded(value, charset).strip("\0 ")

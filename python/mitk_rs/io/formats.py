@@ -214,19 +214,12 @@ class Format:
         Module of :mod:`mitk_rs.io` that reads and writes it.
     marks
         What files of the format begin with: the place, and the bytes there.
-    dimensions, types, components
-        What it can hold; ``components`` None is any number.
     geometry
         ``any``: every direction matrix. ``orthonormal``: no shear. ``aligned``: spacing and origin only.
         ``none``: a picture, which knows no millimetres.
-    metadata
-        True where it can hold time points and properties.
-    detached
-        True where the voxels are in a file of their own.
-    lossy
-        True where the voxels come back changed.
-    drops_ones
-        True where readers leave out last axes of length 1.
+    metadata, detached, lossy, drops_ones
+        Whether it can hold time points and properties; has the voxels in a file of their own; gives them back
+        changed; is read without last axes of length 1.
     longest_axis, longest_entry
         What a length can be at most, and how many letters a text entry can have.
     """
@@ -314,6 +307,12 @@ VOLUME_SUFFIXES = tuple(
 )
 # A header names its data file in a line of text, and readers take % for the template of a series.
 _UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f%\ud800-\udfff]|^\\s")
+
+
+def name_of(path: str) -> str:
+    """Return the name of the format of a file."""
+    chosen = format_of(path)
+    return chosen.name if chosen else ""
 
 
 def format_of(path: str | os.PathLike[str]) -> Format | None:
@@ -447,29 +446,10 @@ def header(
     reader: str = "",
     tolerance: float = 1e-6,
 ) -> ImageHeader:
-    """Describe the image that a file holds.
+    """Describe the image of ``[[t,] z,] y, x`` voxels that the file ``path`` holds.
 
-    Parameters
-    ----------
-    path
-        What errors name.
-    lengths
-        ``[[t,] z,] y, x``.
-    dtype, components
-        What a voxel is.
-    frame
-        What the header's fields say of the place of the image, exact to ``tolerance``.
-    entries
-        Free texts of the header: times, properties.
-    provided
-        Properties that the reader adds.
-    reader
-        Name of the reader.
-
-    Raises
-    ------
-    FileError
-        Time points that decrease.
+    ``frame`` is what the fields of its header say of its place, exact to ``tolerance``, ``entries`` its free texts
+    (times, properties), and ``provided`` are properties that the reader adds.
     """
     found, steps = entries or {}, lengths[0] if len(lengths) == 4 else 1
     frames = _stored_frames(found, frame, len(lengths), tolerance)

@@ -129,8 +129,8 @@ def read_records(
 
 def read_pixels(paths: Sequence[str], limits: Limits) -> Iterator[NDArray[Any]]:
     """Read the rescaled frames of DICOM files, file after file."""
-    for answer in _asked({"kind": "pixels", "path": paths[0], "paths": list(paths), "options": {}}, limits):
-        yield answer["voxels"]
+    request = {"kind": "pixels", "path": paths[0], "paths": list(paths), "options": {}}
+    return (answer["voxels"] for answer in _asked(request, limits))
 
 
 def _plain(options: ReadOptions) -> dict[str, Any]:
@@ -179,12 +179,6 @@ class _Worker:
         self._words.close()
         return status
 
-    def forget(self) -> None:
-        """Drop a worker that belongs to the parent of this process."""
-        self.socket.close()
-        self.process.returncode = 0
-        self._words.close()
-
 
 _idle: list[_Worker] = []
 _lock = threading.Lock()
@@ -193,8 +187,11 @@ _lock = threading.Lock()
 def _forget_workers() -> None:
     global _lock
     _lock = threading.Lock()
-    while _idle:
-        _idle.pop().forget()
+    for worker in _idle:
+        # It belongs to the parent, and is not to be waited for.
+        worker.process.returncode = 0
+        worker.end()
+    _idle.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -426,19 +423,12 @@ def serve(handle: int) -> None:
             _answer(connection, request)
 
 
-class _Collected(logging.Handler):
-    """Keeps log records to be sent."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.records: list[tuple[str, int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append((record.name, record.levelno, record.getMessage()))
-
-
 def _answer(connection: socket.socket, request: Mapping[str, Any]) -> None:
-    collected, log = _Collected(), logging.getLogger("mitk_rs")
+    from logging.handlers import BufferingHandler
+
+    from mitk_rs.io import itk, library_of
+
+    collected, log = BufferingHandler(1 << 62), logging.getLogger("mitk_rs")
     log.addHandler(collected)
     log.setLevel(logging.INFO)
     answer: dict[str, Any] = {}
@@ -446,7 +436,9 @@ def _answer(connection: socket.socket, request: Mapping[str, Any]) -> None:
         warnings.simplefilter("always")
         try:
             os.chdir(request["folder"])
-            _load_library(request)
+            # Before the limits, so that the memory of the library does not count.
+            is_itk = request["kind"] == "pixels" or request.get("reader")
+            itk.library() if is_itk else library_of(request["path"])
             _limit(request)
             _send_images(connection, request)
         except MemoryError as error:
@@ -457,19 +449,9 @@ def _answer(connection: socket.socket, request: Mapping[str, Any]) -> None:
             if isinstance(error, OSError):
                 answer |= {"errno": error.errno, "filename": error.filename}
     log.removeHandler(collected)
-    answer["log"] = collected.records
+    answer["log"] = [(one.name, one.levelno, one.getMessage()) for one in collected.buffer]
     answer["warnings"] = [str(one.message) for one in caught if issubclass(one.category, errors.DicomSeriesWarning)]
     _send(connection, answer)
-
-
-def _load_library(request: Mapping[str, Any]) -> None:
-    """Load the library that will read, so that its own memory does not count."""
-    from mitk_rs.io import itk, library_of
-
-    if request["kind"] == "pixels" or request.get("reader"):
-        itk.library()
-    else:
-        library_of(request["path"])
 
 
 def _limit(request: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, formats, headers
 from mitk_rs.io.atomic import atomic_folder, atomic_output, disk_is_full, with_small_ending
 from mitk_rs.io.checks import unreadable
-from mitk_rs.io.formats import Format, ImageHeader, ImageRecord, ReadOptions, format_of
+from mitk_rs.io.formats import Format, ImageHeader, ImageRecord, ReadOptions, name_of
 from mitk_rs.io.headers import TextHeader
 
 _TYPES = {
@@ -44,7 +44,7 @@ def library() -> Any:
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
     """Read what the file says about its image, without the voxels."""
-    if _name(path) == "PNG":
+    if name_of(path) == "PNG":
         _verify_png(path)
         return read_header_of_any(path, "PNGImageIO")
     return _opened_text(path, options)[0]
@@ -52,21 +52,16 @@ def read_header(path: str, options: ReadOptions) -> ImageHeader:
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
     """Read a MetaImage, a NRRD or a PNG file."""
-    if _name(path) == "PNG":
+    if name_of(path) == "PNG":
         _verify_png(path)
         return read_any(path, "PNGImageIO")
     header, text = _opened_text(path, options)
     return ImageRecord.of(header, (_meta_voxels if text.is_meta else _nrrd_voxels)(text, header))
 
 
-def _name(path: str) -> str:
-    chosen = format_of(path)
-    return chosen.name if chosen else ""
-
-
 def _opened_text(path: str, options: ReadOptions) -> tuple[ImageHeader, TextHeader]:
     """What ITK's reader says of the checked copy of a header, and what was checked."""
-    is_meta = _name(path) == "MetaImage"
+    is_meta = name_of(path) == "MetaImage"
     read_text = headers.meta_header if is_meta else headers.nrrd_header
     text = read_text(path, anywhere=options.get("allow_other_folders", False))
     _check_data_size(text)

@@ -21,7 +21,7 @@ from mitk_rs.geometry import Frame
 from mitk_rs.io import checks, isolation
 from mitk_rs.io.atomic import atomic_output
 from mitk_rs.io.checks import as_file_error, unreadable
-from mitk_rs.io.formats import ALL_TYPES, Format, ImageHeader, ImageRecord, ReadOptions, format_of, header
+from mitk_rs.io.formats import ALL_TYPES, Format, ImageHeader, ImageRecord, ReadOptions, header, name_of
 
 
 def library() -> Any:
@@ -34,12 +34,12 @@ def library() -> Any:
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
     """Read size and type without the voxels."""
-    return _READERS[_name(path)](path, with_voxels=False)[0]
+    return _READERS[name_of(path)](path, with_voxels=False)[0]
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
     """Read a picture, the pages of a TIFF as slices, or an array of two to four axes (``[[t,] z,] y, x``)."""
-    described, voxels = _READERS[_name(path)](path, with_voxels=True)
+    described, voxels = _READERS[name_of(path)](path, with_voxels=True)
     return ImageRecord.of(described, np.ascontiguousarray(voxels))
 
 
@@ -47,11 +47,6 @@ def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **
     """Write an image that fits ``format_``. JPEG changes the voxels a little."""
     with atomic_output(path) as temporary, temporary.open("wb") as file:
         _WRITERS[format_.name](record, file, compress=compress)
-
-
-def _name(path: str) -> str:
-    chosen = format_of(path)
-    return chosen.name if chosen else ""
 
 
 @contextmanager

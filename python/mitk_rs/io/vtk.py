@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -51,7 +51,7 @@ def read_header(path: str, options: ReadOptions) -> ImageHeader:
 def _xml_header(path: str) -> ImageHeader:
     """Let VTK read a single voxel: the rest of the description comes with it."""
     check_xml(path, "ImageData")
-    reader = _xml_reader()
+    reader = vtk("vtkIOXML").vtkXMLImageDataReader()
     with checks.alias(path) as name, vtk_messages() as messages:
         reader.SetFileName(name)
         reader.UpdateInformation()
@@ -99,9 +99,15 @@ def read(path: str, options: ReadOptions) -> ImageRecord:
 
 def read_image_data(path: str) -> Any:
     """Read a VTK file as ``vtkImageData``, with its extent and all its arrays."""
-    is_xml = _is_xml(path)
-    (check_xml if is_xml else check_legacy)(path, "ImageData")
-    data = _output_of(_xml_reader() if is_xml else _legacy_reader(), path)
+    if _is_xml(path):
+        check_xml(path, "ImageData")
+        reader = vtk("vtkIOXML").vtkXMLImageDataReader()
+    else:
+        check_legacy(path, "ImageData")
+        reader = vtk("vtkIOLegacy").vtkStructuredPointsReader()
+        reader.ReadAllScalarsOn()
+        reader.ReadAllFieldsOn()
+    data = _output_of(reader, path)
     point_scalars(data, path)
     return data
 
@@ -246,19 +252,18 @@ def _output_of(reader: Any, path: str) -> Any:
 _one_at_a_time = threading.Lock()
 
 
+@dataclass
 class _Messages:
     """What VTK complained about so far."""
 
-    def __init__(self, window: Any) -> None:
-        self._window = window
+    window: Any
 
     @property
     def text(self) -> str:
-        """All of it."""
-        return str(self._window.GetOutput())
+        return str(self.window.GetOutput())
 
     def first(self) -> str:
-        """Return the first complaint without VTK's source lines and addresses."""
+        """The first complaint without VTK's source lines and addresses."""
         blocks = [block for block in self.text.split("\n\n") if block.strip()]
         told = re.sub(r"\s+", " ", blocks[0] if blocks else "VTK gives no reason")
         told = re.sub(r"^\s*(ERROR|Warning|Generic Warning): In \S+, line \d+ ?", "", told)
@@ -295,17 +300,6 @@ def run_writer(writer: Any, data: Any, temporary: str, target: str) -> None:
 
 def _is_xml(path: str) -> bool:
     return full_suffix(path).lower() != ".vtk"
-
-
-def _xml_reader() -> Any:
-    return vtk("vtkIOXML").vtkXMLImageDataReader()
-
-
-def _legacy_reader() -> Any:
-    reader = vtk("vtkIOLegacy").vtkStructuredPointsReader()
-    reader.ReadAllScalarsOn()
-    reader.ReadAllFieldsOn()
-    return reader
 
 
 def image_data_to_record(data: Any, path: str = "vtkImageData", reader: str = "") -> ImageRecord:
