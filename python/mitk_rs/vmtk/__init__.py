@@ -34,7 +34,7 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     "vmtkimagevoiselector": ("images", "vmtkImageVOISelector"),
     "vmtkimagewriter": ("files", "vmtkImageWriter"),
     "vmtklevelsetsegmentation": ("levelsets", "vmtkLevelSetSegmentation"),
-    "vmtkmarchingcubes": ("images", "vmtkMarchingCubes"),
+    "vmtkmarchingcubes": ("levelsets", "vmtkMarchingCubes"),
     "vmtknumpytoimage": ("images", "vmtkNumpyToImage"),
     "vmtkrenderer": ("viewers", "vmtkRenderer"),
     "vmtksurfacereader": ("files", "vmtkSurfaceReader"),
@@ -47,13 +47,7 @@ COMMANDS = (*SCRIPTS, "pype", "install-vmtk-names")
 
 
 def script_class(name: str) -> Any:
-    """The class of a script.
-
-    Raises
-    ------
-    UsageError
-        There is no such script; the message names the nearest.
-    """
+    """The class of a script; a ``UsageError`` names the nearest where there is none of this name."""
     if name not in SCRIPTS:
         import difflib
 

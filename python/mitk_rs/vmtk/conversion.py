@@ -25,17 +25,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs._platform import vtk
 from mitk_rs.errors import RequestError
-from mitk_rs.io.atomic import atomic_output, atomic_outputs, full_suffix
-
-if TYPE_CHECKING:
-    from mitk_rs.io import ReadOptions
 
 __all__ = ["Frame", "as_image", "as_working", "attach", "frame_of", "fresh_like", "give_back"]
 
@@ -85,11 +81,8 @@ def attach(dataset: Any, frame: Frame | None) -> None:
     dataset.GetFieldData().RemoveArray(_ARRAY)
     if frame is None:
         return
-    array = vtk("vtkCommonCore").vtkDoubleArray()
-    array.SetName(_ARRAY)
-    for value in (*frame.memory, *frame.anchor, *frame.direction.ravel()):
-        array.InsertNextValue(float(value))
-    dataset.GetFieldData().AddArray(array)
+    values = np.concatenate((frame.memory, frame.anchor, frame.direction.ravel()))
+    dataset.GetFieldData().AddArray(vtk_array(values.astype(np.float64), _ARRAY))
 
 
 def twin(dataset: Any) -> Any:
@@ -97,6 +90,23 @@ def twin(dataset: Any) -> Any:
     made = dataset.NewInstance()
     made.ShallowCopy(dataset)
     return made
+
+
+def filtered(data: Any, module: str, name: str, **settings: tuple[Any, ...]) -> Any:
+    """What one of VTK's filters makes; ``SetValue=(0, 1.5)`` calls that method of it."""
+    made = getattr(vtk(module), name)()
+    made.SetInputData(data)
+    for method, arguments in settings.items():
+        getattr(made, method)(*arguments)
+    made.Update()
+    return made.GetOutput()
+
+
+def vtk_array(values: NDArray[Any], name: str) -> Any:
+    """A copy of numbers as an array of VTK's."""
+    array = vtk("util.numpy_support").numpy_to_vtk(values, deep=True)
+    array.SetName(name)
+    return array
 
 
 def detach(dataset: Any) -> Any:
@@ -133,13 +143,7 @@ def placement(image: Any, *, physical: bool, itk_format: bool = True) -> Placeme
 
 
 def as_working(image: Any) -> Any:
-    """Any accepted image as ``vtkImageData`` in VMTK's frame.
-
-    Raises
-    ------
-    RequestError
-        Of another type, or more than three-dimensional.
-    """
+    """Any accepted image of up to three dimensions as ``vtkImageData`` in VMTK's frame."""
     if _is_vtk(image):
         return image
     made = _to_vtk(_as_ours(image))
@@ -226,13 +230,7 @@ def arrays_of(data: Any) -> list[tuple[str | None, Any]]:
 
 
 def select_array(image: Any, name: str) -> Any:
-    """The image with the point array ``name`` active; the image itself for an empty name.
-
-    Raises
-    ------
-    RequestError
-        There is no such array; the message lists those that are.
-    """
+    """The image with the point array ``name`` active; the image itself for an empty name."""
     data = image.GetPointData()
     names = [array_name or "ImageScalars" for array_name, _ in arrays_of(data)]
     if not name or (len(names) == 1 and name == "ImageScalars" and name not in names):
@@ -257,13 +255,7 @@ def triples(flat: Sequence[int]) -> list[Index]:
 
 
 def inside(image: Any, flat: Sequence[int]) -> list[Index]:
-    """Indices counted from the first voxel, from ones counted as in the image's extent.
-
-    Raises
-    ------
-    RequestError
-        A point is outside; the message names it and what each axis allows.
-    """
+    """Indices counted from the first voxel, from ones counted as in the image's extent."""
     first, last = image.GetExtent()[::2], image.GetExtent()[1::2]
     for point in triples(flat):
         if any(not low <= value <= high for value, low, high in zip(point, first, last, strict=True)):
@@ -273,15 +265,7 @@ def inside(image: Any, flat: Sequence[int]) -> list[Index]:
 
 
 def indices_of(image: Any, points: Any, role: str) -> list[int]:
-    """Extent indices, flat, of indices, files of points, :class:`~mitk_rs.seeds.Seeds`, or a list of these.
-
-    Raises
-    ------
-    FileError
-        A file of points cannot be read.
-    RequestError
-        A point of a file is outside of the image.
-    """
+    """Extent indices, flat, of indices, files of points, :class:`~mitk_rs.seeds.Seeds`, or a list of these."""
     from mitk_rs.seeds import Seeds, read_seeds
 
     given = [points] if isinstance(points, str | os.PathLike | Seeds) else list(points)
@@ -305,93 +289,3 @@ def to_indices(image: Any, flat: Sequence[float]) -> list[int]:
         world = frame.memory + np.linalg.solve(frame.direction, (world - frame.anchor).T).T
     local = np.linalg.solve(direction_of(image), (world - image.GetOrigin()).T).T / image.GetSpacing()
     return [int(value) for value in np.rint(local).ravel()]
-
-
-# Files
-
-
-def is_vtk_format(name: str) -> bool:
-    """Whether a file name is one of VTK's own image formats."""
-    return full_suffix(name).lower() in (".vti", ".vtkxml", ".vtk")
-
-
-def read_image(name: str, orientation: str = "", **options: Unpack[ReadOptions]) -> Any:
-    """Read a file (or a folder with a DICOM series) as ``vtkImageData``; ``options`` are those of ``io.read_image``.
-
-    ``orientation`` says where the axes of the voxels have to point (``LPS``: left, posterior, superior); they are
-    permuted and reversed so that each voxel keeps its place. VTK's formats stay as they are.
-
-    Raises
-    ------
-    FileMissingError, FileError
-        It is missing, damaged, or in no known format.
-    """
-    if is_vtk_format(name):
-        from mitk_rs.io import checks
-        from mitk_rs.io.vtk import read_image_data
-
-        return read_image_data(checks.check_path(name))
-    from mitk_rs.io import read_image as read
-
-    image = read(name, **options)
-    if orientation:
-        from mitk_rs.interop.libraries import oriented
-
-        image = oriented(image, orientation)
-    return as_working(image)
-
-
-def write_image(image: Any, name: str, geometry: str, suffix: str = "") -> None:
-    """Write a ``vtkImageData`` in VMTK's frame, in the format of ``suffix`` if given, whatever the name ends with.
-
-    ``geometry`` is ``physical``, ``vmtk`` or empty for the default of the format.
-
-    Raises
-    ------
-    FileWriteError
-        It cannot be written, or its format cannot hold the image.
-    """
-    itk_format = not is_vtk_format(f"image{suffix}" if suffix else name)
-    physical = geometry == "physical" if geometry else itk_format
-    place = placement(image, physical=physical, itk_format=itk_format)
-    if not suffix or full_suffix(name).lower() == suffix:
-        _write(image, name, place, itk_format=itk_format)
-        return
-    with atomic_output(name) as temporary:
-        other = temporary.with_name(temporary.name + suffix)
-        with atomic_outputs(apart=True):
-            _write(image, str(other), place, itk_format=itk_format)
-        other.replace(temporary)
-
-
-def _write(image: Any, name: str, place: Placement, *, itk_format: bool) -> None:
-    if itk_format:
-        from mitk_rs.io import write_image as write
-
-        write(as_image(image, place), name)
-        return
-    from mitk_rs.io.vtk import write_image_data
-
-    # The first voxel is at `place`; the extent stays.
-    origin, direction = place
-    copy = detach(image)
-    copy.SetOrigin(*(origin - direction @ (np.array(image.GetExtent()[::2]) * image.GetSpacing())))
-    copy.SetDirectionMatrix(*direction.ravel())
-    write_image_data(copy, name)
-
-
-def vmtk_note(name: str) -> str:
-    """What to say of a file whose points are not at the positions of the input."""
-    return f"{name} is in VMTK's frame; -geometry physical writes the world positions of the input"
-
-
-def geometry_note(image: Any, name: str, geometry: str) -> str:
-    """What to say when the chosen mode is a default and the other one would give another file; else empty."""
-    frame = frame_of(image)
-    if geometry:
-        return ""
-    if is_vtk_format(name):
-        return "" if frame is None or frame.is_identity else vmtk_note(name)
-    if frame is not None or not np.any(image.GetOrigin()[:2]):
-        return ""
-    return f"{name} keeps the positions of the input; -geometry vmtk writes what VMTK reads back to its own frame"

@@ -87,14 +87,6 @@ class MemberTable:
             rows += [member, file_member(member, "Input")] if member.io else [member]
         return (*rows, *(file_member(member, "Output") for member in self.outputs if member.io))
 
-    def all_outputs(self) -> tuple[Member, ...]:
-        """The common output members and the declared ones."""
-        return (*COMMON_OUTPUTS, *self.outputs)
-
-    def input(self, option: str) -> Member:
-        """The input member with this option name; ``KeyError`` where there is none."""
-        return {member.option: member for member in self.all_inputs()}[option]
-
 
 def file_member(member: Member, direction: str) -> Member:
     """The file option that VMTK generates for a member with a reader (``Input``) or writer (``Output``)."""
@@ -253,13 +245,7 @@ class pypeMember:
         return self.GetRangeRepresentation()
 
     def value_of(self, words: Sequence[Any]) -> Any:
-        """The value that the words after the option stand for.
-
-        Raises
-        ------
-        UsageError
-            Wrong count, a word of the wrong type, or a value out of range; the message names option and word.
-        """
+        """The value that the words after the option stand for; a ``UsageError`` names the option and a wrong word."""
         values = list(words[0]) if len(words) == 1 and isinstance(words[0], list | tuple) else list(words)
         # In place of voxel indices in threes, files of points are taken.
         points = self.MemberType == "int" and self.Multiple == 3

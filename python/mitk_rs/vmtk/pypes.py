@@ -34,13 +34,7 @@ def automatic_source(member: pypeMember, earlier: Sequence[pypeScript]) -> Sourc
 
 
 def resolve_reference(reference: str, earlier: Sequence[pypeScript]) -> Source:
-    """What ``script.option``, ``script-ID.option`` or ``.option`` (the script just before) stands for.
-
-    Raises
-    ------
-    UsageError
-        There is no such script before, or it has no such option.
-    """
+    """What ``script.option``, ``script-ID.option`` or ``.option`` (the script just before) stands for."""
     name, separator, option = reference.partition(".")
     if not separator or "." in option:
         raise UsageError(f"invalid option piping @{reference}; write @.option, @script.option or @script-ID.option")
@@ -146,10 +140,7 @@ class Pype(Talking):
     def ParseArguments(self) -> None:
         """Remove the flags and split the rest into scripts.
 
-        Raises
-        ------
-        UsageError
-            No script name, an empty part, a placeholder for a dialog, or a bad number of threads.
+        Raises ``UsageError`` (no script name, an empty part, a placeholder for a dialog, or a bad number of threads).
         """
         kept: list[Any] = []
         remaining = iter(self.Arguments)
@@ -174,10 +165,8 @@ class Pype(Talking):
     def Execute(self) -> None:
         """Check every script's words, then run the scripts in turn.
 
-        Raises
-        ------
-        mitk_rs.errors.Exception
-            The pype or a script is wrong. With a :class:`UsageError` of the pype, nothing has run.
+        Raises ``mitk_rs.errors.Exception`` (the pype or a script is wrong; with a :class:`UsageError` of the pype,
+        nothing has run).
         """
         self.ScriptObjectList = []
         self.Seconds = []

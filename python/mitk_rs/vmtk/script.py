@@ -81,10 +81,7 @@ class Talking:
     def InputText(self, prompt: str = "", validator: Callable[[str], Any] | None = None) -> str:
         """Ask until ``validator`` accepts the answer.
 
-        Raises
-        ------
-        DisplayError
-            The input ended; VMTK would ask for ever.
+        Raises ``DisplayError`` (the input ended; VMTK would ask for ever).
         """
         while True:
             self.InputInfo(prompt)
@@ -282,13 +279,7 @@ class pypeScript(Talking, metaclass=_SealedType):
         return member is not None and member.Given
 
     def read_words(self) -> Words:
-        """Sort and check the script's words without changing any attribute.
-
-        Raises
-        ------
-        UsageError
-            Unknown option, wrong count, type or range. Not when help is asked for.
-        """
+        """Sort and check the words without changing any attribute; no ``UsageError`` where they ask for help."""
         if self._words is None:
             names = [member.OptionName for member in self.ExtensionMembers]
             words = read_options(self.Arguments, is_number=self._is_number, long_options=names)
@@ -363,10 +354,7 @@ class pypeScript(Talking, metaclass=_SealedType):
     def CheckOutputs(self) -> None:
         """Refuse output files that could not be written, before anything is read or computed.
 
-        Raises
-        ------
-        FileWriteError
-            A folder is missing or not writable, or an ending names no known format.
+        Raises ``FileWriteError`` (a folder is missing or not writable, or an ending names no known format).
         """
         for writer in self._writers():
             writer.CheckOutputs()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from mitk_rs.vmtk.scripts.files import vmtkImageReader, vmtkImageWriter, vmtkSurfaceReader, vmtkSurfaceWriter
-from mitk_rs.vmtk.scripts.images import (
-    vmtkImageCompare,
-    vmtkImageToNumpy,
-    vmtkImageVOISelector,
+from mitk_rs.vmtk.scripts.images import vmtkImageCompare, vmtkImageToNumpy, vmtkImageVOISelector, vmtkNumpyToImage
+from mitk_rs.vmtk.scripts.levelsets import (
+    vmtkImageFeatures,
+    vmtkImageInitialization,
+    vmtkLevelSetSegmentation,
     vmtkMarchingCubes,
-    vmtkNumpyToImage,
 )
-from mitk_rs.vmtk.scripts.levelsets import vmtkImageFeatures, vmtkImageInitialization, vmtkLevelSetSegmentation
 from mitk_rs.vmtk.scripts.viewers import (
     vmtkImageMIPViewer,
     vmtkImageSeeder,

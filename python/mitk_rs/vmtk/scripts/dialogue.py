@@ -20,7 +20,7 @@ from mitk_rs.viewer.dialogue import AnyDialogue, Branch, Dialogue, EvolutionDial
 from mitk_rs.viewer.front_ends import DialogueWindow, replay, run_terminal
 from mitk_rs.vmtk import make_script
 from mitk_rs.vmtk.conversion import as_image, as_working, direction_of, give_back, patient_axes, triples, twin
-from mitk_rs.vmtk.scripts.viewers import entitle, vmtkImageSeeder, vmtkRenderer, vmtkSurfaceViewer
+from mitk_rs.vmtk.scripts.viewers import ViewingScript, entitle, vmtkImageSeeder, vmtkRenderer, vmtkSurfaceViewer
 
 if TYPE_CHECKING:
     from mitk_rs.vmtk.scripts.levelsets import vmtkImageInitialization, vmtkLevelSetSegmentation
@@ -29,15 +29,7 @@ __all__ = ["ask_seeds", "converse", "converse_about_evolution", "display_surface
 
 
 def converse(script: vmtkImageInitialization, image: Any) -> bool:
-    """Lead the dialogue and set the outputs; ``False`` when the run has to be headless instead.
-
-    Raises
-    ------
-    DisplayError
-        Nobody can be asked, and the options do not have what the method needs.
-    RequestError
-        The dialogue was cancelled, or nothing was accepted.
-    """
+    """Lead the dialogue and set the outputs; ``False`` when the run has to be headless instead."""
     lead = _front_end(script)
     if lead is None:
         lacking = missing(script)
@@ -142,15 +134,7 @@ _QUESTIONS = {
 
 
 def converse_about_evolution(script: vmtkLevelSetSegmentation, image: Any) -> None:
-    """Lead the dialogue of ``vmtklevelsetsegmentation`` and set the outputs.
-
-    Raises
-    ------
-    DisplayError
-        Nobody can be asked.
-    RequestError
-        The dialogue was cancelled, or nothing was accepted.
-    """
+    """Lead the dialogue of ``vmtklevelsetsegmentation`` and set the outputs."""
     lead = _somebody(script)
     if lead is None:
         raise _nobody(script, "-iterations N")
@@ -223,19 +207,15 @@ def _window(script: Any, image: Any, dialogue: AnyDialogue) -> None:
 
     if script.vmtkRenderer is None:
         script.vmtkRenderer = vmtkRenderer()
-        script.vmtkRenderer.WindowSize = [1200, 900]
         script.OwnRenderer = 1
     script.vmtkRenderer.Initialize()
-    own, window = script.OwnRenderer, script.vmtkRenderer.Window
+    window = script.vmtkRenderer.Window
     entitle(window, script)
     axes = patient_axes(image) @ direction_of(image)
     try:
         DialogueWindow(window, _upright(image), dialogue, _surface_in, say, axes=axes).run()
     finally:
-        if own:
-            script.vmtkRenderer.Deallocate()
-            script.vmtkRenderer = None
-            script.OwnRenderer = 0
+        ViewingScript.release_window(script)
 
 
 def _upright(image: Any) -> Any:
@@ -277,13 +257,7 @@ def ask_seeds(script: vmtkImageInitialization, question: str, count: int) -> Any
 
 
 def write_preview(image: Any, dialogue: AnyDialogue, path: Path) -> None:
-    """Write a PNG: the maximum of the image along z, y and x side by side, with seeds and the outline of the result.
-
-    Raises
-    ------
-    FileWriteError
-        It cannot be written.
-    """
+    """Write a PNG: the maximum of the image along z, y and x side by side, with seeds and the outline of the result."""
     from mitk_rs.projection import montage, write_picture
 
     result = dialogue.result if dialogue.result is not None else dialogue.merged

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import Any, ClassVar, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +28,15 @@ from mitk_rs.vmtk.conversion import (
     as_working,
     attach,
     detach,
+    filtered,
     frame_of,
     fresh_like,
-    geometry_note,
-    is_vtk_format,
-    read_image,
+    placement,
     twin,
-    vmtk_note,
-    write_image,
+    voxels_of,
+    vtk_array,
 )
 from mitk_rs.vmtk.script import pypeScript
-
-if TYPE_CHECKING:
-    from mitk_rs.io import ReadOptions
 
 __all__ = ["SCALAR_TYPES", "vmtkImageReader", "vmtkImageWriter", "vmtkSurfaceReader", "vmtkSurfaceWriter"]
 
@@ -72,12 +68,8 @@ class _Writer(_FileScript):
     def Execute(self) -> None:
         """Write the image or surface.
 
-        Raises
-        ------
-        RequestError
-            Nothing to write, or no file name.
-        FileWriteError
-            The file cannot be written, its ending names no known format, or its format cannot hold what is written.
+        Raises ``RequestError`` (nothing to write, or no file name) or ``FileWriteError`` (the file cannot be written,
+        its ending names no known format, or its format cannot hold what is written).
         """
         # As VMTK's scripts allow, it may be in `Input`.
         if getattr(self, self._member) is None:
@@ -110,8 +102,12 @@ class _Writer(_FileScript):
 
 SCALAR_TYPES = {"float": "f4", "double": "f8", "int": "i4", "short": "i2", "ushort": "u2", "uchar": "u1"}
 # Where the axes of the voxels point to: L(eft), P(osterior), S(uperior), ...
-_ORIENTATIONS = {"native": "", "axial": "LPS", "coronal": "LIP", "sagittal": "PIR"}
+_ORIENTATIONS = {"axial": "LPS", "coronal": "LIP", "sagittal": "PIR"}
 _PATTERN = re.compile(r"[^%]*(%s)?[^%]*%0?\d{0,2}d[^%]*")
+
+
+def _is_vtk_format(name: str) -> bool:
+    return full_suffix(name).lower() in (".vti", ".vtkxml", ".vtk")
 
 
 class vmtkImageReader(tables.ImageReader, _FileScript):
@@ -134,12 +130,8 @@ class vmtkImageReader(tables.ImageReader, _FileScript):
     def Execute(self) -> None:
         """Read the image and log its spacing, origin and dimensions.
 
-        Raises
-        ------
-        RequestError
-            Nothing to read is named.
-        FileMissingError, FileError
-            A file is missing, damaged, or of no known format.
+        Raises ``RequestError`` (nothing to read is named) or ``FileMissingError``, ``FileError`` (a file is missing,
+        damaged, or of no known format).
         """
         if self.InputDirectoryName:
             image = self._read_folder()
@@ -149,7 +141,9 @@ class vmtkImageReader(tables.ImageReader, _FileScript):
             image = self._read_file(self._needed("InputFileName"))
         for axis, wanted in enumerate(self.Flip):
             if wanted:
-                image = _flipped(image, axis)
+                flipped = filtered(image, "vtkImagingCore", "vtkImageFlip", SetFilteredAxis=(axis,))
+                flipped.GetFieldData().ShallowCopy(image.GetFieldData())
+                image = flipped
         self.Image = self.Output = image
         self._set_matrices(image)
         self.PrintLog("Spacing {:f} {:f} {:f}".format(*image.GetSpacing()))
@@ -160,7 +154,7 @@ class vmtkImageReader(tables.ImageReader, _FileScript):
         if not Path(self.InputDirectoryName).is_dir():
             raise FileError(f"-d {self.InputDirectoryName}: no such folder")
         self.PrintLog("Reading DICOM directory.")
-        return read_image(self.InputDirectoryName, _ORIENTATIONS[self.DesiredOrientation], **self._options())
+        return self._read(self.InputDirectoryName)
 
     def _read_file(self, name: str) -> Any:
         guessed = self._guessed(name)
@@ -171,15 +165,27 @@ class vmtkImageReader(tables.ImageReader, _FileScript):
             return self._read_raw(Path(name))
         if self.Format and guessed and self.Format != guessed:
             raise RequestError(f"-f {self.Format} does not fit {name}, whose ending says {guessed}")
-        code = _ORIENTATIONS[self.DesiredOrientation]
-        if code and is_vtk_format(name):
+        if self.DesiredOrientation != "native" and _is_vtk_format(name):
             self.PrintWarning(
                 f"-orientation {self.DesiredOrientation} has no effect: {guessed or chosen} files have none"
             )
-        return read_image(name, code, **self._options())
+        return self._read(name)
 
-    def _options(self) -> ReadOptions:
-        return {"series": self.Series or None, "allow_gaps": bool(self.AllowGaps)}
+    def _read(self, name: str) -> Any:
+        """A file, or a folder with a DICOM series. VTK's formats keep extent, arrays and orientation."""
+        if _is_vtk_format(name):
+            from mitk_rs.io import checks
+            from mitk_rs.io.vtk import read_image_data
+
+            return read_image_data(checks.check_path(name))
+        from mitk_rs.io import read_image
+
+        image = read_image(name, series=self.Series or None, allow_gaps=bool(self.AllowGaps))
+        if self.DesiredOrientation != "native":
+            from mitk_rs.interop.libraries import oriented
+
+            image = oriented(image, _ORIENTATIONS[self.DesiredOrientation])
+        return as_working(image)
 
     def _read_raw(self, path: Path) -> Any:
         """Voxels without a header, x fastest."""
@@ -227,9 +233,7 @@ class vmtkImageReader(tables.ImageReader, _FileScript):
         image.SetSpacing(*self.DataSpacing)
         image.SetOrigin(*self.DataOrigin)
         flat = np.ascontiguousarray(voxels).reshape(-1, voxels.shape[3] if voxels.ndim == 4 else 1)
-        scalars = vtk("util.numpy_support").numpy_to_vtk(flat, deep=True)
-        scalars.SetName("ImageScalars")
-        image.GetPointData().SetScalars(scalars)
+        image.GetPointData().SetScalars(vtk_array(flat, "ImageScalars"))
         return image
 
     def _set_matrices(self, image: Any) -> None:
@@ -243,19 +247,10 @@ class vmtkImageReader(tables.ImageReader, _FileScript):
         self.RasToIjkMatrixCoefficients = np.linalg.inv(to_ras @ to_xyz).ravel().tolist()
 
 
-def _flipped(image: Any, axis: int) -> Any:
-    flip = vtk("vtkImagingCore").vtkImageFlip()
-    flip.SetInputData(image)
-    flip.SetFilteredAxis(axis)
-    flip.Update()
-    flipped = flip.GetOutput()
-    flipped.GetFieldData().ShallowCopy(image.GetFieldData())
-    return flipped
-
-
 _SUFFIXES = {"vtkxml": ".vti", "vtk": ".vtk", "meta": ".mha"}
 _TYPES = {"double": np.float64, "float": np.float32, "short": np.int16}
 _VMTK_WINDOW = [1.0, 0.0]
+_IN_VMTK_FRAME = "{} is in VMTK's frame; -geometry physical writes the world positions of the input"
 
 
 class vmtkImageWriter(tables.ImageWriter, _Writer):
@@ -291,19 +286,58 @@ class vmtkImageWriter(tables.ImageWriter, _Writer):
     def _write(self, given: Any) -> None:
         image = as_working(given)
         if self.PixelRepresentation:
-            image = fresh_like(image, as_image(image).as_numpy(time_step=0).astype(_TYPES[self.PixelRepresentation]))
+            image = fresh_like(image, voxels_of(image).astype(_TYPES[self.PixelRepresentation]))
         image = self._transformed(image) if self.ApplyTransform else image
         chosen = self.Format or self._guessed(self.OutputFileName)
         self._say_format(chosen)
         if chosen == "pointdata":
             write_point_table(image, Path(self.OutputFileName))
         elif chosen in ("png", "tiff"):
-            self._write_pictures(as_image(image).as_numpy(time_step=0), ".png" if chosen == "png" else ".tif")
+            self._write_pictures(voxels_of(image), ".png" if chosen == "png" else ".tif")
         else:
-            note = geometry_note(image, self.OutputFileName, self.Geometry)
-            write_image(image, self.OutputFileName, self.Geometry, _SUFFIXES.get(self.Format, ""))
-            if note:
-                self.PrintNote(note)
+            self._write_image(image, self.OutputFileName, _SUFFIXES.get(self.Format, ""))
+            self._note_geometry(image)
+
+    def _write_image(self, image: Any, name: str, suffix: str) -> None:
+        """Write in the format of ``suffix`` if given, whatever the name ends with."""
+        if not suffix or full_suffix(name).lower() == suffix:
+            self._write_file(image, name)
+            return
+        with atomic_output(name) as temporary:
+            other = temporary.with_name(temporary.name + suffix)
+            with atomic_outputs(apart=True):
+                self._write_file(image, str(other))
+            other.replace(temporary)
+
+    def _write_file(self, image: Any, name: str) -> None:
+        itk_format = not _is_vtk_format(name)
+        physical = self.Geometry == "physical" if self.Geometry else itk_format
+        place = origin, direction = placement(image, physical=physical, itk_format=itk_format)
+        if itk_format:
+            from mitk_rs.io import write_image
+
+            write_image(as_image(image, place), name)
+            return
+        from mitk_rs.io.vtk import write_image_data
+
+        # The first voxel is at `origin`; the extent stays.
+        copy = detach(image)
+        copy.SetOrigin(*(origin - direction @ (np.array(image.GetExtent()[::2]) * image.GetSpacing())))
+        copy.SetDirectionMatrix(*direction.ravel())
+        write_image_data(copy, name)
+
+    def _note_geometry(self, image: Any) -> None:
+        """Say it when the chosen mode is a default and the other one would give another file."""
+        name, frame = self.OutputFileName, frame_of(image)
+        if self.Geometry:
+            return
+        if _is_vtk_format(name):
+            if frame is not None and not frame.is_identity:
+                self.PrintNote(_IN_VMTK_FRAME.format(name))
+        elif frame is None and np.any(image.GetOrigin()[:2]):
+            self.PrintNote(
+                f"{name} keeps the positions of the input; -geometry vmtk writes what VMTK reads back to its own frame"
+            )
 
     def _transformed(self, image: Any) -> Any:
         """The image with a frame that puts voxel 0 0 0 and the axes where the matrix says."""
@@ -357,10 +391,7 @@ class vmtkSurfaceReader(tables.SurfaceReader, _FileScript):
     def Execute(self) -> None:
         """Read the surface.
 
-        Raises
-        ------
-        FileMissingError, FileError
-            The file is missing, damaged, or of no known format.
+        Raises ``FileMissingError``, ``FileError`` (the file is missing, damaged, or of no known format).
         """
         from mitk_rs.io.checks import check_path
         from mitk_rs.io.vtk import read_surface_as
@@ -424,27 +455,18 @@ class vmtkSurfaceWriter(tables.SurfaceWriter, _Writer):
         if self.Geometry == "physical":
             return _to_world(surface, frame)
         if not self.Geometry:
-            self.PrintNote(vmtk_note(self.OutputFileName))
+            self.PrintNote(_IN_VMTK_FRAME.format(self.OutputFileName))
         return detach(surface)
 
 
 def _to_world(surface: Any, frame: Frame) -> Any:
-    matrix = vtk("vtkCommonMath").vtkMatrix4x4()
-    matrix.DeepCopy(frame.affine.ravel().tolist())
     transform = vtk("vtkCommonTransforms").vtkTransform()
-    transform.SetMatrix(matrix)
-    move = vtk("vtkFiltersGeneral").vtkTransformPolyDataFilter()
-    move.SetInputData(detach(surface))
-    move.SetTransform(transform)
+    transform.SetMatrix(frame.affine.ravel().tolist())
+    moved = filtered(detach(surface), "vtkFiltersGeneral", "vtkTransformPolyDataFilter", SetTransform=(transform,))
     if np.linalg.det(frame.direction) > 0:
-        move.Update()
-        return move.GetOutput()
+        return moved
     # A mirror turns triangles inside out.
-    turn = vtk("vtkFiltersCore").vtkReverseSense()
-    turn.SetInputConnection(move.GetOutputPort())
-    turn.ReverseCellsOn()
-    turn.Update()
-    return turn.GetOutput()
+    return filtered(moved, "vtkFiltersCore", "vtkReverseSense", ReverseCellsOn=())
 
 
 # Tables of text
@@ -462,12 +484,7 @@ def write_point_table(dataset: Any, path: Path, *, cells: bool = False) -> None:
 
 def _write_tecplot(surface: Any, path: Path) -> None:
     """Write triangles as a Tecplot zone of finite elements."""
-    triangles = vtk("vtkFiltersCore").vtkTriangleFilter()
-    triangles.SetInputData(surface)
-    triangles.PassVertsOff()
-    triangles.PassLinesOff()
-    triangles.Update()
-    mesh = triangles.GetOutput()
+    mesh = filtered(surface, "vtkFiltersCore", "vtkTriangleFilter", PassVertsOff=(), PassLinesOff=())
     names, values = _columns(mesh.GetPointData())
     points = _positions(mesh, range(mesh.GetNumberOfPoints()))
     corners = vtk("util.numpy_support").vtk_to_numpy(mesh.GetPolys().GetConnectivityArray())

@@ -1,4 +1,4 @@
-"""Work on images: a box of them, isosurfaces, comparison, and NumPy arrays in and out."""
+"""Work on images: a box of them, comparison, and NumPy arrays in and out."""
 
 from __future__ import annotations
 
@@ -10,21 +10,11 @@ import numpy as np
 from mitk_rs._platform import has_display, vtk
 from mitk_rs.errors import RequestError
 from mitk_rs.vmtk import tables
-from mitk_rs.vmtk.conversion import (
-    arrays_of,
-    as_image,
-    as_working,
-    attach,
-    frame_of,
-    give_back,
-    patient_axes,
-    select_array,
-    voxels_of,
-)
+from mitk_rs.vmtk.conversion import arrays_of, as_working, filtered, give_back, patient_axes, voxels_of, vtk_array
 from mitk_rs.vmtk.script import pypeScript
 from mitk_rs.vmtk.scripts.viewers import ViewingScript
 
-__all__ = ["vmtkImageCompare", "vmtkImageToNumpy", "vmtkImageVOISelector", "vmtkMarchingCubes", "vmtkNumpyToImage"]
+__all__ = ["vmtkImageCompare", "vmtkImageToNumpy", "vmtkImageVOISelector", "vmtkNumpyToImage"]
 
 # Bounds that come from a division may miss a voxel by rounding; a part of a voxel this small does not count.
 _SLACK = 1e-6
@@ -48,12 +38,8 @@ class vmtkImageVOISelector(tables.ImageVOISelector, ViewingScript):
     def Execute(self) -> None:
         """Crop the image.
 
-        Raises
-        ------
-        RequestError
-            No image; no bounds; bounds that hold no voxel.
-        DisplayError
-            The box is to be chosen in a window and there is no display.
+        Raises ``RequestError`` (no image; no bounds; bounds that hold no voxel) or ``DisplayError`` (the box is to be
+        chosen in a window and there is no display).
         """
         given, image = self.Image, self.working_image()
         bounded = any(self.BoxBounds)
@@ -73,11 +59,7 @@ class vmtkImageVOISelector(tables.ImageVOISelector, ViewingScript):
 
     def crop(self, image: Any) -> Any:
         """The part of a ``vtkImageData`` within ``BoxBounds``."""
-        extract = vtk("vtkImagingCore").vtkExtractVOI()
-        extract.SetInputData(image)
-        extract.SetVOI(*self._voxels(image))
-        extract.Update()
-        return extract.GetOutput()
+        return filtered(image, "vtkImagingCore", "vtkExtractVOI", SetVOI=tuple(self._voxels(image)))
 
     def _voxels(self, image: Any) -> list[int]:
         origin, spacing, extent = image.GetOrigin(), image.GetSpacing(), image.GetExtent()
@@ -113,53 +95,6 @@ class vmtkImageVOISelector(tables.ImageVOISelector, ViewingScript):
         return image
 
 
-class vmtkMarchingCubes(tables.MarchingCubes, pypeScript):
-    """Make an isosurface (VMTK's ``vmtkMarchingCubes``), in VMTK's frame, open at the ends of the image.
-
-    With ``UseContourFilter`` it is what ``vtkContourFilter`` makes: in a 2-D image it consists of lines.
-    """
-
-    def Execute(self) -> None:
-        """Make the surface.
-
-        Raises
-        ------
-        RequestError
-            No image, no such array, or an image without three dimensions.
-        """
-        from mitk_rs.surface import extract_surface
-
-        image = select_array(as_working(self._needed("Image")), self.ArrayName)
-        surface: Any = (
-            _contour(image, self.Level) if self.UseContourFilter else extract_surface(as_image(image), level=self.Level)
-        )
-        if surface.GetNumberOfPoints() == 0:
-            low, high = image.GetScalarRange()
-            self.PrintWarning(f"the surface is empty: no value of {self.Level:g} within {low:g} to {high:g}")
-        elif self.Connectivity:
-            surface = _largest_piece(surface)
-        attach(surface, frame_of(image))
-        self.Surface = surface
-
-
-def _contour(image: Any, level: float) -> Any:
-    contour = vtk("vtkFiltersCore").vtkContourFilter()
-    contour.SetInputData(image)
-    contour.SetValue(0, level)
-    contour.Update()
-    return contour.GetOutput()
-
-
-def _largest_piece(surface: Any) -> Any:
-    connectivity = vtk("vtkFiltersCore").vtkPolyDataConnectivityFilter()
-    connectivity.SetInputData(surface)
-    connectivity.SetExtractionModeToLargestRegion()
-    cleaned = vtk("vtkFiltersCore").vtkCleanPolyData()
-    cleaned.SetInputConnection(connectivity.GetOutputPort())
-    cleaned.Update()
-    return cleaned.GetOutput()
-
-
 class vmtkImageCompare(tables.ImageCompare, pypeScript):
     """Compare an image with a reference (VMTK's ``vmtkImageCompare``).
 
@@ -172,13 +107,7 @@ class vmtkImageCompare(tables.ImageCompare, pypeScript):
     """
 
     def Execute(self) -> None:
-        """Compare.
-
-        Raises
-        ------
-        RequestError
-            An image or the method is missing.
-        """
+        """Compare. Raises ``RequestError`` (an image or the method is missing)."""
         self._needed("Image")
         if self.ReferenceImage is None:
             self.PrintError("Error: no reference image.")
@@ -246,10 +175,7 @@ class vmtkNumpyToImage(tables.NumpyToImage, pypeScript):
     def Execute(self) -> None:
         """Make the image.
 
-        Raises
-        ------
-        RequestError
-            No dictionary, a missing key, or arrays of another size than ``Dimensions``.
+        Raises ``RequestError`` (no dictionary, a missing key, or arrays of another size than ``Dimensions``).
         """
         given = self._needed("ArrayDict")
         missing = [key for key in _KEYS if key not in given]
@@ -268,10 +194,7 @@ class vmtkNumpyToImage(tables.NumpyToImage, pypeScript):
         if array.shape[:3] != dimensions or array.ndim not in (3, 4):
             raise RequestError(f"array {name} has the shape {array.shape}, Dimensions are {dimensions}")
         ordered = np.ascontiguousarray(np.swapaxes(array, 0, 2))
-        flat = ordered.reshape(-1, *array.shape[3:])
-        values = vtk("util.numpy_support").numpy_to_vtk(flat, deep=True)
-        values.SetName(name)
         data = self.Image.GetPointData()
-        data.AddArray(values)
+        data.AddArray(vtk_array(ordered.reshape(-1, *array.shape[3:]), name))
         if data.GetScalars() is None:
             data.SetActiveScalars(name)

@@ -1,4 +1,4 @@
-"""Level sets: initial ones, feature images, and their evolution, headless or in a dialogue.
+"""Level sets: surfaces of them, initial ones, feature images, and evolution, headless or in a dialogue.
 
 The numbers are VMTK's (``compat="vmtk"`` of :func:`mitk_rs.initialize_level_set`; :func:`mitk_rs.feature_image`,
 :func:`mitk_rs.evolve_level_set`); what VMTK does silently wrong is an error or a warning, or it is done right unless
@@ -18,17 +18,19 @@ from mitk_rs.vmtk.conversion import (
     as_image,
     as_working,
     attach,
+    filtered,
     frame_of,
     fresh_like,
     give_back,
     indices_of,
     inside,
+    select_array,
     to_indices,
     voxels_of,
 )
 from mitk_rs.vmtk.script import pypeScript
 
-__all__ = ["vmtkImageFeatures", "vmtkImageInitialization", "vmtkLevelSetSegmentation"]
+__all__ = ["vmtkImageFeatures", "vmtkImageInitialization", "vmtkLevelSetSegmentation", "vmtkMarchingCubes"]
 
 
 class _LevelSetScript(pypeScript):
@@ -53,6 +55,39 @@ class _LevelSetScript(pypeScript):
         from mitk_rs.vmtk.scripts import dialogue
 
         dialogue.display_surface(self, as_working(levelSets), value)
+
+
+# Surfaces
+
+
+def _surface_at(image: Any, level: float = 0.0) -> Any:
+    from mitk_rs.surface import extract_surface
+
+    return extract_surface(as_image(image), level=level)
+
+
+class vmtkMarchingCubes(tables.MarchingCubes, pypeScript):
+    """Make an isosurface (VMTK's ``vmtkMarchingCubes``), in VMTK's frame, open at the ends of the image.
+
+    With ``UseContourFilter`` it is what ``vtkContourFilter`` makes: in a 2-D image it consists of lines.
+    """
+
+    def Execute(self) -> None:
+        """Make the surface. Raises ``RequestError`` (no image, no such array, or an image without three dimensions)."""
+        image = select_array(as_working(self._needed("Image")), self.ArrayName)
+        if self.UseContourFilter:
+            surface = filtered(image, "vtkFiltersCore", "vtkContourFilter", SetValue=(0, self.Level))
+        else:
+            surface = _surface_at(image, self.Level)
+        if surface.GetNumberOfPoints() == 0:
+            low, high = image.GetScalarRange()
+            self.PrintWarning(f"the surface is empty: no value of {self.Level:g} within {low:g} to {high:g}")
+        elif self.Connectivity:
+            core = "vtkFiltersCore"
+            piece = filtered(surface, core, "vtkPolyDataConnectivityFilter", SetExtractionModeToLargestRegion=())
+            surface = filtered(piece, core, "vtkCleanPolyData")
+        attach(surface, frame_of(image))
+        self.Surface = surface
 
 
 # Initialization
@@ -121,14 +156,8 @@ class vmtkImageInitialization(tables.ImageInitialization, _LevelSetScript):
     def Execute(self) -> None:
         """Make the level set.
 
-        Raises
-        ------
-        RequestError
-            No image, or a request that does not fit it.
-        UsageError
-            Points that are not in triples.
-        DisplayError
-            The dialogue is wanted and there is neither a display nor a terminal.
+        Raises ``RequestError`` (no image, or a request that does not fit it) or ``UsageError`` (points that are not in
+        triples) or ``DisplayError`` (the dialogue is wanted and there is neither a display nor a terminal).
         """
         image = as_working(self._needed("Image"))
         for name, role in (("SourcePoints", "source"), ("TargetPoints", "target")):
@@ -159,10 +188,8 @@ class vmtkImageInitialization(tables.ImageInitialization, _LevelSetScript):
     def IOWrite(self) -> None:
         """Write the level set and its surface; without a surface the level set alone.
 
-        Raises
-        ------
-        RequestError
-            A surface file was asked for and the level set has no surface. The level set has been written.
+        Raises ``RequestError`` (a surface file was asked for and the level set has no surface: the level set has been
+        written).
         """
         name = self.SurfaceOutputFileName
         if not name or self.Surface is None or self.Surface.GetNumberOfPoints():
@@ -207,10 +234,8 @@ class vmtkImageInitialization(tables.ImageInitialization, _LevelSetScript):
 
     def surface_of(self, level_sets: Any) -> Any:
         """The zero level of a level set as ``vtkPolyData`` in VMTK's frame."""
-        from mitk_rs.surface import extract_surface
-
         image = as_working(level_sets)
-        surface = extract_surface(as_image(image), level=0.0)
+        surface = _surface_at(image)
         attach(surface, frame_of(image))
         return surface
 
@@ -335,13 +360,7 @@ class vmtkImageFeatures(tables.ImageFeatures, _FeatureScript):
     FeatureImage: Any = None
 
     def Execute(self) -> None:
-        """Make the feature image.
-
-        Raises
-        ------
-        RequestError
-            No image, or options that do not fit it.
-        """
+        """Make the feature image. Raises ``RequestError`` (no image, or options that do not fit it)."""
         image = as_working(self._needed("Image"))
         made = self.feature_of(image, self.DerivativeSigma, self.Dimensionality)
         self.FeatureImage = self.Image = give_back(made, self.Image)
@@ -389,12 +408,8 @@ class vmtkLevelSetSegmentation(tables.LevelSetSegmentation, _FeatureScript, _Lev
     def Execute(self) -> None:
         """Evolve.
 
-        Raises
-        ------
-        RequestError
-            No image, no level set to start from, or options that do not fit them.
-        DisplayError
-            The dialogue is wanted, and there is neither a display nor a terminal.
+        Raises ``RequestError`` (no image, no level set to start from, or options that do not fit them) or
+        ``DisplayError`` (the dialogue is wanted, and there is neither a display nor a terminal).
         """
         self._needed("Image")
         if self.InitialLevelSets is None and self.LevelSetsInput is not None:

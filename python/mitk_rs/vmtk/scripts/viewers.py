@@ -21,16 +21,7 @@ from mitk_rs.vmtk import tables
 from mitk_rs.vmtk.conversion import Index, arrays_of, as_image, as_working, attach, frame_of, patient_axes, select_array
 from mitk_rs.vmtk.script import pypeScript
 
-__all__ = [
-    "MAPS",
-    "ViewingScript",
-    "vmtkImageMIPViewer",
-    "vmtkImageSeeder",
-    "vmtkImageViewer",
-    "vmtkRenderer",
-    "vmtkRendererInputStream",
-    "vmtkSurfaceViewer",
-]
+__all__ = ["vmtkImageMIPViewer", "vmtkImageSeeder", "vmtkImageViewer", "vmtkRenderer", "vmtkSurfaceViewer"]
 
 
 def entitle(window: ViewerWindow, script: pypeScript) -> None:
@@ -48,13 +39,7 @@ class ViewingScript(pypeScript):
     OwnRenderer = 0
 
     def open_window(self) -> Any:
-        """The window of the renderer, a new one if none was passed in.
-
-        Raises
-        ------
-        DisplayError
-            It is going to be shown, and there is no display.
-        """
+        """The window of the renderer, or a new one; a ``DisplayError`` where there is no display to show it on."""
         if self.Display:
             require_display("the window")
         if self.vmtkRenderer is None:
@@ -116,10 +101,7 @@ class vmtkRenderer(tables.Renderer, pypeScript):
     def Initialize(self) -> None:
         """Open the window, unless it is open; off screen where there is no display.
 
-        Raises
-        ------
-        DisplayError
-            There is no display, and neither EGL nor OSMesa to draw without one.
+        Raises ``DisplayError`` (there is no display, and neither EGL nor OSMesa to draw without one).
         """
         self._opened()
 
@@ -167,10 +149,7 @@ class vmtkRenderer(tables.Renderer, pypeScript):
     def EnterTextInputMode(self, interactive: int = 1) -> None:
         """Take keys as text, up to Return; with ``interactive`` wait for it.
 
-        Raises
-        ------
-        DisplayError
-            There is no display to wait at.
+        Raises ``DisplayError`` (there is no display to wait at).
         """
         window = self._opened()
         self.CurrentTextInput, self.TextInputMode = "", 1
@@ -382,7 +361,7 @@ class vmtkSurfaceViewer(tables.SurfaceViewer, ViewingScript):
         for old in (self.Actor, self.ScalarBarActor):
             if old is not None:
                 window.renderer.RemoveViewProp(old)
-        self.Actor = self._make_actor()
+        self._make_actor()
         window.renderer.AddActor(self.Actor)
         window.set_patient_axes(patient_axes(self.Surface))
         if self.Legend:
@@ -394,18 +373,17 @@ class vmtkSurfaceViewer(tables.SurfaceViewer, ViewingScript):
             window.run()
         self.release_window()
 
-    def _make_actor(self) -> Any:
-        actor = vtk("vtkRenderingCore").vtkActor()
-        actor.SetMapper(self._make_mapper())
-        look = actor.GetProperty()
+    def _make_actor(self) -> None:
+        self.Actor = vtk("vtkRenderingCore").vtkActor()
+        self.Actor.SetMapper(self._make_mapper())
+        look = self.Actor.GetProperty()
         if self.Color[0] >= 0:
             look.SetColor(*self.Color)
         look.SetOpacity(self.Opacity)
         look.SetLineWidth(self.LineWidth)
         if self.FlatInterpolation:
             look.SetInterpolationToFlat()
-        self._represent(actor, self.Representation)
-        return actor
+        self.SetSurfaceRepresentation(self.Representation)
 
     def _make_mapper(self) -> Any:
         mapper = vtk("vtkRenderingCore").vtkPolyDataMapper()
@@ -438,10 +416,7 @@ class vmtkSurfaceViewer(tables.SurfaceViewer, ViewingScript):
     def SetSurfaceRepresentation(self, representation: str) -> None:
         """Draw as ``surface``, ``edges`` or ``wireframe``."""
         self.Representation = representation
-        self._represent(self.Actor, representation)
-
-    def _represent(self, actor: Any, representation: str) -> None:
-        look = actor.GetProperty()
+        look = self.Actor.GetProperty()
         look.SetEdgeVisibility(representation == "edges")
         if representation == "wireframe":
             look.SetRepresentationToWireframe()
@@ -512,12 +487,8 @@ class vmtkImageMIPViewer(tables.ImageMIPViewer, ViewingScript):
     def Execute(self) -> None:
         """Write the picture, show the window.
 
-        Raises
-        ------
-        RequestError
-            No image or no such array.
-        DisplayError
-            ``Display`` is 1, there is no display, and no picture was asked for.
+        Raises ``RequestError`` (no image or no such array) or ``DisplayError`` (``Display`` is 1, there is no display,
+        and no picture was asked for).
         """
         self._needed("Image")
         if self.SampleDistance < 0:
@@ -592,13 +563,7 @@ class vmtkImageMIPViewer(tables.ImageMIPViewer, ViewingScript):
             self.PrintNote("nothing was produced; -omipfile FILE writes the projection")
 
     def BuildView(self) -> None:
-        """Show the projection and, with ``Display``, wait for ``q``.
-
-        Raises
-        ------
-        DisplayError
-            There is no display.
-        """
+        """Show the projection and, with ``Display``, wait for ``q``. Raises ``DisplayError`` (there is no display)."""
         from mitk_rs.viewer.mip_viewer import show
 
         image = self.working_image(self.ArrayName)
