@@ -289,8 +289,7 @@ def readers_of(path: PathName) -> list[str]:
     chosen = format_of(name)
     if chosen and not os.path.isdir(name):  # noqa: PTH112
         return [chosen.reader, *chosen.other_readers]
-    dicom = import_module("mitk_rs.io.dicom")
-    return [dicom.READER] if dicom.is_dicom(name) else [read_info(name).reader]
+    return [read_info(name).reader if _is_unchecked(name) else import_module("mitk_rs.io.dicom").READER]
 
 
 def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, time_spacing: bool = False) -> None:
@@ -310,36 +309,26 @@ def write_record(record: ImageRecord, path: PathName, *, compress: bool = True, 
 def _limits(path: str, options: ReadOptions) -> Limits | None:
     """The limits of the process that is to read a file; None to read it in this one."""
     limits = isolation.limits_of(options.get("isolate"))
-    if limits is None and _adapter(path) is _Unchecked:
+    if limits is None and _is_unchecked(path):
         limits = Limits()
     return None if isolation.is_worker() else limits
 
 
-class _Unchecked:
-    """Files of no known ending: ITK knows some by their content. Nothing checks them, so another process reads them."""
-
-    @staticmethod
-    def read_header(path: str, _: ReadOptions) -> ImageHeader:
-        header: ImageHeader = import_module("mitk_rs.io.itk").read_header_of_any(path)
-        return header
-
-    @staticmethod
-    def read(path: str, _: ReadOptions) -> ImageRecord:
-        record: ImageRecord = import_module("mitk_rs.io.itk").read_any(path)
-        return record
+def _is_unchecked(path: str) -> bool:
+    """Whether nothing checks a file, so that another process reads it: of no known ending, maybe known to ITK."""
+    return format_of(path) is None and not import_module("mitk_rs.io.dicom").is_dicom(path)
 
 
 def _adapter(path: str) -> Any:
     chosen = format_of(path)
     if chosen and not os.path.isdir(path):  # noqa: PTH112
         return import_module(f"mitk_rs.io.{chosen.adapter}")
-    dicom = import_module("mitk_rs.io.dicom")
-    return dicom if dicom.is_dicom(path) else _Unchecked
+    return import_module(f"mitk_rs.io.{'itk' if _is_unchecked(path) else 'dicom'}")
 
 
 def library_of(path: str) -> None:
     """Load the library that reads a file, which is otherwise loaded when it is first needed."""
-    getattr(_adapter(path), "library", import_module("mitk_rs.io.itk").library)()
+    _adapter(path).library()
 
 
 # --- the content of a file in memory -----------------------------------------------------------------------------

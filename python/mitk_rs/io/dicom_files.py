@@ -115,6 +115,7 @@ _DECODED = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 _NUMBERS = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8", "UV": "u8", "SV": "i8"}
 _LONGEST_VALUE = 1 << 14
 _UNDEFINED = 0xFFFFFFFF
+_Groups = tuple[Any, Any]
 # After these a text is in its first character set again.
 _DELIMITERS = set(b"\r\n\t\f\\^=")
 
@@ -311,13 +312,21 @@ class DicomFile:
 
     def scales(self) -> list[tuple[float, float]]:
         """Return slope and intercept of each frame, or one pair for all."""
-        shared = next(iter(self.items(0x52009229)), None)
-        groups = [_FunctionalGroups(one, shared) for one in self.items(0x52009230)]
-        return [self.scale(one) for one in groups or [_FunctionalGroups(None, shared)]]
+        return [self._scale(groups) for groups in self._groups()]
 
-    def scale(self, groups: _FunctionalGroups) -> tuple[float, float]:
-        """Return slope and intercept of a frame; a slope of 0 counts as 1, as in GDCM."""
-        item = groups.item(self, 0x00289145, 0x00281053)
+    def _groups(self) -> list[_Groups]:
+        """What an enhanced object says of each frame: of it alone, else of all. One pair for other objects."""
+        shared = next(iter(self.items(0x52009229)), None)
+        return [(own, shared) for own in self.items(0x52009230)] or [(None, shared)]
+
+    def _item(self, groups: _Groups, sequence: int, tag: int) -> Any:
+        """The item of a sequence that has an element; None where there is none."""
+        items = (item for group in groups if group is not None for item in self.items(sequence, group))
+        return next((item for item in items if tag in item), None)
+
+    def _scale(self, groups: _Groups) -> tuple[float, float]:
+        """Slope and intercept of a frame; a slope of 0 counts as 1, as in GDCM."""
+        item = self._item(groups, 0x00289145, 0x00281053)
         slope, intercept = self.number(0x00281053, 1.0, item), self.number(0x00281052, 0.0, item)
         return slope or 1.0, intercept
 
@@ -340,37 +349,29 @@ class DicomFile:
 
     def slices(self) -> list[Slice]:
         """Return the image, or the frames, of the file."""
-        count = self.frames
-        shared = next(iter(self.items(0x52009229)), None)
-        frames = self.items(0x52009230)
-        if count > 1 and len(frames) == count:
-            return [self._slice(number, _FunctionalGroups(frame, shared)) for number, frame in enumerate(frames)]
+        count, groups = self.frames, self._groups()
+        if count > 1 and len(groups) == count:
+            return [self._slice(number, one) for number, one in enumerate(groups)]
         offsets = self.numbers(0x3004000C)
         step = abs(self.number(0x00180088, 0.0)) or abs(self.number(0x00180050, 0.0)) or 1.0
         heights = offsets if len(offsets) == count else [step * number for number in range(count)]
         if count == 1:
-            return [self._slice(0, _FunctionalGroups(next(iter(frames), None), shared))]
-        first = self._slice(0, _FunctionalGroups(None, shared))
-        return [
-            replace(
-                first,
-                frame=number,
-                origin=first.origin + height * first.direction[:, 2],
-                number=(first.number[0], number),
-            )
-            for number, height in enumerate(heights)
-        ]
+            return [self._slice(0, groups[0])]
+        first = self._slice(0, (None, groups[0][1]))
+        origins = [first.origin + height * first.direction[:, 2] for height in heights]
+        numbers = [(first.number[0], number) for number in range(count)]
+        return [replace(first, frame=number[1], origin=origins[number[1]], number=number) for number in numbers]
 
-    def _slice(self, number: int, groups: _FunctionalGroups) -> Slice:
+    def _slice(self, number: int, groups: _Groups) -> Slice:
         def numbers(tag: int, sequence: int = 0) -> list[float]:
-            item = groups.item(self, sequence, tag) if sequence else None
+            item = self._item(groups, sequence, tag) if sequence else None
             return self.numbers(tag, item) if item is not None else self.numbers(tag)
 
         direction = _direction(self.path, numbers(0x00200037, 0x00209116))
         origin = numbers(0x00200032, 0x00209113) or [0.0, 0.0, 0.0]
         if len(origin) != 3:
             raise self.bad(f"element (0020,0032), the position, has {len(origin)} numbers, 3 are needed")
-        slope, intercept = self.scale(groups)
+        slope, intercept = self._scale(groups)
         spacing = self._spacing(numbers)
         checks.frame(self.path, (*spacing[:2], spacing[2] or 1.0), origin, direction)
         instance = self.number(0x00200013, 0.0)
@@ -398,11 +399,11 @@ class DicomFile:
         between = numbers(0x00180088, 0x00289110) or numbers(0x00180050, 0x00289110) or [0.0]
         return rows_columns[1], rows_columns[0], abs(between[0])
 
-    def _clocks(self, numbers: Callable[..., list[float]], groups: _FunctionalGroups) -> tuple[float, ...]:
+    def _clocks(self, numbers: Callable[..., list[float]], groups: _Groups) -> tuple[float, ...]:
         position = numbers(0x00209128, 0x00209111) or self.numbers(0x00200100) or [0.0]
         trigger = numbers(0x00209153, 0x00189118) or self.numbers(0x00181060) or [0.0]
         reference = self.numbers(0x00541300) or [0.0]
-        content = groups.item(self, 0x00209111, 0x00189074)
+        content = self._item(groups, 0x00209111, 0x00189074)
         moment = self.text(0x00189074, content) if content is not None else self.text(0x0008002A)
         acquired = _moment_ms(moment, self.text(0x00080022), self.text(0x00080032))
         return (position[0], trigger[0], reference[0], acquired, _time_ms(self.text(0x00080033)))
@@ -424,22 +425,6 @@ class DicomFile:
         frames = [replace(one, origin=slices[0].origin) for one in slices]
         end = starts[-1] + (starts[-1] - starts[-2])
         return Volume([[one] for one in frames], _frame(frames[:1])[0], (*starts, end))
-
-
-@dataclass(frozen=True)
-class _FunctionalGroups:
-    """What an enhanced object says of one frame: of it alone, else of all."""
-
-    own: Any
-    shared: Any
-
-    def item(self, header: DicomFile, sequence: int, tag: int) -> Any:
-        """Return the item of a sequence that has an element; None where there is none."""
-        for groups in (self.own, self.shared):
-            for item in header.items(sequence, groups) if groups is not None else []:
-                if tag in item:
-                    return item
-        return None
 
 
 def _direction(path: str, cosines: list[float]) -> NDArray[np.float64]:

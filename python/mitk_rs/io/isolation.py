@@ -35,7 +35,7 @@ from mitk_rs import _platform, errors
 from mitk_rs._validation import real_number
 from mitk_rs.errors import FileError, InternalError, RequestError
 from mitk_rs.geometry import Frame
-from mitk_rs.io.checks import bytes_of, printable, shown, unreadable, zeros_of
+from mitk_rs.io.checks import bytes_of, printable, read_raw, shown, unreadable, zeros_of
 from mitk_rs.io.formats import ImageHeader, ImageRecord, ReadOptions, geometries_of, placed
 from mitk_rs.time_geometry import ArbitraryTimeGeometry, ProportionalTimeGeometry, TimeGeometry
 
@@ -315,12 +315,7 @@ def _voxels(handle: int, answer: Mapping[str, Any]) -> NDArray[Any]:
     array = zeros_of(answer["path"], shape, dtype)
     with open(handle, "rb", buffering=0, closefd=False) as file:
         file.seek(0)
-        view, done = bytes_of(array), 0
-        while done < len(view):
-            count = file.readinto(view[done : done + (1 << 26)])
-            if not count:
-                raise EOFError
-            done += count
+        read_raw(answer["path"], file, array)
     return array
 
 

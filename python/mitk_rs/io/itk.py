@@ -36,6 +36,9 @@ _TYPES = {
 } | {"32-bit float": "f4", "64-bit float": "f8"}
 
 
+_TEXT_FORMATS = ("MetaImage", "NRRD")
+
+
 @cache
 def library() -> Any:
     """Return the module SimpleITK."""
@@ -44,17 +47,15 @@ def library() -> Any:
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
     """Read what the file says about its image, without the voxels."""
-    if name_of(path) == "PNG":
-        _verify_png(path)
-        return read_header_of_any(path, "PNGImageIO")
+    if name_of(path) not in _TEXT_FORMATS:
+        return read_header_of_any(path, _checked_reader(path))
     return _opened_text(path, options)[0]
 
 
 def read(path: str, options: ReadOptions) -> ImageRecord:
-    """Read a MetaImage, a NRRD or a PNG file."""
-    if name_of(path) == "PNG":
-        _verify_png(path)
-        return read_any(path, "PNGImageIO")
+    """Read a MetaImage, a NRRD or a PNG file, or one that ITK knows by its content."""
+    if name_of(path) not in _TEXT_FORMATS:
+        return read_any(path, _checked_reader(path))
     header, text = _opened_text(path, options)
     return ImageRecord.of(header, (_meta_voxels if text.is_meta else _nrrd_voxels)(text, header))
 
@@ -171,8 +172,10 @@ def _read_nrrd_part(text: TextHeader, name: str, part: NDArray[Any]) -> None:
             (checks.read_numbers if encoding == "ascii" else checks.read_hexadecimal)(text.path, file, part)
 
 
-def _verify_png(path: str) -> None:
-    """Check the order, lengths and checksums of a PNG file's chunks: ITK's reader prints what it finds wrong."""
+def _checked_reader(path: str) -> str:
+    """ITK's reader of a PNG file whose chunks have the right order, lengths and checksums: it prints what is wrong."""
+    if name_of(path) != "PNG":
+        return ""
     from PIL import Image, UnidentifiedImageError
 
     with checks.open_regular(path) as file:
@@ -182,6 +185,7 @@ def _verify_png(path: str) -> None:
             raise unreadable(path, "not a PNG picture, or its beginning is damaged") from error
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
             raise unreadable(path, f"the file is damaged: {checks.shown(str(error), 200)}") from error
+    return "PNGImageIO"
 
 
 def read_header_of_any(path: str, reader: str = "") -> ImageHeader:
