@@ -88,16 +88,12 @@ class PixelType:
         return hash((self._dtype, self._components))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._dtype.name, self._components, self._kind)
+        return type(self)._make, (self._dtype, self._components, self._kind)
 
     def __repr__(self) -> str:
         name = _ITK_NAMES[self._dtype.name]
         text = name if self._components == 1 else f"{self._components} * {name}"
         return f"<PixelType: {self._kind} ({text})>" if self._kind else f"<PixelType: {text}>"
-
-
-def _restored(name: str, components: int, kind: str | None) -> PixelType:
-    return PixelType._make(np.dtype(name), components, kind)
 
 
 def make_pixel_type(dtype: DTypeLike | PixelType, components: SupportsIndex = 1) -> PixelType:

@@ -101,14 +101,11 @@ class _Vector(_Coordinates):
     __module__ = "mitk_rs"
     __slots__ = ()
 
-    def _combined(self, other: _Vector, sign: float) -> Self:
-        return type(self)(*(a + sign * b for a, b in zip(self, other, strict=True)))
-
     def __add__(self, other: Self) -> Self:
-        return self._combined(other, 1.0) if type(other) is type(self) else NotImplemented
+        return type(self)(*map(operator.add, self, other)) if type(other) is type(self) else NotImplemented
 
     def __sub__(self, other: Self) -> Self:
-        return self._combined(other, -1.0) if type(other) is type(self) else NotImplemented
+        return type(self)(*map(operator.sub, self, other)) if type(other) is type(self) else NotImplemented
 
     def __mul__(self, factor: float) -> Self:
         if not isinstance(factor, int | float | np.number):

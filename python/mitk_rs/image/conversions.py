@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from mitk_rs.image import Image
 
-__all__ = ["Conversions"]
-
 
 class Conversions:
     """Part of ``Image``: images for other libraries and of them.

@@ -99,8 +99,7 @@ class Placement:
 
     def get_spacing(self, time_step: SupportsIndex = 0) -> Triple:
         """Distances in mm between voxel centres along (x, y, z)."""
-        x, y, z = self.get_geometry(time_step).spacing
-        return x, y, z
+        return self.get_geometry(time_step)._frame.spacing
 
     def set_spacing(self, spacing: ArrayLike, time_step: SupportsIndex | None = 0) -> None:
         """Set the spacing (x, y, z) in mm of one time step, or with ``time_step=None`` of all.
@@ -116,8 +115,7 @@ class Placement:
 
     def get_origin(self, time_step: SupportsIndex = 0) -> Triple:
         """World position in mm of the centre of voxel (0, 0, 0)."""
-        x, y, z = self.get_geometry(time_step).origin
-        return x, y, z
+        return self.get_geometry(time_step)._frame.origin
 
     def set_origin(self, origin: ArrayLike, time_step: SupportsIndex | None = 0) -> None:
         """Set the origin (x, y, z) in mm of one time step, or with ``time_step=None`` of all."""

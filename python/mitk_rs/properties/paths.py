@@ -12,8 +12,6 @@ from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overloa
 from mitk_rs._validation import brief, check_kind, flag, text, type_error, whole_number, wrong_type
 from mitk_rs.errors import RequestError
 
-__all__ = ["DICOMTag", "DICOMTagPath", "PropertyKeyPath", "find_indexed_properties"]
-
 _SELECTION = re.compile(r"\[(\*|\d+)\]")
 
 

@@ -16,18 +16,6 @@ from mitk_rs._validation import brief, check_kind, step_number, type_error
 from mitk_rs.errors import RequestError
 from mitk_rs.points import Color
 
-__all__ = [
-    "BaseProperty",
-    "BoolProperty",
-    "ColorProperty",
-    "DoubleProperty",
-    "FloatProperty",
-    "IntProperty",
-    "StringProperty",
-    "TemporoSpatialStringProperty",
-    "property_from_dict",
-]
-
 _INT_RANGE = range(-(2**31), 2**31)
 
 
@@ -43,8 +31,10 @@ class BaseProperty(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if cls.__module__ == BaseProperty.__module__ and not cls.__name__.startswith("_"):
-            BaseProperty._classes[cls.__name__] = cls
+        if cls.__module__ == __name__:
+            cls.__module__ = "mitk_rs"
+            if not cls.__name__.startswith("_"):
+                BaseProperty._classes[cls.__name__] = cls
 
     @property
     @abstractmethod
@@ -112,7 +102,6 @@ _Value = TypeVar("_Value")
 class _SimpleProperty(BaseProperty, Generic[_Value]):
     """One immutable value, which the constructor checks."""
 
-    __module__ = "mitk_rs"
     _value: _Value
 
     @property
@@ -142,8 +131,6 @@ class StringProperty(_SimpleProperty[str]):
     <mitk.StringProperty: CT>
     """
 
-    __module__ = "mitk_rs"
-
     def __init__(self, value: str = "") -> None:
         if not isinstance(value, str):
             raise self._refuse(value, "text")
@@ -152,8 +139,6 @@ class StringProperty(_SimpleProperty[str]):
 
 class BoolProperty(_SimpleProperty[bool]):
     """A truth value; ``str`` gives ``1`` or ``0``."""
-
-    __module__ = "mitk_rs"
 
     def __init__(self, value: bool = False) -> None:  # noqa: FBT001, FBT002 - MITK's signature
         if not isinstance(value, bool | int | float | np.number | np.bool_):
@@ -167,8 +152,6 @@ class BoolProperty(_SimpleProperty[bool]):
 class IntProperty(_SimpleProperty[int]):
     """A whole number of 32 bits."""
 
-    __module__ = "mitk_rs"
-
     def __init__(self, value: SupportsIndex = 0) -> None:
         try:
             self._value = int(operator.index(value))
@@ -181,8 +164,6 @@ class IntProperty(_SimpleProperty[int]):
 class DoubleProperty(_SimpleProperty[float]):
     """A number in double precision."""
 
-    __module__ = "mitk_rs"
-
     def __init__(self, value: SupportsFloat = 0.0) -> None:
         try:
             self._value = float("x" if isinstance(value, str | bytes) else value)
@@ -192,8 +173,6 @@ class DoubleProperty(_SimpleProperty[float]):
 
 class FloatProperty(DoubleProperty):
     """A number in single precision."""
-
-    __module__ = "mitk_rs"
 
     def __init__(self, value: SupportsFloat = 0.0) -> None:
         super().__init__(value)
@@ -213,8 +192,6 @@ class ColorProperty(_SimpleProperty[Color]):
     >>> ColorProperty.from_rgb(1, 0.5, 0).value
     mitk.Color(1.000000, 0.500000, 0.000000)
     """
-
-    __module__ = "mitk_rs"
 
     def __init__(self, color: Color) -> None:
         if not isinstance(color, Color):
@@ -325,8 +302,6 @@ class TemporoSpatialStringProperty(BaseProperty):
     >>> position.get_value(time_step=0, z_slice=1), position.is_uniform
     ('2.5', False)
     """
-
-    __module__ = "mitk_rs"
 
     def __init__(self, value: str = "") -> None:
         self._lock = threading.Lock()
