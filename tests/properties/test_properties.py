@@ -248,7 +248,11 @@ def test_lists_survive_dictionaries_json_copies_and_pickles():
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda: mitk.property_from_dict({"type": "VoidProperty"}), mitk.RequestError, "must be one of BoolProperty"),
+        (
+            lambda: mitk.property_from_dict({"type": "VoidProperty"}),
+            mitk.RequestError,
+            "must be one of BoolProperty, ColorProperty, DoubleProperty, FloatProperty, IntProperty, StringProperty,",
+        ),
         (lambda: mitk.property_from_dict({"value": 5}), mitk.RequestError, "must have the key 'type'"),
         (lambda: mitk.property_from_dict({"type": "IntProperty"}), mitk.RequestError, "must have the key 'value'"),
         (lambda: mitk.property_from_dict({"type": "IntProperty", "value": "5"}), TypeError, "whole number, got '5'"),
