@@ -314,10 +314,8 @@ def axis_picture(
 
     Raises
     ------
-    RequestError
-        What cannot be projected or drawn.
-    GeometryError
-        An overlay on another grid.
+    RequestError, GeometryError
+        As for :func:`mitk_rs.montage`.
 
     Examples
     --------

@@ -213,8 +213,7 @@ class Pixels(np.ndarray[Any, np.dtype[Any]]):
 
     def _repr_png_(self) -> bytes | None:
         """A PNG of bytes, or of 16 bits of grey; nothing for other numbers and shapes, such as parts of a picture."""
-        grey, colour = self.ndim == 2 and self.dtype in (np.uint8, np.uint16), self.ndim == 3 and self.shape[2] == 3
-        return png(np.asarray(self)) if self.size and (grey or (colour and self.dtype == np.uint8)) else None
+        return png(np.asarray(self)) if _is_picture(self, (np.uint8, np.uint16)) else None
 
 
 def _check_values(values: Any) -> None:
@@ -397,11 +396,16 @@ def _save(picture: Any, path: str | os.PathLike[str], room: int, action: str, **
         picture.save(temporary, **options)
 
 
+def _is_picture(pixels: Array, kinds: tuple[type, ...]) -> bool:
+    """Whether they are grey pixels of one of these types, or RGB bytes, and there are any."""
+    grey, rgb = pixels.ndim == 2 and pixels.dtype in kinds, pixels.ndim == 3 and pixels.shape[2] == 3
+    return pixels.size > 0 and (grey or (rgb and pixels.dtype == np.uint8))
+
+
 def _pixels(value: Any, name: str, kinds: tuple[type, ...]) -> Array:
-    """Grey pixels of one of these types, or RGB bytes, side by side in memory."""
+    """Pixels to write, side by side in memory."""
     check_kind(value, np.ndarray, name, "a numpy array")
-    grey, rgb = value.ndim == 2 and value.dtype in kinds, value.ndim == 3 and value.shape[2] == 3
-    if not (grey or (rgb and value.dtype == np.uint8)) or 0 in value.shape:
+    if not _is_picture(value, kinds):
         types = " or ".join(kind.__name__ for kind in kinds)
         raise RequestError(
             f"{name} must be grey ({types}, shape (y, x)) or RGB (uint8, shape (y, x, 3)), got {value.dtype} of shape "

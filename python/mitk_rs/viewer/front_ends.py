@@ -15,7 +15,7 @@ line at a terminal) takes the offered answer, ``back`` asks the question before,
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -88,14 +88,11 @@ class DialogueWindow:
                 self._dialogue.cancel()
         finally:
             self._window.on_notice = before
-            self._leave()
-
-    def _leave(self) -> None:
-        self._window.on_key = self._window.on_close = None
-        self._window.show_prompt("")
-        self._window.show_keys(None)
-        for part in (self._planes, self._seeds, self._result, self._merged):
-            part.remove()
+            self._window.on_key = self._window.on_close = None
+            self._window.show_prompt("")
+            self._window.show_keys(None)
+            for part in (self._planes, self._seeds, self._result, self._merged):
+                part.remove()
 
     # What the user does
 
@@ -149,13 +146,10 @@ class DialogueWindow:
             self._do(lambda: self._dialogue.add_seed(index))
 
     def _seed_key(self, symbol: str) -> bool:
-        if symbol == "u":
-            self._do(self._dialogue.undo_seed)
-        elif symbol == "b":
-            self._do(self._dialogue.back)
-        elif symbol == "q":
-            self._do(self._dialogue.seeds_done)
-        return symbol in ("u", "b", "q")
+        actions = {"u": self._dialogue.undo_seed, "b": self._dialogue.back, "q": self._dialogue.seeds_done}
+        if symbol in actions:
+            self._do(actions[symbol])
+        return symbol in actions
 
     def _look_key(self, symbol: str) -> bool:
         if symbol == "q":
@@ -327,7 +321,7 @@ def run_terminal(dialogue: AnyDialogue, show: Show, lines: TextIO, write: Callab
         write(f"{message}\n" if message else "")
 
 
-def _read_script(path: Path) -> Iterator[tuple[int, str]]:
+def _read_script(path: Path) -> list[tuple[int, str]]:
     """The lines of a script file with their numbers, without comments and blank lines."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -335,18 +329,12 @@ def _read_script(path: Path) -> Iterator[tuple[int, str]]:
         raise FileMissingError(f"no such file: {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"cannot read the script {path}: {error}") from None
-    stripped = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), start=1))
-    return iter([(number, line) for number, line in stripped if line])
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    return [(number, line) for number, line in enumerate(lines, start=1) if line]
 
 
 def replay(dialogue: AnyDialogue, show: Show, path: Path, write: Callable[[str], object]) -> None:
-    """Lead a dialogue by the lines of a script file.
-
-    Raises
-    ------
-    UsageError
-        A line does not answer its question, or the file ends before the dialogue does, or goes on after it.
-    """
+    """Lead a dialogue by the lines of a script file; each must answer its question, from the first to the last."""
     front = _LineFrontEnd(dialogue, show)
     number = 0
     for number, line in _read_script(path):

@@ -206,13 +206,8 @@ class PickSession:
 
     def _view(self, axis: int) -> dict[str, Any]:
         view = view_along(self.source.direction, self.source.spacing, axis)
-        return {
-            "swap": view.swap,
-            "flipRows": view.flip_rows,
-            "flipColumns": view.flip_columns,
-            "pixel": view.pixel,
-            "letters": view.letters,
-        }
+        turned = {"swap": view.swap, "flipRows": view.flip_rows, "flipColumns": view.flip_columns}
+        return {**turned, "pixel": view.pixel, "letters": view.letters}
 
     # The level set
 
@@ -330,9 +325,7 @@ class _Inside:
         return self._packed(np.take(self.mask, index - inner.start, axis=across), across)
 
     def flat(self) -> dict[str, Any]:
-        return {
-            "projections": [self._packed(np.logical_or.reduce(self.mask, axis=2 - axis), 2 - axis) for axis in range(3)]
-        }
+        return {"projections": [self._packed(np.logical_or.reduce(self.mask, axis=a), a) for a in (2, 1, 0)]}
 
     def _packed(self, part: NDArray[Any] | None, across: int) -> str:
         """One bit a pixel, rows before columns, first pixel in the highest bit, in base64."""

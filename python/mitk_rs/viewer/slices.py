@@ -163,9 +163,15 @@ class ImagePlanes:
         self._axes = np.eye(3) if axes is None else np.asarray(axes)
         self._tint: tuple[float, float] | None = None
         self.widgets = [self._make(axis, interpolate=interpolate, margins=margins) for axis in range(3)]
-        self._share_grey()
+        table = self.widgets[0].GetLookupTable()
+        table.SetNumberOfTableValues(_SHADES)
+        table.SetTableRange(*self._range)
+        for widget in self.widgets:
+            widget.UserControlledLookupTableOn()
+            widget.SetLookupTable(table)
         window.set_patient_axes(self._axes)
-        low, high = robust_range(_some_values(image))
+        values = scalar_array(image).ravel()
+        low, high = robust_range(values[:: len(values) // _ENOUGH | 1])
         self.grey = WindowLevel(window, (high - low, (low + high) / 2), self._colour)
         self._show_position()
 
@@ -189,14 +195,6 @@ class ImagePlanes:
         widget.AddObserver("EndInteractionEvent", self._show_position)
         widget.On()
         return widget
-
-    def _share_grey(self) -> None:
-        table = self.widgets[0].GetLookupTable()
-        table.SetNumberOfTableValues(_SHADES)
-        table.SetTableRange(*self._range)
-        for widget in self.widgets:
-            widget.UserControlledLookupTableOn()
-            widget.SetLookupTable(table)
 
     def look(self) -> None:
         """Show everything, the slice nearest to an axial one from the feet with the front up."""
@@ -275,11 +273,6 @@ def scalar_array(image: Any) -> Any:
     return values.reshape(image.GetDimensions()[::-1])
 
 
-def _some_values(image: Any) -> Any:
-    values = scalar_array(image).ravel()
-    return values[:: len(values) // _ENOUGH | 1]
-
-
 def choose_box(
     window: ViewerWindow, image: Any, bounds: Sequence[float] | None = None, *, axes: Any = None
 ) -> list[float] | None:
@@ -301,7 +294,9 @@ def choose_box(
     window.on_key = lambda symbol, _: planes.key(symbol)
     planes.look()
     window.run()
-    chosen = _bounds_of(widget) if widget.GetEnabled() else None
+    outline = vtk("vtkCommonDataModel").vtkPolyData()
+    widget.GetPolyData(outline)
+    chosen = list(outline.GetBounds()) if widget.GetEnabled() else None
     widget.Off()
     window.unbind("i")
     window.show_keys(None)
@@ -322,12 +317,6 @@ def _box_widget(window: ViewerWindow, image: Any, bounds: Sequence[float] | None
     if bounds is not None:
         widget.On()
     return widget
-
-
-def _bounds_of(widget: Any) -> list[float]:
-    outline = vtk("vtkCommonDataModel").vtkPolyData()
-    widget.GetPolyData(outline)
-    return list(outline.GetBounds())
 
 
 class SeedMarkers:
