@@ -17,21 +17,6 @@ from typing import Any
 from mitk_rs import errors
 from mitk_rs.cli.signals import at_the_end
 
-__all__ = [
-    "SPOKEN",
-    "Console",
-    "ExitCode",
-    "FailedError",
-    "abandon_stdout",
-    "about",
-    "exit_code",
-    "report",
-    "spoken",
-    "write_json",
-    "write_stdout",
-    "write_stdout_file",
-]
-
 #: Temporary files, and what messages call them.
 SPOKEN: dict[str, str] = {}
 

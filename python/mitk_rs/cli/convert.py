@@ -6,38 +6,16 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import (
-    IMAGE_SUFFIXES,
-    SURFACE_SUFFIXES,
-    check_files,
-    check_time_step,
-    descriptions,
-    read_frame,
-    read_input,
-)
-from mitk_rs.cli.parser import (
-    INTEGERS,
-    NUMBER,
-    CommandParser,
-    Namespace,
-    Numbers,
-    OneOf,
-    add_input_options,
-    add_time_step,
-    command,
-    option,
-)
+from mitk_rs.cli.files import IMAGE_SUFFIXES, SURFACE_SUFFIXES, Session, descriptions
+from mitk_rs.cli.parser import CommandParser, Namespace, Numbers, command
 from mitk_rs.errors import RequestError, UsageError
-from mitk_rs.vmtk.options import parse_float, parse_int
+from mitk_rs.vmtk.options import parse_float
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mitk_rs.image import Image
-
-__all__ = ["cast"]
 
 _PIXEL_TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
 _INTERPOLATIONS = ("linear", "nearest", "bspline", "lanczos")
@@ -49,17 +27,17 @@ _INTERPOLATIONS = ("linear", "nearest", "bspline", "lanczos")
 def _add_convert(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
     parser.add_argument("output", metavar="OUT", help="image to write; its ending names the format")
-    option(parser, "--pixel-type TYPE", f"one of {', '.join(_PIXEL_TYPES)}", OneOf(*_PIXEL_TYPES))
-    option(parser, "--round", "let --pixel-type round and clip values")
-    add_time_step(parser, "write this frame only")
-    group = parser.add_argument_group("resampling")
-    option(group, "--spacing MM", "distances of voxels along x, y and z, or one for all", Numbers(parse_float, -1))
-    option(group, "--like IMAGE", "take the grid of this image")
-    option(group, "--orthogonal", "make the axes orthogonal, which those of a tilted gantry are not")
+    parser.option("--pixel-type TYPE", f"one of {', '.join(_PIXEL_TYPES)}", _PIXEL_TYPES)
+    parser.option("--round", "let --pixel-type round and clip values")
+    parser.time_step("write this frame only")
+    group = parser.group("resampling")
+    group.option("--spacing MM", "distances of voxels along x, y and z, or one for all", Numbers(parse_float, -1))
+    group.option("--like IMAGE", "take the grid of this image")
+    group.option("--orthogonal", "make the axes orthogonal, which those of a tilted gantry are not")
     kinds = f"{', '.join(_INTERPOLATIONS)} (default: linear); nearest is for labels"
-    option(group, "--interpolation KIND", kinds, OneOf(*_INTERPOLATIONS), default="linear")
-    option(group, "--fill V", "value outside of the image (default: its least value)", NUMBER)
-    add_input_options(parser)
+    group.option("--interpolation KIND", kinds, _INTERPOLATIONS, default="linear")
+    group.option("--fill V", "value outside of the image (default: its least value)", float)
+    parser.reading()
 
 
 _CONVERT = """Write an image in the format that the ending of OUT names; voxels, geometry and time steps are kept.
@@ -73,28 +51,28 @@ What a format cannot hold is refused, and so is a pixel type that would change a
 
 
 @command("convert", _add_convert, "write an image in another format", _CONVERT)
-def _convert(args: Namespace, console: Console) -> None:
+def _convert(args: Namespace, session: Session) -> None:
     from mitk_rs.io import formats, write_image
 
     resampling = _resampling(args)
     suffixes = [suffix for format_ in formats.FORMATS for suffix in format_.suffixes]
-    check_files(args, [args.input, *([args.like] if args.like else [])], [(args.output, suffixes)])
+    session.check_files([args.input, *([args.like] if args.like else [])], [(args.output, suffixes)])
     start = time.perf_counter()
-    image = read_input(args, args.input, console)
+    image = session.read(args.input)
     if args.time_step is not None:
-        check_time_step(image, args.input, args.time_step)
+        session.check_time_step(image, args.input)
         image = _frame(image, args.time_step)
     if resampling:
-        like = read_input(args, args.like, console) if args.like else None
+        like = session.read(args.like) if args.like else None
         image = image.resample(**resampling, like=like)
     if args.pixel_type is not None:
         image = cast(image, args.pixel_type, rounded=args.round)
     write_image(image, args.output)
     seconds = time.perf_counter() - start
     size = [image.get_dimension(axis) for axis in range(image.ndim)]
-    console.note(f"wrote {args.output}: {' x '.join(map(str, size))} {image.dtype.name}, {seconds:.2f} s")
+    session.note(f"wrote {args.output}: {' x '.join(map(str, size))} {image.dtype.name}, {seconds:.2f} s")
     written = {"path": args.output, "kind": "image", "size": size, "pixel_type": image.dtype.name}
-    console.facts({"input": args.input, "outputs": [written], "seconds": seconds})
+    session.facts({"input": args.input, "outputs": [written], "seconds": seconds})
 
 
 def _resampling(args: Namespace) -> dict[str, Any]:
@@ -166,15 +144,15 @@ def _come_back(made: NDArray[Any], voxels: NDArray[Any]) -> bool:
 def _add_crop(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help="image to cut from, or -")
     parser.add_argument("output", metavar="OUT", help=f"image to write: {' '.join(IMAGE_SUFFIXES)}")
-    how = parser.add_mutually_exclusive_group(required=True)
-    option(how, "--start I J K", "first voxel along x, y and z, counted from 0: `lower` of Image.crop", INTEGERS)
+    how = parser.either()
+    how.option("--start I J K", "first voxel along x, y and z, counted from 0: `lower` of Image.crop", int)
     text = "voxel behind the last one along x, y and z: `upper` of Image.crop; goes with --start"
-    option(parser, "--stop I J K", text, INTEGERS)
+    parser.option("--stop I J K", text, int)
     text = "the same as first and last voxel along each axis, both included"
-    option(how, "--index I0 I1 J0 J1 K0 K1", text, Numbers(parse_int, 6))
+    how.option("--index I0 I1 J0 J1 K0 K1", text, int)
     text = "bounds in LPS mm: the voxels whose centres lie inside, and on oblique axes the smallest box around them"
-    option(how, "--box X0 X1 Y0 Y1 Z0 Z1", text, Numbers(parse_float, 6))
-    add_input_options(parser)
+    how.option("--box X0 X1 Y0 Y1 Z0 Z1", text, float)
+    parser.reading()
 
 
 _CROP = """Cut a box out of an image; every voxel stays where it is in the world.
@@ -184,20 +162,20 @@ _CROP = """Cut a box out of an image; every voxel stays where it is in the world
 
 
 @command("crop", _add_crop, "cut a box out of an image", _CROP)
-def _crop(args: Namespace, console: Console) -> None:
+def _crop(args: Namespace, session: Session) -> None:
     if (args.start is None) != (args.stop is None):
         raise UsageError("--start and --stop go together: the first voxel, and the one behind the last")
-    check_files(args, [args.input], [(args.output, IMAGE_SUFFIXES)])
+    session.check_files([args.input], [(args.output, IMAGE_SUFFIXES)])
     from mitk_rs.io import write_image
 
-    image = read_input(args, args.input, console)
+    image = session.read(args.input)
     bounds = args.index or _bounds_between(args) or _bounds_of_box(image, args.box)
     part = _cropped(image, bounds)
     write_image(part, args.output)
     size = [bounds[2 * axis + 1] - bounds[2 * axis] + 1 for axis in range(3)]
-    console.note(f"wrote {args.output}: {' x '.join(map(str, size))} voxels from {tuple(bounds[::2])}")
+    session.note(f"wrote {args.output}: {' x '.join(map(str, size))} voxels from {tuple(bounds[::2])}")
     written = {"path": args.output, "kind": "image", "size": size, "origin": part.origin}
-    console.facts({"input": args.input, "outputs": [written], "index": bounds})
+    session.facts({"input": args.input, "outputs": [written], "index": bounds})
 
 
 def _size(image: Image) -> list[int]:
@@ -255,11 +233,11 @@ def _cropped(image: Image, bounds: list[int]) -> Image:
 
 def _add_surface(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help="level set or any scalar image, or -")
-    option(parser, "-o --output SURFACE", f"file to write: {' '.join(SURFACE_SUFFIXES)}", required=True)
+    parser.option("-o --output SURFACE", f"file to write: {' '.join(SURFACE_SUFFIXES)}", required=True)
     text = "value of the image on the surface (default: 0)"
-    option(parser, "--isosurface --level V", text, NUMBER, default=0.0, dest="level")
-    add_time_step(parser)
-    add_input_options(parser)
+    parser.option("--isosurface --level V", text, float, default=0.0, dest="level")
+    parser.time_step()
+    parser.reading()
 
 
 _SURFACE = """Triangulate the surface where an image takes a value, in world coordinates (LPS mm).
@@ -270,18 +248,18 @@ Triangles face larger values: outwards for a level set. The surface is open wher
 
 
 @command("surface", _add_surface, "cut the surface of a level set", _SURFACE)
-def _surface(args: Namespace, console: Console) -> None:
-    check_files(args, [args.input], [(args.output, SURFACE_SUFFIXES)])
+def _surface(args: Namespace, session: Session) -> None:
+    session.check_files([args.input], [(args.output, SURFACE_SUFFIXES)])
     from mitk_rs.surface import extract_surface, write_surface
 
     start = time.perf_counter()
-    image = read_frame(args, args.input, console)
+    image = session.read_frame(args.input)
     surface = extract_surface(image, args.level, time_step=args.time_step)
     triangles, points = surface.GetNumberOfCells(), surface.GetNumberOfPoints()
     if triangles == 0:
         raise RequestError(f"{args.input} does not cross the level {args.level:g}: there is no surface to write")
     write_surface(surface, args.output)
     seconds = time.perf_counter() - start
-    console.note(f"wrote {args.output}: {triangles} triangles, {points} points, {seconds:.2f} s")
+    session.note(f"wrote {args.output}: {triangles} triangles, {points} points, {seconds:.2f} s")
     found = {"level": args.level, "triangles": triangles, "points": points, "bounds": surface.GetBounds()}
-    console.facts({"input": args.input, "outputs": descriptions({"surface": args.output}), **found, "seconds": seconds})
+    session.facts({"input": args.input, "outputs": descriptions({"surface": args.output}), **found, "seconds": seconds})

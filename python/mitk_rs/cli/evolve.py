@@ -6,45 +6,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import (
-    IMAGE_SUFFIXES,
-    PICTURES,
-    SURFACE_SUFFIXES,
-    check_files,
-    descriptions,
-    given_seeds,
-    read_frame,
-    read_input,
-    result_files,
-    voxels_of,
-    with_suffixes,
-    write_results,
-)
-from mitk_rs.cli.parser import (
-    INTEGERS,
-    NUMBER,
-    CommandParser,
-    Namespace,
-    Numbers,
-    OneOf,
-    Points,
-    add_input_options,
-    add_points,
-    add_time_step,
-    command,
-    given,
-    integer,
-    option,
-)
+from mitk_rs.cli.files import IMAGE_SUFFIXES, PICTURES, SURFACE_SUFFIXES, Session, descriptions, write_results
+from mitk_rs.cli.parser import CommandParser, Namespace, Points, command, given
 from mitk_rs.errors import UsageError
-from mitk_rs.vmtk.options import parse_float
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
 
 _IMAGES = " ".join(IMAGE_SUFFIXES)
 _SCAN = "scan: a file, a folder with a DICOM series, or -"
+_MISSING = "-o LEVELSET, --mask MASK or --surface SURFACE"
 _NO_SURFACE = "the surface vanished: there is none to write"
 _TYPES = ("geodesic", "curves", "threshold", "laplacian")
 _FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
@@ -54,9 +25,9 @@ _FEATURE_TYPES = ("gradient", "vtkgradient", "upwind", "fwhm")
 
 
 def _add_outputs(parser: CommandParser) -> None:
-    option(parser, "-o --output LEVELSET", f"level set to write: {_IMAGES}")
-    option(parser, "--mask MASK", "mask to write, 1 inside")
-    option(parser, "--surface SURFACE", f"surface to write: {' '.join(SURFACE_SUFFIXES)}")
+    parser.option("-o --output LEVELSET", f"level set to write: {_IMAGES}")
+    parser.option("--mask MASK", "mask to write, 1 inside")
+    parser.option("--surface SURFACE", f"surface to write: {' '.join(SURFACE_SUFFIXES)}")
 
 
 def _add_weights(parser: CommandParser, *, curvature: float) -> None:
@@ -64,25 +35,25 @@ def _add_weights(parser: CommandParser, *, curvature: float) -> None:
     for name, text, default in (
         ("propagation", "growth", 0.0), ("curvature", "smoothing", curvature), ("advection", "the way to edges", 1.0),
     ):  # fmt: skip
-        option(parser, f"--{name} W", f"weight of {text} (default: {default:g})", NUMBER, default=default)
-    option(parser, "--stop-rms MM", "stop once the RMS change of an iteration is below this", NUMBER, default=1e-20)
+        parser.option(f"--{name} W", f"weight of {text} (default: {default:g})", float, default=default)
+    parser.option("--stop-rms MM", "stop once the RMS change of an iteration is below this", float, default=1e-20)
 
 
 def _add_feature_options(group: Any, prefix: str = "") -> None:
     """Add the options of :func:`mitk_rs.feature_image`; ``prefix`` is put before the names of type and sigma."""
     text = f"{', '.join(_FEATURE_TYPES)} (default: gradient)"
-    kind = OneOf(*_FEATURE_TYPES)
-    option(group, f"--{prefix}type TYPE", text, kind, default="gradient", dest="feature_type")
+    kind = _FEATURE_TYPES
+    group.option(f"--{prefix}type TYPE", text, kind, default="gradient", dest="feature_type")
     text = "standard deviation of a Gaussian that smooths the scan (default: 0): gradient"
-    option(group, f"--{prefix}sigma MM", text, NUMBER, default=0.0, dest="feature_sigma")
-    option(group, "--sigmoid", "map by a sigmoid over the range: gradient, upwind")
+    group.option(f"--{prefix}sigma MM", text, float, default=0.0, dest="feature_sigma")
+    group.option("--sigmoid", "map by a sigmoid over the range: gradient, upwind")
     text = "gradients between which the sigmoid falls, in grey values per mm, instead of their smallest and largest"
-    option(group, "--sigmoid-range LOW HIGH", text, Numbers(parse_float, 2))
-    option(group, "--upwind-factor F", "weight of the steeper side, 0 to 1: upwind", NUMBER, default=1.0)
+    group.option("--sigmoid-range LOW HIGH", text, float)
+    group.option("--upwind-factor F", "weight of the steeper side, 0 to 1: upwind", float, default=1.0)
     text = "voxels within which the maximum is taken (default: 1 1 1): fwhm"
-    option(group, "--radius X Y Z", text, INTEGERS, default=[1, 1, 1])
-    option(group, "--background V", "grey value around the vessel: fwhm", NUMBER, default=0.0)
-    option(group, "--dimensionality N", "2 or 3 axes: vtkgradient", integer(2), default=3)
+    group.option("--radius X Y Z", text, int, default=[1, 1, 1])
+    group.option("--background V", "grey value around the vessel: fwhm", float, default=0.0)
+    group.option("--dimensionality N", "2 or 3 axes: vtkgradient", int, least=2, default=3)
 
 
 def _feature_request(args: Namespace) -> dict[str, Any]:
@@ -100,26 +71,26 @@ def _feature_request(args: Namespace) -> dict[str, Any]:
 def _add_segment(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help=_SCAN)
     _add_outputs(parser)
-    option(parser, "--picture PICTURE", f"outlines before and after evolution to draw: {' '.join(PICTURES)}")
-    option(parser, "--letters", "letters of the sides of the patient and scale bars around the parts of PICTURE")
+    parser.option("--picture PICTURE", f"outlines before and after evolution to draw: {' '.join(PICTURES)}")
+    parser.option("--letters", "letters of the sides of the patient and scale bars around the parts of PICTURE")
     for name, text in (("source", "where the vessel begins"), ("target", "where it ends")):
         text += ": voxel indices I J K counted from 0, or a file of points; may be repeated"
-        option(parser, f"--{name} I J K", text, Points(), action="append", required=True)
-    add_points(parser)
-    option(parser, "--lower L", "least grey value that fronts may enter", NUMBER)
-    option(parser, "--auto-lower", "lower threshold from the values at the seeds")
-    option(parser, "--upper U", "greatest grey value that fronts may enter", NUMBER)
+        parser.option(f"--{name} I J K", text, Points(), action="append", required=True)
+    parser.points()
+    parser.option("--lower L", "least grey value that fronts may enter", float)
+    parser.option("--auto-lower", "lower threshold from the values at the seeds")
+    parser.option("--upper U", "greatest grey value that fronts may enter", float)
     text = "collidingfronts (default): between source and targets; fastmarching: side branches too"
-    option(parser, "--method METHOD", text, OneOf("collidingfronts", "fastmarching"), default="collidingfronts")
-    option(parser, "--iterations N", "the most iterations (default: 300)", integer(1), default=300)
+    parser.option("--method METHOD", text, ("collidingfronts", "fastmarching"), default="collidingfronts")
+    parser.option("--iterations N", "the most iterations (default: 300)", int, least=1, default=300)
     _add_weights(parser, curvature=0.2)
     text = "standard deviation of the Gaussian of the feature image (default: half the smallest spacing)"
-    option(parser, "--sigma MM", text, NUMBER)
-    option(parser, "--sigmoid", "map gradients by a sigmoid over their range")
-    option(parser, "--rough", "leave the steps of voxels in the surface")
-    option(parser, "--open", "leave the surface open where the vessel leaves the scan")
-    add_time_step(parser)
-    add_input_options(parser, threads=True)
+    parser.option("--sigma MM", text, float)
+    parser.option("--sigmoid", "map gradients by a sigmoid over their range")
+    parser.option("--rough", "leave the steps of voxels in the surface")
+    parser.option("--open", "leave the surface open where the vessel leaves the scan")
+    parser.time_step()
+    parser.reading(threads=True)
 
 
 _SEGMENT = """Segment the vessel between points: fronts find it, an evolving level set puts its wall on the edges.
@@ -131,39 +102,38 @@ It is init, features and evolve with weights that suit vessels brighter than wha
 
 
 @command("segment", _add_segment, "segment a vessel between points", _SEGMENT)
-def _segment(args: Namespace, console: Console) -> None:
+def _segment(args: Namespace, session: Session) -> None:
     if args.lower is None and not args.auto_lower:
         raise UsageError("missing --lower L, or --auto-lower instead")
     if args.lower is not None and args.auto_lower:
         raise UsageError("--auto-lower and --lower exclude each other")
-    files = result_files(args, "-o LEVELSET, --mask MASK or --surface SURFACE")
-    check_files(args, [args.input], with_suffixes(files))
+    files = session.results([args.input], _MISSING)
     from mitk_rs.segmentation import segment_vessel
 
     start = time.perf_counter()
-    seeds = given_seeds(args)
-    scan = read_frame(args, args.input, console, result=args.output)
-    voxels = voxels_of(seeds, scan, args.time_step)
+    seeds = session.seeds()
+    scan = session.read_frame(args.input, result=args.output)
+    voxels = session.voxels(seeds, scan)
     if args.sigma is not None and args.sigma < 0:
         raise UsageError(f"--sigma must be >= 0, got {args.sigma:g}")
     options = given(args, "upper method iterations propagation curvature advection sigmoid time_step threads")
     options |= {"lower": "auto" if args.auto_lower else args.lower, "feature_sigma": args.sigma}
-    with console.progress(f"vessel in {Path(args.input).name}") as progress:
+    with session.progress(f"vessel in {Path(args.input).name}") as progress:
         found = segment_vessel(scan, **voxels, **options, max_rms=args.stop_rms, progress=progress)
     report, evolved = found.report, found.report.evolution
     for warning in report.warnings:
-        console.warning(warning)
+        session.warning(warning)
     surface = found.surface(smooth=not args.rough, closed=not args.open) if args.surface else None
     picture = found.picture(scan, time_step=args.time_step, letters=args.letters) if args.picture else None
     write_results(files, found, surface, _NO_SURFACE, picture)
     seconds = time.perf_counter() - start
     pieces = "1 piece" if evolved.components == 1 else f"{evolved.components} pieces"
-    console.note(
+    session.note(
         f"wrote {' and '.join(files.values())}: {evolved.volume_ml:.4g} ml in {pieces}, before evolution "
         f"{report.initialization.volume_ml:.4g} ml; {evolved.iterations} iterations, {seconds:.2f} s"
     )
     facts = {"input": args.input, "outputs": descriptions(files), **report.as_dict()}
-    console.facts({**facts, "seconds": {**facts["seconds"], "command": seconds}})
+    session.facts({**facts, "seconds": {**facts["seconds"], "command": seconds}})
 
 
 # mitk-rs features
@@ -171,10 +141,10 @@ def _segment(args: Namespace, console: Console) -> None:
 
 def _add_features(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help=_SCAN)
-    option(parser, "-o --output OUT", f"feature image to write: {_IMAGES}", required=True)
-    _add_feature_options(parser.add_argument_group("the feature"))
-    add_time_step(parser)
-    add_input_options(parser, threads=True)
+    parser.option("-o --output OUT", f"feature image to write: {_IMAGES}", required=True)
+    _add_feature_options(parser.group("the feature"))
+    parser.time_step()
+    parser.reading(threads=True)
 
 
 _FEATURES = """Compute a feature image: near 1 where the scan is homogeneous, near 0 at edges.
@@ -186,22 +156,22 @@ docs/explanation/evolution.md says what each type computes."""
 
 
 @command("features", _add_features, "make a feature image for evolve", _FEATURES)
-def _features(args: Namespace, console: Console) -> None:
-    check_files(args, [args.input], [(args.output, IMAGE_SUFFIXES)])
+def _features(args: Namespace, session: Session) -> None:
+    session.check_files([args.input], [(args.output, IMAGE_SUFFIXES)])
     request = _feature_request(args)
     from mitk_rs.features import feature_image
     from mitk_rs.io import write_image
 
     start = time.perf_counter()
-    image = read_frame(args, args.input, console, result=args.output)
-    with console.progress(f"feature of {Path(args.input).name}") as progress:
+    image = session.read_frame(args.input, result=args.output)
+    with session.progress(f"feature of {Path(args.input).name}") as progress:
         feature = feature_image(image, progress=progress, **request)
     low, high = float(feature.as_numpy().min()), float(feature.as_numpy().max())
     write_image(feature, args.output)
     seconds = time.perf_counter() - start
-    console.note(f"wrote {args.output}: {args.feature_type}, {low:.3g} to {high:.3g}, {seconds:.2f} s")
+    session.note(f"wrote {args.output}: {args.feature_type}, {low:.3g} to {high:.3g}, {seconds:.2f} s")
     made = {"type": args.feature_type, "range": [low, high], "seconds": seconds}
-    console.facts({"input": args.input, "outputs": descriptions({"image": args.output}), **made})
+    session.facts({"input": args.input, "outputs": descriptions({"image": args.output}), **made})
 
 
 # mitk-rs evolve
@@ -210,30 +180,30 @@ def _features(args: Namespace, console: Console) -> None:
 def _add_evolve(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help=_SCAN)
     text = "level set to start from, negative inside, or mask; may be repeated, several are united"
-    option(parser, "--initial LEVELSET", text, action="append", required=True)
+    parser.option("--initial LEVELSET", text, action="append", required=True)
     _add_outputs(parser)
     text = f"what draws the surface: {', '.join(_TYPES)} (default: geodesic)"
-    option(parser, "--type TYPE", text, OneOf(*_TYPES), default="geodesic")
-    option(parser, "--iterations N", "the most iterations", integer(1), required=True)
+    parser.option("--type TYPE", text, _TYPES, default="geodesic")
+    parser.option("--iterations N", "the most iterations", int, least=1, required=True)
     _add_weights(parser, curvature=0.0)
-    option(parser, "--isosurface V", "value of the initial level set on its surface", NUMBER, default=0.0)
+    parser.option("--isosurface V", "value of the initial level set on its surface", float, default=0.0)
     text = "level set that the result is united with; may be repeated"
-    option(parser, "--merge LEVELSET", text, action="append", default=[])
-    group = parser.add_argument_group("the feature image of geodesic and curves")
-    option(group, "--feature IMAGE", "feature image, instead of computing it from the scan")
+    parser.option("--merge LEVELSET", text, action="append", default=[])
+    group = parser.group("the feature image of geodesic and curves")
+    group.option("--feature IMAGE", "feature image, instead of computing it from the scan")
     text = "standard deviation of a Gaussian that smooths the feature before its gradient is taken (default: 0)"
-    option(group, "--advection-sigma MM", text, NUMBER, default=0.0)
+    group.option("--advection-sigma MM", text, float, default=0.0)
     _add_feature_options(group, "feature-")
-    group = parser.add_argument_group("type threshold")
-    option(group, "--lower L", "least grey value inside", NUMBER)
-    option(group, "--upper U", "greatest grey value inside", NUMBER)
-    option(group, "--edge-weight W", "weight of the edges of the smoothed scan", NUMBER, default=0.0)
-    option(group, "--smoothing-iterations N", "(default: 5)", integer(0), default=5)
-    option(group, "--smoothing-time-step T", "(default: the largest that is stable)", NUMBER)
-    option(group, "--smoothing-conductance C", "(default: 0.8)", NUMBER, default=0.8)
-    option(parser, "--compat vmtk", "keep VMTK's defects", OneOf("vmtk"))
-    add_time_step(parser)
-    add_input_options(parser, threads=True)
+    group = parser.group("type threshold")
+    group.option("--lower L", "least grey value inside", float)
+    group.option("--upper U", "greatest grey value inside", float)
+    group.option("--edge-weight W", "weight of the edges of the smoothed scan", float, default=0.0)
+    group.option("--smoothing-iterations N", "(default: 5)", int, least=0, default=5)
+    group.option("--smoothing-time-step T", "(default: the largest that is stable)", float)
+    group.option("--smoothing-conductance C", "(default: 0.8)", float, default=0.8)
+    parser.option("--compat vmtk", "keep VMTK's defects", ("vmtk",))
+    parser.time_step()
+    parser.reading(threads=True)
 
 
 _EVOLVE = """Evolve a level set until its surface rests on the edges of a scan.
@@ -246,45 +216,44 @@ docs/explanation/evolution.md says what is computed; every value is that of ITK'
 
 
 @command("evolve", _add_evolve, "evolve a level set to edges", _EVOLVE)
-def _evolve(args: Namespace, console: Console) -> None:
+def _evolve(args: Namespace, session: Session) -> None:
     others = [*args.initial, *args.merge, *([args.feature] if args.feature else [])]
-    files = result_files(args, "-o LEVELSET, --mask MASK or --surface SURFACE")
-    check_files(args, [args.input, *others], with_suffixes(files))
+    files = session.results([args.input, *others], _MISSING)
     request = _feature_request(args)
     from mitk_rs.evolution import evolve_level_set
 
     start = time.perf_counter()
-    scan = read_frame(args, args.input, console, result=args.output)
-    feature = _feature(args, scan, request, console)
-    with console.progress(f"{args.type} evolution in {Path(args.input).name}") as progress:
+    scan = session.read_frame(args.input, result=args.output)
+    feature = _feature(args, scan, request, session)
+    with session.progress(f"{args.type} evolution in {Path(args.input).name}") as progress:
         found = evolve_level_set(
             scan,
-            [read_input(args, name, console) for name in args.initial],
+            [session.read(name) for name in args.initial],
             feature=feature,
-            merge=[read_input(args, name, console) for name in args.merge] or None,
+            merge=[session.read(name) for name in args.merge] or None,
             progress=progress,
             **_evolution_request(args),
         )
     report = found.report
     for warning in report.warnings:
-        console.warning(warning)
+        session.warning(warning)
     write_results(files, found, found.surface() if args.surface else None, _NO_SURFACE)
     seconds = time.perf_counter() - start
-    console.note(
+    session.note(
         f"wrote {' and '.join(files.values())}: {report.iterations} iterations, stopped by {report.stopped_by}, "
         f"RMS change {report.rms[-1]:.3g} mm, {report.inside} voxels inside, {report.volume_ml:.4g} ml, {seconds:.2f} s"
     )
     facts = {"input": args.input, "outputs": descriptions(files), **report.as_dict()}
-    console.facts({**facts, "seconds": {**report.seconds, "whole": seconds}})
+    session.facts({**facts, "seconds": {**report.seconds, "whole": seconds}})
 
 
-def _feature(args: Namespace, scan: Image, request: dict[str, Any], console: Console) -> Image | None:
+def _feature(args: Namespace, scan: Image, request: dict[str, Any], session: Session) -> Image | None:
     if args.type not in ("geodesic", "curves"):
         if args.feature:
             raise UsageError(f"--feature is for types geodesic and curves; type {args.type} uses the scan")
         return None
     if args.feature:
-        return read_input(args, args.feature, console)
+        return session.read(args.feature)
     from mitk_rs.features import feature_image
 
     made: Image = feature_image(scan, **request)

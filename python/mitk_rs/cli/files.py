@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitk_rs._validation import brief
 from mitk_rs.cli.console import SPOKEN, Console, write_stdout_file
-from mitk_rs.cli.parser import Namespace
+from mitk_rs.cli.parser import Namespace, refuse
 from mitk_rs.cli.signals import at_the_end
 from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError, UsageError, reason
 
@@ -26,26 +26,6 @@ if TYPE_CHECKING:
     from mitk_rs.io import ReadOptions
     from mitk_rs.seeds import Seeds
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "PICTURES",
-    "SURFACE_SUFFIXES",
-    "check_files",
-    "check_inputs",
-    "check_outputs",
-    "check_time_step",
-    "descriptions",
-    "given_seeds",
-    "read_frame",
-    "read_input",
-    "reading_options",
-    "result_files",
-    "standard_streams",
-    "voxels_of",
-    "with_suffixes",
-    "write_results",
-]
-
 IMAGE_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz", ".vti", ".vtk")
 SURFACE_SUFFIXES = (".stl", ".vtp", ".ply", ".obj", ".vtk")
 PICTURES = (".png", ".tif", ".tiff")
@@ -53,70 +33,81 @@ PICTURES = (".png", ".tif", ".tiff")
 _DATA_SUFFIXES = {".mhd": (".zraw", ".raw"), ".nhdr": (".raw.gz", ".raw"), ".hdr": (".img",), ".img": (".hdr",)}
 _SUFFIXES = {"image": IMAGE_SUFFIXES, "mask": IMAGE_SUFFIXES, "surface": SURFACE_SUFFIXES, "picture": PICTURES}
 # Options that name results, and what these hold.
-_RESULTS = {
-    "output": "image", "olevelsetsfile": "image", "mask": "mask", "surface": "surface", "osurfacefile": "surface",
-    "picture": "picture",
-}  # fmt: skip
+_RESULTS = {"output": "image", "olevelsetsfile": "image", "mask": "mask"}
+_RESULTS |= {"surface": "surface", "osurfacefile": "surface", "picture": "picture"}
 # Options that may be `-`.
 _INPUTS = ("input", "ifile", "i", "overlay", "initial", "merge", "feature", "like")
 _OUTPUTS = tuple(_RESULTS)
 
-
-# Inputs
-
-
-def reading_options(args: Namespace) -> ReadOptions:
-    """The options of a command as :func:`mitk_rs.io.read_image` takes them."""
-    return {"series": args.series, "allow_gaps": args.allow_gaps, "allow_other_folders": args.allow_other_folders}
+Outputs = Sequence[tuple[str, Collection[str]]]
 
 
-def read_input(args: Namespace, path: str, console: Console) -> Image:
-    """Read an image as the options say."""
-    from mitk_rs.io import read_image
-    from mitk_rs.io.formats import series_warnings
+class Session(Console):
+    """A command at work: its options, the files that these name, and what it says."""
 
-    with series_warnings(console.warning):
-        return read_image(path, **reading_options(args))
+    def __init__(self, command: str, args: Namespace) -> None:
+        super().__init__(command, quiet=getattr(args, "quiet", False), as_json=getattr(args, "json", False))
+        self.args = args
 
+    def check_files(self, inputs: Sequence[str], outputs: Outputs) -> None:
+        """Refuse inputs that cannot be read and outputs that cannot be written, before anything is loaded."""
+        check_inputs(*inputs)
+        check_outputs(outputs, inputs=inputs, force=self.args.force)
 
-def read_frame(args: Namespace, path: str, console: Console, *, result: str | None = None) -> Image:
-    """Read an image from which one frame is computed, and goes to the file ``result``, whose format must hold it."""
-    image = read_input(args, path, console)
-    check_time_step(image, path, args.time_step)
-    if result:
-        _check_fits(image, result, time_step=args.time_step or 0)
-    return image
+    def reading(self) -> ReadOptions:
+        """The options of reading as :func:`mitk_rs.io.read_image` takes them."""
+        args = self.args
+        return {"series": args.series, "allow_gaps": args.allow_gaps, "allow_other_folders": args.allow_other_folders}
 
+    def read(self, path: str) -> Image:
+        """Read an image as the options say."""
+        from mitk_rs.io import read_image
+        from mitk_rs.io.formats import series_warnings
 
-def check_time_step(image: Image, path: str, time_step: int | None) -> None:
-    """Refuse a frame that the image does not have, and to guess one of several."""
-    steps = image.time_steps
-    if time_step is None and steps > 1:
-        raise RequestError(f"{path} has {steps} time steps: choose one with --time-step 0..{steps - 1}")
-    if time_step is not None and time_step >= steps:
-        raise RequestError(f"--time-step {time_step} does not exist: {path} has 0..{steps - 1}")
+        with series_warnings(self.warning):
+            return read_image(path, **self.reading())
 
+    def read_frame(self, path: str, *, result: str | None = None) -> Image:
+        """Read an image from which one frame is computed; the format of ``result`` must hold what comes out."""
+        image = self.read(path)
+        self.check_time_step(image, path)
+        if result:
+            _check_fits(image, result, time_step=self.args.time_step or 0)
+        return image
 
-def _check_fits(image: Image, path: str, *, time_step: int) -> None:
-    """Refuse a format that cannot hold a level set on the image's grid, before it is computed."""
-    import numpy as np
+    def check_time_step(self, image: Image, path: str) -> None:
+        """Refuse a frame that the image does not have, and to guess one of several."""
+        steps, time_step = image.time_steps, self.args.time_step
+        if time_step is None and steps > 1:
+            raise RequestError(f"{path} has {steps} time steps: choose one with --time-step 0..{steps - 1}")
+        if time_step is not None and time_step >= steps:
+            raise RequestError(f"--time-step {time_step} does not exist: {path} has 0..{steps - 1}")
 
-    from mitk_rs.io import formats
-    from mitk_rs.time_geometry import ProportionalTimeGeometry
+    def seeds(self) -> dict[str, list[Seeds]]:
+        """What all occurrences of the options for sources and targets gave, in order; files are read."""
+        given, kind = vars(self.args), getattr(self.args, "points", "index")
+        names = {"source": "sourcepoints", "target": "targetpoints"}
+        return {
+            name: [_seeds(group, kind, name) for group in given.get(name, given.get(vmtk)) or []]
+            for name, vmtk in names.items()
+        }
 
-    times = ProportionalTimeGeometry(steps=1, geometry=image.get_geometry(time_step))
-    spatial = image.shape[: image.ndim][-3:] if image.ndim > 2 else image.shape[:2]
-    formats.check_fits(formats.ImageHeader(shape=spatial, dtype=np.dtype("float32"), time_geometry=times), path)
+    def voxels(self, seeds: Mapping[str, list[Seeds]], image: Image) -> dict[str, Any]:
+        """The voxels of all seeds, as :meth:`mitk_rs.Seeds.indices` finds them: ``sources`` and ``targets``."""
+        step = self.args.time_step
+        return {
+            f"{name}s": [voxel for group in groups for voxel in group.indices(image, role=name, time_step=step)]
+            for name, groups in seeds.items()
+        }
 
-
-def given_seeds(args: Namespace) -> dict[str, list[Seeds]]:
-    """What all occurrences of the options for sources and targets gave, in order; files are read."""
-    names = {"source": "sourcepoints", "target": "targetpoints"}
-    kind = getattr(args, "points", "index")
-    return {
-        name: [_seeds(group, kind, name) for group in getattr(args, name, getattr(args, vmtk, None)) or []]
-        for name, vmtk in names.items()
-    }
+    def results(self, inputs: Sequence[str], missing: str) -> dict[str, str]:
+        """Check all files; those to write, by what they hold. ``missing`` says how one is named where there is none."""
+        args = self.args
+        files = {kind: path for name, kind in _RESULTS.items() if (path := getattr(args, name, None))}
+        if not files and not self.as_json and not getattr(args, "disabled", False):
+            raise UsageError(f"missing {missing}: the result would not be stored")
+        self.check_files(inputs, [(path, _SUFFIXES[kind]) for kind, path in files.items()])
+        return files
 
 
 def _seeds(group: list[Any], kind: str, name: str) -> Seeds:
@@ -132,21 +123,19 @@ def _seeds(group: list[Any], kind: str, name: str) -> Seeds:
     return Seeds(seeds, "index" if kind == "index" else "LPS")
 
 
-def voxels_of(seeds: Mapping[str, list[Seeds]], image: Image, time_step: int | None) -> dict[str, Any]:
-    """The voxels of all seeds, as :meth:`mitk_rs.Seeds.indices` finds them: ``sources`` and ``targets``."""
-    return {
-        f"{name}s": [voxel for group in groups for voxel in group.indices(image, role=name, time_step=time_step)]
-        for name, groups in seeds.items()
-    }
+def _check_fits(image: Image, path: str, *, time_step: int) -> None:
+    """Refuse a format that cannot hold a level set on the image's grid, before it is computed."""
+    import numpy as np
+
+    from mitk_rs.io import formats
+    from mitk_rs.time_geometry import ProportionalTimeGeometry
+
+    times = ProportionalTimeGeometry(steps=1, geometry=image.get_geometry(time_step))
+    spatial = image.shape[: image.ndim][-3:] if image.ndim > 2 else image.shape[:2]
+    formats.check_fits(formats.ImageHeader(shape=spatial, dtype=np.dtype("float32"), time_geometry=times), path)
 
 
 # Checks
-
-
-def check_files(args: Namespace, inputs: Sequence[str], outputs: Sequence[tuple[str, Collection[str]]]) -> None:
-    """Refuse inputs that cannot be read and outputs that cannot be written, before anything is loaded."""
-    check_inputs(*inputs)
-    check_outputs(outputs, inputs=inputs, force=args.force)
 
 
 def check_inputs(*paths: str) -> None:
@@ -166,9 +155,7 @@ def check_inputs(*paths: str) -> None:
             raise FileError(f"cannot read {path}: the file is empty")
 
 
-def check_outputs(
-    outputs: Sequence[tuple[str, Collection[str]]], *, inputs: Sequence[str] = (), force: bool = False
-) -> None:
+def check_outputs(outputs: Outputs, *, inputs: Sequence[str] = (), force: bool = False) -> None:
     """Refuse outputs that could not be written or would destroy something; not even ``force`` replaces an input.
 
     ``outputs`` are the names of files with the endings that their kind may have.
@@ -214,19 +201,6 @@ def _check_existing(path: str, *, force: bool) -> None:
 
 
 # Results
-
-
-def result_files(args: Namespace, missing: str) -> dict[str, str]:
-    """The files to write, by what they hold: image, mask, surface, picture; ``missing`` says how to name one."""
-    files = {kind: path for name, kind in _RESULTS.items() if (path := getattr(args, name, None))}
-    if not files and not args.json and not getattr(args, "disabled", False):
-        raise UsageError(f"missing {missing}: the result would not be stored")
-    return files
-
-
-def with_suffixes(files: Mapping[str, str]) -> list[tuple[str, Collection[str]]]:
-    """Files by what they hold, as :func:`check_outputs` takes them."""
-    return [(path, _SUFFIXES[kind]) for kind, path in files.items()]
 
 
 def write_results(files: Mapping[str, str], result: Any, surface: Any, empty: str, picture: Any = None) -> None:
@@ -292,19 +266,21 @@ def _uses(args: Namespace, names: tuple[str, ...]) -> list[str]:
 
 
 def _check_streams(args: Namespace, inputs: list[str], outputs: list[str]) -> None:
-    mistakes = {
-        "- is given for two inputs: standard input is one": len(inputs) > 1,
-        "- is given for two outputs: standard output is one": len(outputs) > 1,
-        "- does not go with a dialogue or a window": getattr(args, "interactive", False)
-        or getattr(args, "show", False),
-        "--json does not go with - as output: both are standard output": outputs and args.json,
-        "missing --format ENDING, the format of standard output, such as --format mha": outputs and args.format is None,
-        "standard output is a terminal: send it to a file or a pipe": outputs and sys.stdout and sys.stdout.isatty(),
-        "standard input is a terminal: send an image to it": inputs and not (sys.stdin and not sys.stdin.isatty()),
-    }
-    for text, wrong in mistakes.items():
-        if wrong:
-            raise UsageError(text)
+    refuse(
+        {
+            "- is given for two inputs: standard input is one": len(inputs) > 1,
+            "- is given for two outputs: standard output is one": len(outputs) > 1,
+            "- does not go with a dialogue or a window": getattr(args, "interactive", False)
+            or getattr(args, "show", False),
+            "--json does not go with - as output: both are standard output": outputs and args.json,
+            "missing --format ENDING, the format of standard output, such as --format mha": outputs
+            and args.format is None,
+            "standard output is a terminal: send it to a file or a pipe": outputs
+            and sys.stdout
+            and sys.stdout.isatty(),
+            "standard input is a terminal: send an image to it": inputs and not (sys.stdin and not sys.stdin.isatty()),
+        }
+    )
 
 
 def _suffix(format_: str | None) -> str:

@@ -8,9 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import check_inputs, check_outputs, check_time_step, read_input, reading_options
-from mitk_rs.cli.parser import CommandParser, Namespace, OneOf, add_input_options, add_time_step, command, option
+from mitk_rs.cli.files import Session, check_inputs, check_outputs
+from mitk_rs.cli.parser import CommandParser, Namespace, command
 from mitk_rs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ _BINS, _WIDTH = 24, 48
 
 def _add_info(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    option(parser, "--statistics", "also read the voxels and print minimum, maximum and mean")
-    option(parser, "--histogram", "percentiles, bars, and thresholds by Otsu's method")
-    add_time_step(parser, "frame of the histogram")
-    add_input_options(parser, output=False)
+    parser.option("--statistics", "also read the voxels and print minimum, maximum and mean")
+    parser.option("--histogram", "percentiles, bars, and thresholds by Otsu's method")
+    parser.time_step("frame of the histogram")
+    parser.reading(output=False)
 
 
 _INFO = """Print size, geometry, pixel type and time steps of an image; only its header is read.
@@ -40,26 +39,26 @@ _INFO = """Print size, geometry, pixel type and time steps of an image; only its
 
 
 @command("info", _add_info, "print what an image is", _INFO)
-def _info(args: Namespace, console: Console) -> None:
+def _info(args: Namespace, session: Session) -> None:
     check_inputs(args.input)
     from mitk_rs.io import list_series, read_info
     from mitk_rs.io.formats import series_warnings
 
-    with series_warnings(console.warning):
+    with series_warnings(session.warning):
         series = list_series(args.input) if Path(args.input).is_dir() else []
         facts: dict[str, Any] = {"file": args.input}
         if len(series) <= 1 or args.series is not None:
-            facts = _header_facts(args.input, read_info(args.input, **reading_options(args)))
+            facts = _header_facts(args.input, read_info(args.input, **session.reading()))
             if args.statistics or args.histogram:
-                facts |= _voxel_facts(args, read_input(args, args.input, console))
+                facts |= _voxel_facts(args, session.read(args.input), session)
     if series:
         facts["series"] = [asdict(one) for one in series]
-    console.facts(facts)
+    session.facts(facts)
     if "reader" in facts:
-        console.result(_text(facts))
+        session.result(_text(facts))
     else:
         lines = [f"{args.input}: {len(series)} DICOM series; --series N describes one", *(f"  {one}" for one in series)]
-        console.result("\n".join(lines))
+        session.result("\n".join(lines))
 
 
 def _header_facts(path: str, header: ImageHeader) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def _header_facts(path: str, header: ImageHeader) -> dict[str, Any]:
     }
 
 
-def _voxel_facts(args: Namespace, image: Image) -> dict[str, Any]:
+def _voxel_facts(args: Namespace, image: Image, session: Session) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if args.statistics:
         import numpy as np
@@ -95,7 +94,7 @@ def _voxel_facts(args: Namespace, image: Image) -> dict[str, Any]:
     if args.histogram:
         from mitk_rs.thresholds import histogram
 
-        check_time_step(image, args.input, args.time_step)
+        session.check_time_step(image, args.input)
         counted = histogram(image, bins=_BINS, time_step=args.time_step)
         found["histogram"] = {
             "edges": counted.edges.tolist(),
@@ -153,11 +152,11 @@ def _add_seeds(parser: CommandParser) -> None:
 
     parser.add_argument("input", metavar="FILE[:LABEL]", help="file of points, perhaps with a label")
     parser.add_argument("output", nargs="?", metavar="OUT", help="file to write; its ending names the format")
-    option(parser, "--image SCAN", "image that maps millimetres to voxels")
-    add_time_step(parser)
+    parser.option("--image SCAN", "image that maps millimetres to voxels")
+    parser.time_step()
     kinds = "of OUT: index, LPS, RAS or napari; by default those of FILE where OUT can hold them, otherwise LPS"
-    option(parser, "--coordinates KIND", kinds, OneOf(*COORDINATES))
-    add_input_options(parser, streams=False)
+    parser.option("--coordinates KIND", kinds, COORDINATES)
+    parser.reading(streams=False)
 
 
 _SEEDS = """Print the points of a file, or write them in the format that the ending of OUT names.
@@ -172,7 +171,7 @@ Files in LPS or RAS millimetres need an image to become voxel indices, and the o
 
 
 @command("seeds", _add_seeds, "print or convert files of points", _SEEDS, _SEEDS_EPILOG)
-def _seeds(args: Namespace, console: Console) -> None:
+def _seeds(args: Namespace, session: Session) -> None:
     from mitk_rs.seeds import SEED_SUFFIXES, read_seeds, write_seeds
 
     if args.coordinates and not args.output:
@@ -183,18 +182,18 @@ def _seeds(args: Namespace, console: Console) -> None:
     image = None
     if args.image:
         check_inputs(args.image)
-        image = read_input(args, args.image, console)
+        image = session.read(args.image)
     voxels = seeds.indices(image, time_step=args.time_step) if image is not None else None
     if args.output:
         write_seeds(seeds, args.output, coordinates=args.coordinates, image=image)
-        console.note(f"wrote {args.output}: {len(seeds)} points")
+        session.note(f"wrote {args.output}: {len(seeds)} points")
     else:
-        console.result(_table(seeds, voxels))
+        session.result(_table(seeds, voxels))
     entries: list[dict[str, Any]] = [{"label": seed.label, "position": seed.position} for seed in seeds.seeds]
     for entry, voxel in zip(entries, voxels or [], strict=False):
         entry["voxel"] = voxel
     written = [{"path": args.output, "kind": "points"}] if args.output else []
-    console.facts({"input": args.input, "outputs": written, "coordinates": seeds.space, "seeds": entries})
+    session.facts({"input": args.input, "outputs": written, "coordinates": seeds.space, "seeds": entries})
 
 
 def _table(seeds: Seeds, voxels: list[Any] | None) -> str:

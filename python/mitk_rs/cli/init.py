@@ -7,32 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import (
-    check_files,
-    descriptions,
-    given_seeds,
-    read_frame,
-    result_files,
-    voxels_of,
-    with_suffixes,
-    write_results,
-)
-from mitk_rs.cli.parser import (
-    NUMBER,
-    CommandParser,
-    Namespace,
-    OneOf,
-    Points,
-    add_input_options,
-    add_points,
-    add_time_step,
-    command,
-    converter,
-    given,
-    option,
-    repeated,
-)
+from mitk_rs.cli.files import Session, descriptions, write_results
+from mitk_rs.cli.parser import CommandParser, Namespace, Points, command, converter, given, repeated
 from mitk_rs.errors import RequestError, UsageError
 from mitk_rs.vmtk.options import Member, parse_bool
 from mitk_rs.vmtk.tables import TABLES
@@ -64,19 +40,19 @@ def _add_options(parser: CommandParser) -> None:
     parser.add_argument("input", nargs="?", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
     for member in TABLES["vmtkimageinitialization"].all_inputs():
         _add_member(parser, member)
-    group = parser.add_argument_group("options that VMTK does not have")
-    option(group, "--compat vmtk", "give VMTK's bytes, defects included", OneOf("vmtk"))
+    group = parser.group("options that VMTK does not have")
+    group.option("--compat vmtk", "give VMTK's bytes, defects included", ("vmtk",))
     text = "join pairs of multiplecollidingfronts by minimum (default) or by sum, as VMTK does"
-    option(group, "--combine HOW", text, OneOf("minimum", "sum"), default="minimum")
-    option(group, "--far-value V", "value of voxels that no front reached", NUMBER)
-    option(group, "--stop-time T", "arrival time of the surface without targets", NUMBER)
+    group.option("--combine HOW", text, ("minimum", "sum"), default="minimum")
+    group.option("--far-value V", "value of voxels that no front reached", float)
+    group.option("--stop-time T", "arrival time of the surface without targets", float)
     text = "how long fastmarching goes on beyond its surface (default: 100)"
-    option(group, "--target-offset T", text, NUMBER, default=100.0)
-    add_points(group)
-    option(group, "--auto-lower", "lower threshold from the values at the seeds")
-    add_time_step(group)
-    option(group, "--fail-empty", "exit with 4 where nothing is inside")
-    add_input_options(parser, threads=True)
+    group.option("--target-offset T", text, float, default=100.0)
+    group.points()
+    group.option("--auto-lower", "lower threshold from the values at the seeds")
+    group.time_step()
+    group.option("--fail-empty", "exit with 4 where nothing is inside")
+    parser.reading(threads=True)
 
 
 def _add_member(parser: CommandParser, member: Member) -> None:
@@ -87,24 +63,24 @@ def _add_member(parser: CommandParser, member: Member) -> None:
         "dest": member.option, "default": False if member.option == "interactive" else member.default,
     }  # fmt: skip
     if member.type == "bool":
-        option(parser, f"{name} 0|1", member.help, converter(parse_bool), **settings)
+        parser.option(f"{name} 0|1", member.help, converter(parse_bool), **settings)
         if flags:
-            option(parser, flags, "the same", **settings)
+            parser.option(flags, "the same", **settings)
         return
-    kind: Any = OneOf(*member.choices) if member.choices else None
+    kind: Any = member.choices if member.choices else None
     if member.length == -1:
         # Physical points have fractions; `given_seeds` checks that indices have none.
         kind, settings["action"], settings["default"] = Points(), "append", None
     elif member.is_number:
-        kind = NUMBER
-    option(parser, f"{flags} {name} {member.metavar or 'VALUE'}", member.help, kind, **settings)
+        kind = float
+    parser.option(f"{flags} {name} {member.metavar or 'VALUE'}", member.help, kind, **settings)
 
 
 @command("init", _add_options, "make a level set of an image", _DESCRIPTION, _EPILOG)
-def _run(args: Namespace, console: Console) -> None:
+def _run(args: Namespace, session: Session) -> None:
     for name in repeated(args.words):
         if name not in ("-sourcepoints", "-targetpoints"):
-            console.warning(f"{name} is given more than once: the last one counts")
+            session.warning(f"{name} is given more than once: the last one counts")
     if args.auto_lower and args.lowerthreshold is not None:
         raise UsageError("--auto-lower and --lower exclude each other")
     if args.auto_lower and args.interactive:
@@ -114,23 +90,22 @@ def _run(args: Namespace, console: Console) -> None:
         raise UsageError("missing IN, the image to start from")
     if len(inputs) > 1:
         raise UsageError(f"more than one input: {', '.join(inputs)}")
-    files = result_files(args, "-o LEVELSET or --surface SURFACE")
-    check_files(args, inputs, with_suffixes(files))
+    files = session.results(inputs, "-o LEVELSET or --surface SURFACE")
     if args.disabled:
-        console.note("-disabled 1: nothing done")
+        session.note("-disabled 1: nothing done")
     elif args.interactive:
-        _run_dialogue(args, inputs[0])
+        _run_dialogue(args, inputs[0], session)
     else:
-        _run_headless(args, inputs[0], files, console)
+        _run_headless(args, inputs[0], files, session)
 
 
-def _run_headless(args: Namespace, source: str, files: dict[str, str], console: Console) -> None:
+def _run_headless(args: Namespace, source: str, files: dict[str, str], session: Session) -> None:
     from mitk_rs import _core
     from mitk_rs.levelset import initialize_level_set
 
     times = [time.perf_counter()]
-    seeds = given_seeds(args)
-    image = read_frame(args, source, console, result=args.olevelsetsfile)
+    seeds = session.seeds()
+    image = session.read_frame(source, result=args.olevelsetsfile)
     times.append(time.perf_counter())
     request = given(args, "method isosurface combine compat far_value stop_time target_offset time_step threads")
     request |= {
@@ -138,13 +113,13 @@ def _run_headless(args: Namespace, source: str, files: dict[str, str], console: 
         "upper_threshold": args.upperthreshold,
         "negate": bool(args.negate),
     }
-    with console.progress(f"{args.method} of {Path(source).name}") as progress:
-        voxels = voxels_of(seeds, image, args.time_step)
+    with session.progress(f"{args.method} of {Path(source).name}") as progress:
+        voxels = session.voxels(seeds, image)
         result = initialize_level_set(image, **voxels, **request, progress=progress)
     report = result.report
     times.append(time.perf_counter())
     for warning in report.warnings:
-        console.warning(warning)
+        session.warning(warning)
     if args.fail_empty and not report.inside:
         raise RequestError("the level set is empty: no voxel is inside")
     surface = result.surface() if args.osurfacefile else None
@@ -154,20 +129,20 @@ def _run_headless(args: Namespace, source: str, files: dict[str, str], console: 
     laps = [end - start for start, end in pairwise(times)]
     report.seconds.update(read=laps[0], surface=laps[2], write=laps[3])
     if report.auto_lower is not None:
-        console.note(
+        session.note(
             f"--auto-lower: --lower {report.auto_lower.value:g}, half way between the darkest seed "
             f"({report.auto_lower.seeds:g}) and the background ({report.auto_lower.background:g})"
         )
     pieces = "1 piece" if report.components == 1 else f"{report.components} pieces"
-    console.note(
+    session.note(
         f"wrote {' and '.join(files.values())}: {report.inside} of {report.voxels} voxels inside, "
         f"{report.volume_ml:.4g} ml, {pieces}, {sum(report.seconds.values()):.2f} s"
     )
     facts = {"input": source, "outputs": descriptions(files), "threads": args.threads or _core.get_num_threads()}
-    console.facts({**facts, **report.as_dict()})
+    session.facts({**facts, **report.as_dict()})
 
 
-def _run_dialogue(args: Namespace, source: str) -> None:
+def _run_dialogue(args: Namespace, source: str, session: Session) -> None:
     """Ask in the dialogue of ``vmtkimageinitialization``; the options given are its defaults."""
     from mitk_rs.cli.vmtk_names import run as run_script
 
@@ -176,7 +151,7 @@ def _run_dialogue(args: Namespace, source: str) -> None:
     for name in ("lowerthreshold", "upperthreshold", "olevelsetsfile", "osurfacefile"):
         if getattr(args, name) not in (None, ""):
             words += [f"-{name}", str(getattr(args, name))]
-    for name, groups in given_seeds(args).items():
+    for name, groups in session.seeds().items():
         for seeds in groups:
             physical = "physical" if seeds.space == "LPS" else ""
             numbers = [value for seed in seeds.seeds for value in seed.position]

@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mitk_rs.cli.parser import CommandParser
 
-__all__ = ["COMMANDS", "build_parsers", "main", "program"]
-
 # The commands in the order of the help, and the module here that has each.
 COMMANDS = {
     "sample": "tools",
@@ -111,8 +109,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(name: str, parser: CommandParser, words: list[str]) -> None:
-    from mitk_rs.cli.console import Console, about
-    from mitk_rs.cli.files import standard_streams
+    from mitk_rs.cli.console import about
+    from mitk_rs.cli.files import Session, standard_streams
 
     options = parser.parse_args(words)
     options.words = words
@@ -121,10 +119,9 @@ def _run(name: str, parser: CommandParser, words: list[str]) -> None:
 
         # As many as were asked for, even if the process may not run as many at once.
         set_num_threads(options.threads)
-    quiet, as_json = getattr(options, "quiet", False), getattr(options, "json", False)
     try:
         with standard_streams(options):
-            options.run(options, Console(f"mitk-rs {name}", quiet=quiet, as_json=as_json))
+            options.run(options, Session(f"mitk-rs {name}", options))
     except Exception as error:
         names = [getattr(options, name, None) for name in ("input", "ifile", "i")]
         raise about(error, next(filter(None, names), None)) from None

@@ -7,25 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import IMAGE_SUFFIXES, PICTURES, check_inputs, check_outputs, read_input
-from mitk_rs.cli.parser import (
-    NUMBER,
-    CommandParser,
-    Namespace,
-    Numbers,
-    OneOf,
-    Points,
-    add_input_options,
-    add_time_step,
-    command,
-    given,
-    integer,
-    option,
-    repeated,
-)
+from mitk_rs.cli.files import IMAGE_SUFFIXES, PICTURES, Session, check_inputs, check_outputs
+from mitk_rs.cli.parser import CommandParser, Group, Namespace, Points, command, given, refuse, repeated
 from mitk_rs.errors import UsageError
-from mitk_rs.vmtk.options import parse_float, parse_int
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image
@@ -63,53 +47,53 @@ _PICTURE_OPTIONS = "window level percentiles overlay seeds lower colormap letter
 
 def _add_options(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="IN", help="image: a file, a folder with a DICOM series, or -")
-    option(parser, "-o --output OUT", "file to write: .png .tif .npy .mha ..., with --spin also .gif .webp")
-    option(parser, "--show", "open a window instead; needs a display")
-    group = parser.add_argument_group("projection along an axis")
-    option(group, "--axis AXIS", "x, y, z (default) or all: three files", OneOf("x", "y", "z", "all"))
+    parser.option("-o --output OUT", "file to write: .png .tif .npy .mha ..., with --spin also .gif .webp")
+    parser.option("--show", "open a window instead; needs a display")
+    group = parser.group("projection along an axis")
+    group.option("--axis AXIS", "x, y, z (default) or all: three files", ("x", "y", "z", "all"))
     kinds = f"{', '.join(_KINDS)}; default max; from a direction max or depth (mm)"
-    option(group, "--kind --mode KIND", kinds, OneOf(*_KINDS), default="max")
+    group.option("--kind --mode KIND", kinds, _KINDS, default="max")
     slab = "only voxels FIRST <= index < END along the axis; either may be left out"
-    option(group, "--slab FIRST:END", slab, _slab)
-    add_time_step(group)
-    _add_view(parser.add_argument_group("projection from any direction"))
-    _add_picture(parser.add_argument_group("picture"))
-    add_input_options(parser, threads=True)
+    group.option("--slab FIRST:END", slab, _slab)
+    group.time_step()
+    _add_view(parser.group("projection from any direction"))
+    _add_picture(parser.group("picture"))
+    parser.reading(threads=True)
 
 
-def _add_view(group: argparse._ActionsContainer) -> None:
-    option(group, "--azimuth DEGREES", "angle around the body axis", NUMBER)
-    option(group, "--elevation DEGREES", "angle towards the head", NUMBER)
-    option(group, "--roll DEGREES", "angle of the picture", NUMBER)
-    world = Numbers(parse_float, 3)
-    option(group, "--direction X Y Z", "where the camera looks to, instead of angles", world)
-    option(group, "--up X Y Z", "what is up in the picture", world)
+def _add_view(group: Group) -> None:
+    group.option("--azimuth DEGREES", "angle around the body axis", float)
+    group.option("--elevation DEGREES", "angle towards the head", float)
+    group.option("--roll DEGREES", "angle of the picture", float)
+    world = float
+    group.option("--direction X Y Z", "where the camera looks to, instead of angles", world)
+    group.option("--up X Y Z", "what is up in the picture", world)
     angle = "rays from an eye with this view angle (VTK's is 30) instead of parallel ones"
-    option(group, "--perspective DEGREES", angle, NUMBER, nargs="?", const=30.0)
-    option(group, "--zoom Z", "magnification; 1 just shows everything", NUMBER)
+    group.option("--perspective DEGREES", angle, float, nargs="?", const=30.0)
+    group.option("--zoom Z", "magnification; 1 just shows everything", float)
     distance = "from sample to sample along a ray (default: half the smallest spacing)"
-    option(group, "--sample-distance MM", distance, NUMBER)
-    option(group, "--spin N", "a whole turn in N pictures", integer(1))
-    option(group, "--seconds S", "duration of a turn (default: 4)", NUMBER, default=4.0)
+    group.option("--sample-distance MM", distance, float)
+    group.option("--spin N", "a whole turn in N pictures", int, least=1)
+    group.option("--seconds S", "duration of a turn (default: 4)", float, default=4.0)
 
 
-def _add_picture(group: argparse._ActionsContainer) -> None:
-    option(group, "--window W", "range of values from black to white", NUMBER)
-    option(group, "--level L", "value in the middle of the window", NUMBER)
+def _add_picture(group: Group) -> None:
+    group.option("--window W", "range of values from black to white", float)
+    group.option("--level L", "value in the middle of the window", float)
     text = "window from percentiles of the projection (default: 0.5 99.8)"
-    option(group, "--percentiles LOW HIGH", text, Numbers(parse_float, 2))
+    group.option("--percentiles LOW HIGH", text, float)
     text = f"{', '.join(_COLORMAPS)} (default: grey; depth for argmax, argmin and depth)"
-    option(group, "--colormap NAME", text, OneOf(*_COLORMAPS))
-    option(group, "--bits 8|16", "bits of grey", OneOf("8", "16"), default="8")
-    option(group, "--size W H", "pixels; the projection is fitted in", Numbers(parse_int, 2))
-    option(group, "--ticks", "voxel indices along the edges of a projection along an axis, or of a contact sheet")
-    option(group, "--letters", "letters of the sides of the patient (L R A P S I) around the picture, and a scale bar")
+    group.option("--colormap NAME", text, _COLORMAPS)
+    group.option("--bits 8|16", "bits of grey", ("8", "16"), default="8")
+    group.option("--size W H", "pixels; the projection is fitted in", int)
+    group.option("--ticks", "voxel indices along the edges of a projection along an axis, or of a contact sheet")
+    group.option("--letters", "letters of the sides of the patient (L R A P S I) around the picture, and a scale bar")
     text = "pictures of argmax and depth are black where the maximum is below V (default: Otsu's threshold)"
-    option(group, "--lower V", text, NUMBER)
-    option(group, "--overlay LEVELSET", "level set whose outline is drawn over the picture")
+    group.option("--lower V", text, float)
+    group.option("--overlay LEVELSET", "level set whose outline is drawn over the picture")
     text = "voxels to mark, the first in another colour; or a file of points"
-    option(group, "--seeds I J K", text, Points(), action="append")
-    option(group, "--montage", "contact sheet of x, y and z with scale bar")
+    group.option("--seeds I J K", text, Points(), action="append")
+    group.option("--montage", "contact sheet of x, y and z with scale bar")
 
 
 def _slab(word: str) -> tuple[int | None, int | None]:
@@ -121,25 +105,25 @@ def _slab(word: str) -> tuple[int | None, int | None]:
 
 
 @command("mip", _add_options, "project an image to a picture", _DESCRIPTION, _EPILOG)
-def _run(args: Namespace, console: Console) -> None:
+def _run(args: Namespace, session: Session) -> None:
     for name in repeated(args.words):
         if name != "--seeds":
-            console.warning(f"{name} is given more than once: the last one counts")
+            session.warning(f"{name} is given more than once: the last one counts")
     args.mode = _mode(args)
     _check_combination(args)
     args.colormap = args.colormap or ("depth" if args.kind in _PLACES and args.mode != "montage" else "grey")
     inputs = [path for path in (args.input, args.overlay) if path]
     check_inputs(*inputs)
     if args.mode == "show":
-        _show(args, console)
+        _show(args, session)
         return
     outputs = _output_names(args)
     allowed = {"spin": _ANIMATIONS + PICTURES, "montage": PICTURES}.get(args.mode, PICTURES + _VALUES)
     check_outputs([(path, allowed) for path in outputs], inputs=inputs, force=args.force)
-    report = _make_outputs(args, outputs, console)
+    report = _make_outputs(args, outputs, session)
     for path in outputs:
-        console.note(f"wrote {path}")
-    console.facts({"input": args.input, "mode": args.mode, "kind": args.kind, "outputs": report})
+        session.note(f"wrote {path}")
+    session.facts({"input": args.input, "mode": args.mode, "kind": args.kind, "outputs": report})
 
 
 def _used(args: Namespace, names: str) -> list[str]:
@@ -168,51 +152,40 @@ def _mode(args: Namespace) -> str:
 
 def _check_combination(args: Namespace) -> None:
     mode, kind, deep = args.mode, args.kind, args.bits == "16"
-    turned = _used(args, f"{_VIEW_OPTIONS} spin show")
-    mistakes = (
-        (args.percentiles and args.window is not None, "--percentiles and --window exclude each other"),
-        (
-            mode in ("view", "spin", "show") and kind not in ("max", "depth"),
-            f"--kind {kind} is for projections along an axis: from a direction there are max and depth",
+    turned = " ".join(_used(args, f"{_VIEW_OPTIONS} spin show")[:1])
+    around = "--direction does not go with --spin: a turn goes around the body axis, from --azimuth on"
+    along = f"--kind {kind} is for projections along an axis: from a direction there are max and depth"
+    mistakes = {
+        "--percentiles and --window exclude each other": args.percentiles and args.window is not None,
+        along: mode in ("view", "spin", "show") and kind not in ("max", "depth"),
+        around: mode == "spin" and args.direction,
+        f"--kind depth does not go with --{mode}": kind == "depth" and mode in ("spin", "show"),
+        f"--bits 16 does not go with --{mode}": mode in ("montage", "spin") and deep,
+        f"--ticks are voxel indices: they do not go with {turned}": args.ticks and mode not in ("axis", "montage"),
+        "--letters does not go with --show: the window has letters anyway": args.letters and mode == "show",
+        "--lower is for pictures of --kind argmax and depth": (
+            args.lower is not None and (kind not in ("argmax", "depth") or mode == "montage")
         ),
-        (
-            mode == "spin" and args.direction,
-            "--direction does not go with --spin: a turn goes around the body axis, from --azimuth on",
+        "--bits 16 is for grey pictures without ticks, letters and colour bar": (
+            deep and (args.ticks or args.letters or kind in _PLACES)
         ),
-        (kind == "depth" and mode in ("spin", "show"), f"--kind depth does not go with --{mode}"),
-        (mode in ("montage", "spin") and deep, f"--bits 16 does not go with --{mode}"),
-        (
-            args.ticks and mode not in ("axis", "montage"),
-            f"--ticks are voxel indices: they do not go with {' '.join(turned[:1])}",
-        ),
-        (args.letters and mode == "show", "--letters does not go with --show: the window has letters anyway"),
-        (
-            args.lower is not None and (kind not in ("argmax", "depth") or mode == "montage"),
-            "--lower is for pictures of --kind argmax and depth",
-        ),
-        (
-            deep and (args.ticks or args.letters or kind in _PLACES),
-            "--bits 16 is for grey pictures without ticks, letters and colour bar",
-        ),
-    )
-    for wrong, text in mistakes:
-        if wrong:
-            raise UsageError(text)
+    }
+    refuse(mistakes)
     if mode in ("axis", "view") and args.output.lower().endswith(_VALUES):
         used = _used(args, _PICTURE_OPTIONS + (" size" if mode == "axis" else "")) + (["--bits"] if deep else [])
         if used:
             raise UsageError(f"{used[0]} is for pictures (.png, .tif): {args.output} gets the values of the projection")
 
 
-def _show(args: Namespace, console: Console) -> None:
+def _show(args: Namespace, session: Session) -> None:
     from mitk_rs._platform import require_display
 
     require_display("mitk-rs mip --show")
     from mitk_rs.viewer.mip_viewer import show
 
     window = (args.window or 0.0, args.level or 0.0)
-    image = read_input(args, args.input, console)
-    show(image, window_level=window, time_step=args.time_step, title=Path(args.input).name, notify=console.note)
+    image = session.read(args.input)
+    show(image, window_level=window, time_step=args.time_step, title=Path(args.input).name, notify=session.note)
 
 
 # Outputs
@@ -237,25 +210,25 @@ def _numbered(name: str, label: str) -> str:
     return str(path.with_name(f"{path.name.removesuffix(suffix)}_{label}{suffix}"))
 
 
-def _make_outputs(args: Namespace, outputs: list[str], console: Console) -> list[dict[str, Any]]:
+def _make_outputs(args: Namespace, outputs: list[str], session: Session) -> list[dict[str, Any]]:
     """Read, compute and write all files or none; a description of each."""
     from mitk_rs.io.atomic import atomic_outputs
 
-    image = read_input(args, args.input, console)
-    args.overlay_image = read_input(args, args.overlay, console) if args.overlay else None
+    image = session.read(args.input)
+    args.overlay_image = session.read(args.overlay) if args.overlay else None
     if args.mode == "spin":
         with atomic_outputs():
-            return _spin(args, outputs, image, console)
+            return _spin(args, outputs, image, session)
     if args.mode == "montage":
         return _montage(args, outputs[0], image)
-    _choose_mask(args, image, console)
-    with console.progress("projecting"):
+    _choose_mask(args, image, session)
+    with session.progress("projecting"):
         results = _view(args, image) if args.mode == "view" else _axis(args, image)
     with atomic_outputs():
         return [_write(result, path) for result, path in zip(results, outputs, strict=True)]
 
 
-def _choose_mask(args: Namespace, image: Image, console: Console) -> None:
+def _choose_mask(args: Namespace, image: Image, session: Session) -> None:
     """Where the place of a maximum says something: above Otsu's threshold of the maxima, if nothing is given."""
     if args.kind not in ("argmax", "depth") or args.lower is not None or not _is_picture(args.output):
         return
@@ -265,7 +238,7 @@ def _choose_mask(args: Namespace, image: Image, console: Console) -> None:
     axis: Any = "z" if args.axis in (None, "all") else args.axis
     maxima = project(image, axis=axis, time_step=args.time_step or 0, threads=args.threads)
     args.lower = histogram(maxima).otsu[0]
-    console.note(f"black where the maximum is below {args.lower:.6g}, Otsu's threshold; --lower V chooses another")
+    session.note(f"black where the maximum is below {args.lower:.6g}, Otsu's threshold; --lower V chooses another")
 
 
 def _annotations(args: Namespace) -> Any:
@@ -342,7 +315,7 @@ def _window(args: Namespace) -> dict[str, Any]:
     return {**given(args, "window level colormap"), "percentiles": percentiles}
 
 
-def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -> list[dict[str, Any]]:
+def _spin(args: Namespace, outputs: list[str], image: Image, session: Session) -> list[dict[str, Any]]:
     from mitk_rs.projection import view_picture, write_animation, write_picture
     from mitk_rs.projection.rays import Volume, turn_window, turning
 
@@ -355,7 +328,7 @@ def _spin(args: Namespace, outputs: list[str], image: Image, console: Console) -
     shades = _shades(args, window=window, level=level, percentiles=None)
     drawn = _drawn_over(args, image)
     pictures = []
-    with console.progress("turning") as progress:
+    with session.progress("turning") as progress:
         for i, camera in enumerate(cameras):
             pictures.append(view_picture(image, camera, shades=shades, time_step=args.time_step, **drawn))
             if progress is not None:

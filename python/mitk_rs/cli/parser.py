@@ -19,32 +19,9 @@ from mitk_rs.errors import UsageError
 from mitk_rs.vmtk.options import parse_float, parse_int
 
 if TYPE_CHECKING:
-    from mitk_rs.cli.console import Console
-
-__all__ = [
-    "COMMANDS",
-    "INTEGERS",
-    "NUMBER",
-    "CommandParser",
-    "Namespace",
-    "Numbers",
-    "OneOf",
-    "Points",
-    "add_common",
-    "add_input_options",
-    "add_points",
-    "add_time_step",
-    "command",
-    "converter",
-    "given",
-    "integer",
-    "nearest",
-    "option",
-    "repeated",
-]
+    from mitk_rs.cli.files import Session
 
 Namespace = argparse.Namespace
-Group = argparse._ActionsContainer
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
 _ARGUMENT = re.compile(r"argument (?P<names>[^\s:]+(?: [A-Z ]+)?): (?P<text>.*)", re.DOTALL)
@@ -147,10 +124,6 @@ class Numbers:
         return values[0] if self.length == 1 else values
 
 
-NUMBER = Numbers(parse_float, 1)
-INTEGERS = Numbers(parse_int, 3)
-
-
 class Points(Numbers):
     """Converts ``1,2,3`` to a list of numbers, and the name of a file of points to a list that holds it."""
 
@@ -168,22 +141,22 @@ class Points(Numbers):
         return super().__call__(word)
 
 
-def integer(minimum: int) -> Numbers:
-    """One whole number, at least ``minimum``."""
+def _whole(least: int | None) -> Callable[[str], int]:
+    """What converts a word to a whole number, not below ``least``."""
 
     def parse(word: str) -> int:
         value = parse_int(word)
-        if value < minimum:
-            raise ValueError(f"must be >= {minimum}, got {word}")
+        if least is not None and value < least:
+            raise ValueError(f"must be >= {least}, got {word}")
         return value
 
-    return Numbers(parse, 1)
+    return parse
 
 
 class OneOf:
     """Converts nothing, but accepts one of a few words only, with a hint where it is nearly one of them."""
 
-    def __init__(self, *choices: str) -> None:
+    def __init__(self, choices: tuple[str, ...]) -> None:
         self.choices = choices
 
     def __call__(self, word: str) -> str:
@@ -196,7 +169,51 @@ class OneOf:
 # The parser of a command
 
 
-class CommandParser(argparse.ArgumentParser):
+class Options(argparse._ActionsContainer):
+    """What a parser and its groups declare."""
+
+    def option(self, usage: str, text: str, kind: Any = None, *, least: int | None = None, **settings: Any) -> None:
+        """Add an option as its usage says: ``-o --output FILE`` takes a value, ``--force`` is a switch.
+
+        ``kind`` is ``float`` or ``int`` (not below ``least``) for as many numbers as the usage names, the words that
+        are allowed, or a function.
+        """
+        names = [word for word in usage.split() if word.startswith("-")]
+        values = usage.split()[len(names) :]
+        if not values:
+            self.add_argument(*names, action="store_true", help=text, **settings)
+            return
+        if kind in (float, int):
+            kind = Numbers(parse_float if kind is float else _whole(least), len(values))
+        elif isinstance(kind, list | tuple):
+            kind = OneOf(tuple(kind))
+        action = self.add_argument(*names, help=text, **settings, metavar=" ".join(values), type=kind)
+        if isinstance(kind, OneOf):
+            # For completion; the kind itself, which gives hints, comes first.
+            action.choices = kind.choices
+
+    def time_step(self, text: str = "frame of an image with several") -> None:
+        """Add the option that chooses a frame."""
+        self.option("--time-step N", text, int, least=0)
+
+    def points(self) -> None:
+        """Add the option that says what the numbers of points are."""
+        text = (
+            "what the numbers of sources and targets are: index (default; whole voxels from 0), physical (LPS mm, "
+            "nearest voxel) or ras (RAS mm); files of points say it themselves"
+        )
+        self.option("--points KIND", text, ("index", "physical", "ras"), default="index")
+
+
+class Group(Options, argparse._ArgumentGroup):
+    """Options under a title of their own."""
+
+
+class Either(Options, argparse._MutuallyExclusiveGroup):
+    """Options of which one is needed."""
+
+
+class CommandParser(Options, argparse.ArgumentParser):
     """Parser of one command; raises :class:`UsageError` where argparse would print and exit."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -230,13 +247,49 @@ class CommandParser(argparse.ArgumentParser):
         typed = {word.partition("=")[0] for word in self._words}
         return next((name for name in spellings if name in typed), spellings[0])
 
+    def group(self, title: str) -> Group:
+        """A group of options."""
+        group = Group(self, title)
+        self._action_groups.append(group)
+        return group
+
+    def either(self) -> Either:
+        """A group of options of which one is needed."""
+        group = Either(self, required=True)
+        self._mutually_exclusive_groups.append(group)
+        return group
+
+    def common(self, *, threads: bool = False, output: bool = True) -> None:
+        """Add the options that every command spells alike: ``--quiet``, ``--json``, ``--threads``, ``--force``."""
+        self.option("-q --quiet", "no notes, warnings or progress on stderr")
+        self.option("--json", "print one JSON object on stdout")
+        if threads:
+            text = "threads to compute with (default: all this process may use); the result is the same for any number"
+            self.option("--threads N", text, int, least=1)
+        if output:
+            self.option("--force", "replace output files that exist")
+
+    def reading(self, *, threads: bool = False, output: bool = True, streams: bool = True) -> None:
+        """Add what every command that reads an image has: common options, the format of ``-``, how inputs are read."""
+        self.common(threads=threads, output=output)
+        if streams:
+            where = "standard output, and of standard input" if output else "standard input"
+            text = f"format of {where} (-) where its content does not show it: an ending such as mha"
+            self.option("--format ENDING", text)
+        group = self.group("reading")
+        text = "which of several DICOM series of a folder: number in the list of mitk-rs info, UID or description"
+        group.option("--series SERIES", text)
+        text = "read a DICOM series with missing slices, uneven distances or a tilted gantry, and warn"
+        group.option("--allow-gaps", text)
+        group.option("--allow-other-folders", "let a header (.mhd .nhdr .hdr) name data outside its own folder")
+
 
 class Command(NamedTuple):
     """A command of the program: what its help says, the function that adds its options, and the one that runs it."""
 
     settings: Mapping[str, Any]
     add_options: Callable[[CommandParser], None]
-    run: Callable[[Namespace, Console], None]
+    run: Callable[[Namespace, Session], None]
 
 
 #: The commands of the modules that are imported.
@@ -245,75 +298,23 @@ COMMANDS: dict[str, Command] = {}
 
 def command(
     name: str, add_options: Callable[[CommandParser], None], text: str, description: str, epilog: str | None = None
-) -> Callable[[Callable[[Namespace, Console], None]], Callable[[Namespace, Console], None]]:
+) -> Callable[[Callable[[Namespace, Session], None]], Callable[[Namespace, Session], None]]:
     """Make a function the one that runs a command; ``text`` is its row in the help of the program."""
 
-    def keep(run: Callable[[Namespace, Console], None]) -> Callable[[Namespace, Console], None]:
+    def keep(run: Callable[[Namespace, Session], None]) -> Callable[[Namespace, Session], None]:
         COMMANDS[name] = Command({"help": text, "description": description, "epilog": epilog}, add_options, run)
         return run
 
     return keep
 
 
-# Options
-
-
-def option(group: Group, usage: str, text: str, kind: Callable[[str], Any] | None = None, **settings: Any) -> None:
-    """Add an option as its usage says: ``-o --output FILE`` takes a value of a kind, ``--force`` is a switch."""
-    names = [word for word in usage.split() if word.startswith("-")]
-    metavar = " ".join(usage.split()[len(names) :])
-    if not metavar:
-        group.add_argument(*names, action="store_true", help=text, **settings)
-        return
-    settings |= {"type": kind, "metavar": metavar, "help": text}
-    action = group.add_argument(*names, **settings)
-    if isinstance(kind, OneOf):
-        # For completion; the kind itself, which gives hints, comes first.
-        action.choices = kind.choices
+def refuse(mistakes: Mapping[str, object]) -> None:
+    """Refuse a command that makes one of these mistakes."""
+    for text, made in mistakes.items():
+        if made:
+            raise UsageError(text)
 
 
 def given(args: Namespace, names: str) -> dict[str, Any]:
     """The values of some options, as keyword arguments of the same names."""
     return {name: getattr(args, name) for name in names.split()}
-
-
-def add_common(parser: Group, *, threads: bool = False, output: bool = True) -> None:
-    """Add the options that every command spells alike: ``--quiet``, ``--json``, ``--threads``, ``--force``."""
-    option(parser, "-q --quiet", "no notes, warnings or progress on stderr")
-    option(parser, "--json", "print one JSON object on stdout")
-    if threads:
-        text = "threads to compute with (default: all this process may use); the result is the same for any number"
-        option(parser, "--threads N", text, integer(1))
-    if output:
-        option(parser, "--force", "replace output files that exist")
-
-
-def add_input_options(
-    parser: CommandParser, *, threads: bool = False, output: bool = True, streams: bool = True
-) -> None:
-    """Add what every command that reads an image has: common options, the format of ``-``, how inputs are read."""
-    add_common(parser, threads=threads, output=output)
-    if streams:
-        where = "standard output, and of standard input" if output else "standard input"
-        text = f"format of {where} (-) where its content does not show it: an ending such as mha"
-        option(parser, "--format ENDING", text)
-    group = parser.add_argument_group("reading")
-    series = "which of several DICOM series of a folder: number in the list of mitk-rs info, UID or description"
-    option(group, "--series SERIES", series)
-    gaps = "read a DICOM series with missing slices, uneven distances or a tilted gantry, and warn"
-    option(group, "--allow-gaps", gaps)
-    option(group, "--allow-other-folders", "let a header (.mhd .nhdr .hdr) name data outside its own folder")
-
-
-def add_time_step(parser: Group, text: str = "frame of an image with several") -> None:
-    """Add the option that chooses a frame."""
-    option(parser, "--time-step N", text, integer(0))
-
-
-def add_points(parser: Group) -> None:
-    """Add the option that says what the numbers of points are."""
-    text = (
-        "what the numbers of sources and targets are: index (default; whole voxels from 0), physical (LPS mm, nearest "
-        "voxel) or ras (RAS mm); files of points say it themselves"
-    )
-    option(parser, "--points KIND", text, OneOf("index", "physical", "ras"), default="index")

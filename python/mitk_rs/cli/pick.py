@@ -10,26 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitk_rs.cli.console import Console
-from mitk_rs.cli.files import (
-    IMAGE_SUFFIXES,
-    check_files,
-    descriptions,
-    given_seeds,
-    read_frame,
-    voxels_of,
-)
-from mitk_rs.cli.parser import (
-    NUMBER,
-    CommandParser,
-    Namespace,
-    OneOf,
-    Points,
-    add_input_options,
-    add_time_step,
-    command,
-    integer,
-    option,
-)
+from mitk_rs.cli.files import IMAGE_SUFFIXES, Session, descriptions
+from mitk_rs.cli.parser import CommandParser, Namespace, Points, command
 from mitk_rs.errors import RequestError, UsageError, reason
 
 if TYPE_CHECKING:
@@ -56,85 +38,85 @@ def _add_options(parser: CommandParser) -> None:
 
     parser.add_argument("input", metavar="IN", help="image: a file, or a folder with a DICOM series")
     text = f"file of points to write: {' '.join(SEED_SUFFIXES)} (default: {_SEEDS})"
-    option(parser, "-o --output SEEDS", text)
-    option(parser, "--level-set LEVELSET", f"level set to write (default: {_LEVEL_SET})")
-    option(parser, "--html PAGE", "write the page with the scan in it, at most 64 MB, and leave")
-    group = parser.add_argument_group("what the page begins with")
-    option(group, "--method METHOD", ", ".join(_METHODS), OneOf(*_METHODS), default=_METHODS[0])
+    parser.option("-o --output SEEDS", text)
+    parser.option("--level-set LEVELSET", f"level set to write (default: {_LEVEL_SET})")
+    parser.option("--html PAGE", "write the page with the scan in it, at most 64 MB, and leave")
+    group = parser.group("what the page begins with")
+    group.option("--method METHOD", ", ".join(_METHODS), _METHODS, default=_METHODS[0])
     for name in ("source", "target"):
         text = f"{name}s: voxels, or a file of points; may be repeated"
-        option(group, f"--{name} I J K", text, Points(), action="append")
-    option(group, "--lower L", "lower threshold", NUMBER)
-    option(group, "--upper U", "upper threshold", NUMBER)
-    add_time_step(group)
-    group = parser.add_argument_group("server")
-    option(group, "--port N", "port to listen on (default: a free one)", integer(0))
-    option(group, "--no-browser", "print the address, open nothing")
+        group.option(f"--{name} I J K", text, Points(), action="append")
+    group.option("--lower L", "lower threshold", float)
+    group.option("--upper U", "upper threshold", float)
+    group.time_step()
+    group = parser.group("server")
+    group.option("--port N", "port to listen on (default: a free one)", int, least=0)
+    group.option("--no-browser", "print the address, open nothing")
     text = "give up when the page was not used for so long (default: 3600)"
-    option(group, "--timeout S", text, NUMBER, default=3600.0)
-    add_input_options(parser, threads=True, streams=False)
+    group.option("--timeout S", text, float, default=3600.0)
+    parser.reading(threads=True, streams=False)
 
 
 @command("pick", _add_options, "pick seeds in the browser", _DESCRIPTION, _EPILOG)
-def _run(args: Namespace, console: Console) -> None:
+def _run(args: Namespace, session: Session) -> None:
     from mitk_rs.viewer.picking import PickSession, Request
 
-    _check(args)
-    given = given_seeds(args)
-    image = read_frame(args, args.input, console, result=None if args.html else args.level_set)
-    voxels = {name: tuple(found) for name, found in voxels_of(given, image, args.time_step).items()}
+    _check(args, session)
+    given = session.seeds()
+    image = session.read_frame(args.input, result=None if args.html else args.level_set)
+    voxels = {name: tuple(found) for name, found in session.voxels(given, image).items()}
     request = Request(method=args.method, **voxels, lower=args.lower, upper=args.upper)
-    session = PickSession(image, name=args.input, time_step=args.time_step, threads=args.threads)
+    picking = PickSession(image, name=args.input, time_step=args.time_step, threads=args.threads)
     # The options of reading, for the command that repeats what was picked.
-    session.reading = ["--series", args.series] if args.series is not None else []
-    session.reading += ["--allow-gaps"] if args.allow_gaps else []
-    session.reading += ["--allow-other-folders"] if args.allow_other_folders else []
-    session.values(request)
+    picking.reading = ["--series", args.series] if args.series is not None else []
+    picking.reading += ["--allow-gaps"] if args.allow_gaps else []
+    picking.reading += ["--allow-other-folders"] if args.allow_other_folders else []
+    picking.values(request)
     write = _write_page if args.html else _serve
-    write(args, session, request, console)
+    write(args, picking, request, session)
 
 
-def _check(args: Namespace) -> None:
+def _check(args: Namespace, session: Session) -> None:
     from mitk_rs.seeds import SEED_SUFFIXES
 
     if args.html:
         for name, value in (("-o", args.output), ("--level-set", args.level_set), ("--port", args.port)):
             if value is not None:
                 raise UsageError(f"{name} does not go with --html: the page writes no files")
-        check_files(args, [args.input], [(args.html, (".html", ".htm"))])
+        session.check_files([args.input], [(args.html, (".html", ".htm"))])
         return
     if args.port is not None and args.port > 65535:
         raise UsageError(f"--port must be at most 65535, got {args.port}")
     args.output, args.level_set = args.output or _SEEDS, args.level_set or _LEVEL_SET
-    check_files(args, [args.input], [(args.output, SEED_SUFFIXES), (args.level_set, IMAGE_SUFFIXES)])
+    session.check_files([args.input], [(args.output, SEED_SUFFIXES), (args.level_set, IMAGE_SUFFIXES)])
 
 
-def _write_page(args: Namespace, session: PickSession, request: Request, console: Console) -> None:
+def _write_page(args: Namespace, picking: PickSession, request: Request, session: Session) -> None:
     from mitk_rs.io.atomic import atomic_output
     from mitk_rs.viewer.picking import embedded_page
 
-    page = embedded_page(session, request)
+    page = embedded_page(picking, request)
     with atomic_output(args.html) as name:
         name.write_text(page, encoding="utf-8", newline="\n")
-    console.note(f"wrote {args.html}: {len(page) / 2**20:.1f} MB; it holds the voxels of {Path(args.input).name}")
-    console.facts({"input": args.input, "outputs": descriptions({"page": args.html}), "line": None})
+    session.note(f"wrote {args.html}: {len(page) / 2**20:.1f} MB; it holds the voxels of {Path(args.input).name}")
+    session.facts({"input": args.input, "outputs": descriptions({"page": args.html}), "line": None})
 
 
-def _serve(args: Namespace, session: PickSession, request: Request, console: Console) -> None:
+def _serve(args: Namespace, picking: PickSession, request: Request, session: Session) -> None:
     from mitk_rs.viewer.picking import PageServer
 
     try:
-        server = PageServer(session, request, seeds=args.output, level_set=args.level_set, port=args.port or 0)
+        server = PageServer(picking, request, seeds=args.output, level_set=args.level_set, port=args.port or 0)
     except OSError as error:
         raise RequestError(f"cannot listen on port {args.port} of 127.0.0.1: {reason(error)}") from error
     # Not a note: without the address the page cannot be opened.
     Console("mitk-rs pick").note(f"open {server.url}")
     with contextlib.nullcontext() if args.no_browser else _browser(server.url):
         picked = server.wait(args.timeout)
-    console.note(f"wrote {' and '.join(picked.files)}")
+    session.note(f"wrote {' and '.join(picked.files)}")
     files = dict(zip(("points", "image"), picked.files, strict=False))
-    console.facts({"input": args.input, "outputs": descriptions(files), "line": picked.command})
-    console.result(picked.command)
+    session.facts({"input": args.input, "outputs": descriptions(files), "line": picked.command})
+    session.result(picked.command)
 
 
 @contextlib.contextmanager

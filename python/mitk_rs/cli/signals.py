@@ -17,8 +17,6 @@ from collections.abc import Callable
 
 from mitk_rs import _platform
 
-__all__ = ["at_the_end", "end_on_signals", "ignore_signals"]
-
 # SIGHUP does not exist on Windows.
 _ENDING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 _last_actions: list[Callable[[], object]] = []

@@ -7,13 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mitk_rs.cli.console import Console, ExitCode, FailedError
-from mitk_rs.cli.files import IMAGE_SUFFIXES, check_inputs, check_outputs
-from mitk_rs.cli.parser import NUMBER, CommandParser, Namespace, OneOf, add_common, command, integer, option
+from mitk_rs.cli.console import ExitCode, FailedError
+from mitk_rs.cli.files import IMAGE_SUFFIXES, Session, check_inputs, check_outputs
+from mitk_rs.cli.parser import CommandParser, Namespace, OneOf, command, given
 from mitk_rs.errors import Exception as MitkError
-
-__all__ = ["CHECKS"]
-
 
 # mitk-rs sample
 
@@ -21,9 +18,9 @@ __all__ = ["CHECKS"]
 def _add_sample(parser: CommandParser) -> None:
     parser.add_argument("output", metavar="OUT", help=f"scan to write: {' '.join(IMAGE_SUFFIXES)}")
     text = "file for the points, labelled source and target: .mrk.json .fcsv .mps .csv .json"
-    option(parser, "--seeds FILE", text)
-    option(parser, "--truth MASK", "image of the true vessel, 1 inside")
-    add_common(parser)
+    parser.option("--seeds FILE", text)
+    parser.option("--truth MASK", "image of the true vessel, 1 inside")
+    parser.common()
 
 
 _SAMPLE = """Write a synthetic CT angiography whose truth is known: mitk_rs.datasets.vessel_tree().
@@ -36,7 +33,7 @@ for the other commands are printed."""
 
 
 @command("sample", _add_sample, "write a scan to try the commands with", _SAMPLE)
-def _sample(args: Namespace, console: Console) -> None:
+def _sample(args: Namespace, session: Session) -> None:
     from mitk_rs.seeds import SEED_SUFFIXES, write_seeds
 
     kinds = [(args.output, IMAGE_SUFFIXES), (args.truth, IMAGE_SUFFIXES), (args.seeds, SEED_SUFFIXES)]
@@ -61,10 +58,10 @@ def _sample(args: Namespace, console: Console) -> None:
             write_seeds(tree.seeds, args.seeds, image=tree.image)
             written.append({"path": args.seeds, "kind": "points"})
     source, *targets = (" ".join(map(str, index)) for index in (tree.source, *tree.targets))
-    console.note(f"wrote {' and '.join(name for name, _ in outputs)}: {' x '.join(map(str, size))} voxels")
-    console.note(f"source {source}; targets {', '.join(targets)}; lower threshold {tree.lower_threshold:g}")
+    session.note(f"wrote {' and '.join(name for name, _ in outputs)}: {' x '.join(map(str, size))} voxels")
+    session.note(f"source {source}; targets {', '.join(targets)}; lower threshold {tree.lower_threshold:g}")
     known = {"source": tree.source, "targets": tree.targets, "lower_threshold": tree.lower_threshold}
-    console.facts({"outputs": written, **known})
+    session.facts({"outputs": written, **known})
 
 
 # mitk-rs batch
@@ -72,20 +69,20 @@ def _sample(args: Namespace, console: Console) -> None:
 
 def _add_batch(parser: CommandParser) -> None:
     parser.add_argument("input", metavar="CASES.csv", help="table of cases")
-    option(parser, "-o --output FOLDER", "folder for the results", required=True)
-    option(parser, "--segment", "segment a vessel in each case, as mitk-rs segment does")
+    parser.option("-o --output FOLDER", "folder for the results", required=True)
+    parser.option("--segment", "segment a vessel in each case, as mitk-rs segment does")
     text = "worker processes on this machine (default: one for each core that this process may use)"
-    option(parser, "--jobs N", text, integer(1))
+    parser.option("--jobs N", text, int, least=1)
     text = "threads of each worker (default: cores divided by jobs; 1 with --scheduler)"
-    option(parser, "--job-threads N", text, integer(1))
+    parser.option("--job-threads N", text, int, least=1)
     text = "dask scheduler whose workers compute, such as tcp://host:8786; needs mitk_rs[cluster]"
-    option(parser, "--scheduler ADDRESS", text)
-    option(parser, "--suffix SUFFIX", "ending of the level sets (default: .mha)", default=".mha")
-    option(parser, "--surface SUFFIX", "ending of the surfaces (default: .stl); none for none", default=".stl")
-    option(parser, "--no-pictures", "draw no projections")
-    option(parser, "--retry-failed", "work again on cases that failed before")
-    option(parser, "--timeout SECONDS", "give up a case after this time", NUMBER)
-    add_common(parser)
+    parser.option("--scheduler ADDRESS", text)
+    parser.option("--suffix SUFFIX", "ending of the level sets (default: .mha)", default=".mha")
+    parser.option("--surface SUFFIX", "ending of the surfaces (default: .stl); none for none", default=".stl")
+    parser.option("--no-pictures", "draw no projections")
+    parser.option("--retry-failed", "work again on cases that failed before")
+    parser.option("--timeout SECONDS", "give up a case after this time", float)
+    parser.common()
 
 
 _BATCH = """Make a level set, a surface and a picture of every case in a table.
@@ -111,36 +108,31 @@ summary.json, and index.html with all pictures."""
 
 
 @command("batch", _add_batch, "make level sets of many images", _BATCH, _AGAIN)
-def _batch(args: Namespace, console: Console) -> None:
+def _batch(args: Namespace, session: Session) -> None:
     check_inputs(args.input)
     from mitk_rs.cohort import batch
 
-    with console.progress("cases") as progress:
+    with session.progress("cases") as progress:
         result = batch(
             args.input,
             args.output,
-            jobs=args.jobs,
+            **given(args, "jobs scheduler suffix segment retry_failed timeout"),
             threads=args.job_threads,
-            scheduler=args.scheduler,
-            suffix=args.suffix,
             surface=None if args.surface == "none" else args.surface,
-            segment=args.segment,
             pictures=not args.no_pictures,
-            retry_failed=args.retry_failed,
             overwrite=args.force,
-            timeout=args.timeout,
             progress=progress,
         )
     cases, failed = len(result.records), len(result.failed)
     outputs = [{"path": str(result.output), "kind": "folder"}]
     facts = {"input": args.input, "outputs": outputs, "cases": cases, "failed": failed, "computed": result.computed}
-    console.note(f"{cases - failed} of {cases} cases done ({result.computed} computed now): {result.output}/index.html")
+    session.note(f"{cases - failed} of {cases} cases done ({result.computed} computed now): {result.output}/index.html")
     for record in result.failed:
-        console.warning(f"{record['name']}: {record['error']}")
+        session.warning(f"{record['name']}: {record['error']}")
     if failed:
         text = f"{args.input}: {failed} of {cases} cases failed: {result.output}/summary.csv has their errors"
         raise FailedError(text, ExitCode.REQUEST, facts)
-    console.facts(facts)
+    session.facts(facts)
 
 
 # mitk-rs doctor
@@ -153,8 +145,8 @@ _DOCTOR = """Check the installation: versions, processor, threads, files, and a 
 Exit status 0 where everything works, 1 where something does not."""
 
 
-@command("doctor", lambda parser: add_common(parser, output=False), "check the installation", _DOCTOR)
-def _doctor(args: Namespace, console: Console) -> None:
+@command("doctor", lambda parser: parser.common(output=False), "check the installation", _DOCTOR)
+def _doctor(args: Namespace, session: Session) -> None:
     import platform
 
     from mitk_rs import _core
@@ -170,11 +162,11 @@ def _doctor(args: Namespace, console: Console) -> None:
         "checks": checks,
     }
     if not args.quiet:
-        console.result(_found(facts, _core.version()))
+        session.result(_found(facts, _core.version()))
     if failed:
         text = f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}"
         raise FailedError(text, ExitCode.UNEXPECTED, facts)
-    console.facts(facts)
+    session.facts(facts)
 
 
 def _version(name: str) -> str | None:
@@ -288,12 +280,12 @@ _COMPLETION = """Print a completion script for a shell.
 
 
 def _add_completion(parser: CommandParser) -> None:
-    shells = OneOf("bash", "zsh", "fish")
+    shells = OneOf(("bash", "zsh", "fish"))
     parser.add_argument("shell", type=shells, choices=shells.choices, metavar="SHELL", help=", ".join(shells.choices))
 
 
 @command("completion", _add_completion, "print a completion script", _COMPLETION)
-def _completion(args: Namespace, console: Console) -> None:
+def _completion(args: Namespace, session: Session) -> None:
     import re
 
     import shtab
@@ -310,4 +302,4 @@ def _completion(args: Namespace, console: Console) -> None:
     if args.shell == "fish":
         # fish's word for options of one dash and several letters, which shtab takes for short ones.
         script = re.sub(r" -s (?=\w{2})", " -o ", script)
-    console.result(script)
+    session.result(script)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,6 @@ from mitk_rs.vmtk import SCRIPTS
 
 if TYPE_CHECKING:
     from mitk_rs.vmtk.pypes import Pype
-
-__all__ = ["run"]
 
 _PYPE_HELP = """usage: mitk-rs pype [FLAGS] "SCRIPT -option value ... --pipe SCRIPT ..."
        mitk-rs pype [FLAGS] --file FILE
@@ -56,12 +54,14 @@ def run(words: Sequence[str]) -> int:
 
         sys.stdout.write(f"mitk-rs {__version__}\n")
         return ExitCode.OK
-    with _notes_on_stderr():
-        if words[0] == "install-vmtk-names":
-            return _guarded(words[0], lambda: _install(words[1:]))
-        if words[0] == "pype":
-            return _guarded("pype", lambda: _pype(list(words[1:])), as_json="--json" in words)
-        return _run_pype(list(words))
+    work = {"install-vmtk-names": _install, "pype": _pype}.get(words[0])
+    try:
+        with _notes_on_stderr():
+            return work(list(words[1:])) if work else _run_pype(list(words))
+    except BrokenPipeError:
+        raise
+    except BaseException as error:
+        return report(words[0], error, as_json="--json" in words and work is _pype)
 
 
 @contextmanager
@@ -76,15 +76,6 @@ def _notes_on_stderr() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-def _guarded(command: str, work: Callable[[], int], *, as_json: bool = False) -> int:
-    try:
-        return work()
-    except BrokenPipeError:
-        raise
-    except BaseException as error:
-        return report(command, error, as_json=as_json)
 
 
 # Pypes
@@ -136,7 +127,9 @@ def _run_pype(words: list[str]) -> int:
     except BrokenPipeError:
         raise
     except BaseException as error:
-        _flush_log()
+        if sys.stdout is not None:
+            # The log in front of the error where both go to one terminal.
+            sys.stdout.flush()
         return report(pype.CurrentScriptName, about(error, pype.InputFileName), as_json=as_json)
     return ExitCode.OK
 
@@ -154,12 +147,6 @@ def _is_line(word: str, words: list[str]) -> bool:
     """Whether a word is a whole pype in quotes: the only one beside flags, with a space in it."""
     others = [other for other in words if other is not word and not other.startswith("--") and not other.isdigit()]
     return not others and any(space in word for space in " \t\n")
-
-
-def _flush_log() -> None:
-    """Keep the log in front of the error where both go to one terminal."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
 
 
 def _summary(pype: Pype) -> dict[str, Any]:
@@ -193,19 +180,15 @@ def _install(words: Sequence[str]) -> int:
     if not folder.is_dir():
         raise FileWriteError(f"{folder} is not a folder")
     paths = {name: folder / (f"{name}.cmd" if _platform.WINDOWS else name) for name in _LAUNCHERS}
-    if "--force" not in words:
-        _refuse_foreign(list(paths.values()))
+    existing = [path for path in paths.values() if "--force" not in words and path.exists()]
+    foreign = [path for path in existing if _MARK not in path.read_text(errors="replace")]
+    if foreign:
+        text = ", ".join(path.name for path in foreign)
+        raise FileWriteError(f"{folder} holds other programs of these names: {text}; --force replaces them")
     for name, path in paths.items():
         _write_launcher(_LAUNCHERS[name], path)
         sys.stdout.write(f"{path}\n")
     return ExitCode.OK
-
-
-def _refuse_foreign(paths: list[Path]) -> None:
-    foreign = [path for path in paths if path.exists() and _MARK not in path.read_text(errors="replace")]
-    if foreign:
-        text = ", ".join(path.name for path in foreign)
-        raise FileWriteError(f"{foreign[0].parent} holds other programs of these names: {text}; --force replaces them")
 
 
 def _write_launcher(command: str, path: Path) -> None:
