@@ -202,6 +202,8 @@ def public_names(name: str) -> Iterator[tuple[str, str]]:
 
 def documented(full: str) -> list[str]:
     """The directive that documents an object."""
+    import mitk_rs
+
     owner, _, name = full.rpartition(".")
     value = getattr(importlib.import_module(owner), name)
     if inspect.isclass(value):
@@ -213,6 +215,10 @@ def documented(full: str) -> list[str]:
             # VMTK's scripts share a base class, which has a place of its own.
             if bases and all(base.__module__.startswith("mitk_rs.") for base in bases) and ".vmtk." not in full:
                 lines.append("   :inherited-members:")
+            # What parts of a class that have no entry of their own give it is documented with the class.
+            elif any(base.__module__ == "mitk_rs" and base.__name__ not in mitk_rs._HOMES for base in bases):
+                public = [base.__name__ for base in bases if base.__name__ in mitk_rs._HOMES]
+                lines.append(f"   :inherited-members: {', '.join([*public, 'object'])}")
         return lines
     if callable(value):
         return [f".. autofunction:: {full}"]

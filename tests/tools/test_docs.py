@@ -66,3 +66,11 @@ def test_every_page_of_the_site_exists():
     places = docs.site_places()
     assert [page for page in places if not (docs.ROOT / page).is_file()] == []
     assert len(set(places.values())) == len(places)
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out"),
+    [("mitk_rs.Image", "object"), ("mitk_rs.Geometry3D", "BaseGeometry, object")],
+)
+def test_what_parts_without_an_entry_give_a_class_is_documented_with_it(name, left_out):
+    assert f"   :inherited-members: {left_out}" in docs.documented(name)
