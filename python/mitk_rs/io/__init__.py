@@ -1,7 +1,8 @@
 """Reading and writing files of images and surfaces.
 
 An adapter for each library that knows file formats (:mod:`.itk`, :mod:`.nifti`, :mod:`.dicom`, :mod:`.vtk`,
-:mod:`.pictures`), loaded on first use; :mod:`.formats` has the one table of what each format holds. They give and take
+:mod:`.pictures`), loaded on first use; :mod:`.formats` has the one table of what each format holds. An adapter has
+``library()``, which loads its library, ``read_header``, ``read`` and, where it can, ``write``; it gives and takes
 :class:`ImageRecord`, plain arrays and numbers. :func:`read_image` and :func:`write_image` do the same for
 :class:`mitk_rs.Image`, :func:`from_bytes` and :func:`to_bytes` for the content of a file in memory.
 """

@@ -190,7 +190,6 @@ def open_regular(path: str) -> BinaryIO:
 
 @contextmanager
 def mapped(path: str) -> Iterator[mmap.mmap]:
-    """Give the content of a file."""
     with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         yield content
 
@@ -309,7 +308,6 @@ _MOST_EXTRA = 1 << 26
 
 
 def bytes_of(array: NDArray[Any]) -> memoryview:
-    """Return the bytes of a contiguous array."""
     return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type] # NumPy says it since 2.5
 
 

@@ -34,7 +34,6 @@ _SERIES_TAG = b"\x20\x00\x0e\x00"
 
 
 def library() -> Any:
-    """Load pydicom, and ITK for compressed pixels."""
     import pydicom
 
     return pydicom, itk.library()
@@ -121,7 +120,6 @@ def read(path: str, options: ReadOptions) -> ImageRecord:
 
 
 def read_all(path: str, options: ReadOptions) -> Iterator[ImageRecord]:
-    """Read every volume of every series of a folder."""
     scan = _Scan(path)
     for entry in _entries(path, scan):
         _check_regular(path, entry, scan, allowed=options.get("allow_gaps", False))

@@ -106,7 +106,6 @@ class Volume:
 
 
 def warn(message: str) -> None:
-    """Warn about a series."""
     warnings.warn(message, DicomSeriesWarning, stacklevel=2)
 
 
@@ -175,7 +174,6 @@ class DicomFile:
         return found
 
     def number(self, tag: int, otherwise: float, data: Any = None) -> float:
-        """Return the first number of an element."""
         return next(iter(self.numbers(tag, data)), otherwise)
 
     def whole(self, tag: int) -> int | None:
@@ -184,7 +182,6 @@ class DicomFile:
         return int(found[0]) if found else None
 
     def items(self, tag: int, data: Any = None) -> list[Any]:
-        """Return the items of a sequence."""
         data = self._data if data is None else data
         if tag not in data:
             return []
@@ -212,7 +209,6 @@ class DicomFile:
 
     @property
     def is_image(self) -> bool:
-        """True where rows and columns are there."""
         return 0x00280010 in self._data and 0x00280011 in self._data
 
     @property
@@ -311,7 +307,6 @@ class DicomFile:
         return (whole.view(f"u{allocated // 8}") << (allocated - 1 - highest)).view(signed) >> (allocated - count)
 
     def scales(self) -> list[tuple[float, float]]:
-        """Return slope and intercept of each frame, or one pair for all."""
         return [self._scale(groups) for groups in self._groups()]
 
     def _groups(self) -> list[_Groups]:
@@ -391,7 +386,6 @@ class DicomFile:
         )
 
     def _spacing(self, numbers: Callable[..., list[float]]) -> tuple[float, float, float]:
-        """Distances of columns, rows and slices in mm."""
         others = (found for tag in (0x00181164, 0x00182010, 0x00280034) if (found := numbers(tag)))
         rows_columns = numbers(0x00280030, 0x00289110) or next(others, [1, 1])
         if len(rows_columns) != 2:

@@ -139,7 +139,6 @@ class ImageRecord(ImageHeader):
 
     @classmethod
     def of(cls, header: ImageHeader, array: NDArray[Any]) -> ImageRecord:
-        """Return the header together with its voxels."""
         check_kind(header, ImageHeader, "header", "an ImageHeader")
         return cls(**vars(header), array=array)
 
@@ -310,7 +309,6 @@ _UNNAMEABLE = re.compile("[\\x00-\\x1f\\x7f%\ud800-\udfff]|^\\s")
 
 
 def name_of(path: str) -> str:
-    """Return the name of the format of a file."""
     chosen = format_of(path)
     return chosen.name if chosen else ""
 

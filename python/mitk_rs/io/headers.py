@@ -199,10 +199,6 @@ _META_UNUSED = """Comment ObjectSubType TransformType Name ID ParentID Color Com
     ElementDataFile"""
 
 
-def _vector(path: str, name: str, text: str, count: int) -> None:
-    check_numbers(path, name, text, count)
-
-
 def _matrix(path: str, name: str, text: str, count: int) -> None:
     check_numbers(path, name, text, count * count)
 
@@ -215,10 +211,10 @@ def _spacing(path: str, name: str, text: str, _: int) -> None:
 _META_CHECKS: tuple[tuple[str, _Check], ...] = (
     ("DimSize", _sizes),
     ("ElementType", _known(META_TYPES, str)),
-    *((name, _vector) for name in ("Offset", "Position", "Origin", "ElementSpacing", "ElementSize")),
+    *((name, check_numbers) for name in ("Offset", "Position", "Origin", "ElementSpacing", "ElementSize")),
     *((name, _matrix) for name in ("TransformMatrix", "Rotation", "Orientation")),
     ("ElementSpacing", _spacing),
-    ("CenterOfRotation", _vector),
+    ("CenterOfRotation", check_numbers),
     ("ElementNumberOfChannels", _between(1, 65535)),
     ("CompressedDataSize", _between(0, 1 << 62)),
     ("HeaderSize", _between(-1, 1 << 62)),

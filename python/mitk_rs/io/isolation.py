@@ -399,7 +399,6 @@ _serving = False
 
 
 def is_worker() -> bool:
-    """Return True in a reader process."""
     return _serving
 
 

@@ -41,12 +41,10 @@ _TEXT_FORMATS = ("MetaImage", "NRRD")
 
 @cache
 def library() -> Any:
-    """Return the module SimpleITK."""
     return package("SimpleITK", "SimpleITK", "files of ITK's formats, resampling and automatic thresholds")
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Read what the file says about its image, without the voxels."""
     if name_of(path) not in _TEXT_FORMATS:
         return read_header_of_any(path, _checked_reader(path))
     return _opened_text(path, options)[0]
@@ -118,7 +116,6 @@ def _meta_voxels(text: TextHeader, header: ImageHeader) -> NDArray[Any]:
 
 
 def _read_meta_part(text: TextHeader, name: str, part: NDArray[Any]) -> None:
-    """Fill an array from one data file."""
     skip = int(text.storage.get("HeaderSize", 0))
     if text.is_attached and skip > 0:
         raise unreadable(text.path, f"field HeaderSize is {skip}, but the voxels follow the header")
@@ -153,7 +150,6 @@ def _nrrd_voxels(text: TextHeader, header: ImageHeader) -> NDArray[Any]:
 
 
 def _read_nrrd_part(text: TextHeader, name: str, part: NDArray[Any]) -> None:
-    """Fill an array from one data file."""
     encoding, skip = text.fields["encoding"], int(text.storage.get("byte skip", 0))
     with checks.open_regular(name) as file:
         file.seek(text.start if text.is_attached else 0)
@@ -316,7 +312,6 @@ def adopt(image: Any) -> NDArray[Any]:
 
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **_: Any) -> None:
-    """Write an image that fits ``format_``; see :func:`mitk_rs.io.write_record`."""
     image = record_to_sitk(record)
     if format_.metadata:
         describe(image, record, longest=format_.longest_entry)
@@ -404,6 +399,5 @@ def describe(image: Any, record: ImageRecord, *, longest: int | None = None) -> 
 
 
 def sitk_to_record(image: Any) -> ImageRecord:
-    """Describe a copy of a SimpleITK image."""
     header = _described(image, "SimpleITK image", image.GetNumberOfComponentsPerPixel(), "", _texts(image))
     return ImageRecord.of(header, adopt(image).reshape(header.shape).copy())

@@ -44,14 +44,12 @@ _RAS = np.array([-1.0, -1.0, 1.0])
 
 
 def library() -> Any:
-    """Return the module nibabel."""
     import nibabel
 
     return nibabel
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Read what the file says about its image, without the voxels."""
     return _checked(path, options)[0]
 
 

@@ -25,7 +25,6 @@ from mitk_rs.io.formats import ALL_TYPES, Format, ImageHeader, ImageRecord, Read
 
 
 def library() -> Any:
-    """Load tifffile and Pillow."""
     import PIL.Image
     import tifffile
 
@@ -33,7 +32,6 @@ def library() -> Any:
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Read size and type without the voxels."""
     return _READERS[name_of(path)](path, with_voxels=False)[0]
 
 

@@ -39,12 +39,10 @@ SURFACE_SUFFIXES = (".vtp", ".vtkxml", ".vtk", ".stl", ".obj")
 
 
 def library() -> Any:
-    """Load VTK's readers."""
     return vtk("util.numpy_support"), vtk("vtkIOLegacy"), vtk("vtkIOXML")
 
 
 def read_header(path: str, options: ReadOptions) -> ImageHeader:
-    """Describe the image without reading its voxels."""
     return _xml_header(path) if _is_xml(path) else _legacy_header(path)
 
 
@@ -383,7 +381,6 @@ def record_to_image_data(record: ImageRecord) -> Any:
 
 
 def write(record: ImageRecord, path: str, format_: Format, *, compress: bool, **_: Any) -> None:
-    """Write an image that fits ``format_``."""
     data = record_to_image_data(record)
     entries = formats.entries_of(record, exact_header=_is_xml(path))
     if record.dimension == 3 and record.shape[0] == 1:
