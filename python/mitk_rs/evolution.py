@@ -24,6 +24,7 @@ from mitk_rs._validation import (
     not_negative,
     number,
     one_of,
+    positive,
     run_options,
     whole_number,
 )
@@ -76,19 +77,16 @@ class EvolutionOptions(RunOptions, total=False):
     time_step: int | None
 
 
+# Those of the others are None.
 _DEFAULTS: EvolutionOptions = {
     "feature_type": "gradient",
     "feature_sigma": 0.0,
     "advection_sigma": 0.0,
     "sigmoid": False,
-    "lower_threshold": None,
-    "upper_threshold": None,
     "edge_weight": 0.0,
     "smoothing_iterations": 5,
-    "smoothing_time_step": None,
     "smoothing_conductance": 0.8,
     "max_rms": 1e-20,
-    "time_step": None,
 }
 
 
@@ -281,8 +279,8 @@ def evolve_level_set(
     (dtype('uint8'), (0.5, 0.5, 0.5))
     """
     check_names("evolve_level_set", options, EvolutionOptions)
-    given: dict[str, Any] = {**_DEFAULTS, **options}
-    run = {name: given.pop(name, None) for name in RUN_OPTIONS}
+    given: dict[str, Any] = {**dict.fromkeys(EvolutionOptions.__annotations__), **_DEFAULTS, **options}
+    run = {name: given.pop(name) for name in RUN_OPTIONS}
     run_options(run)
     given |= {"type": type, "iterations": iterations, "isosurface": isosurface, "compat": compat}
     given |= {"propagation": propagation, "curvature": curvature, "advection": advection}
@@ -305,8 +303,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         parameters[name] = not_negative(given[name], name)
     for name in ("lower_threshold", "upper_threshold"):
         parameters[name] = number(given[name], name)
-    if given["smoothing_time_step"] is not None:
-        parameters["smoothing_time_step"] = not_negative(given["smoothing_time_step"], "smoothing_time_step")
+    parameters["smoothing_time_step"] = positive(given["smoothing_time_step"], "smoothing_time_step", zero=True)
     if parameters["type"] == "threshold":
         _check_thresholds(parameters["lower_threshold"], parameters["upper_threshold"])
     return parameters

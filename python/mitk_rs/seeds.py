@@ -24,6 +24,7 @@ References
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -264,8 +265,12 @@ def read_seeds(path: str | os.PathLike[str]) -> Seeds:
     >>> mitk.read_seeds(f"{file}:outlet").indices(mitk.datasets.tube())
     [(10, 10, 17)]
     """
-
-    file, label = _split(path_name(path))
+    file = path_name(path)
+    named = _NAMED.fullmatch(file)
+    if named is None:
+        raise FileError(f"cannot read {file}: a file of seeds ends with {' '.join(SEED_SUFFIXES)}")
+    label = None if named["label"] is None or Path(file).exists() else named["label"]
+    file = file if label is None else named["file"]
     content = _content(file)
     try:
         found, space = _format(file).read(content)
@@ -283,16 +288,6 @@ def read_seeds(path: str | os.PathLike[str]) -> Seeds:
 def is_seed_file(word: str) -> bool:
     """Whether a word names a file of seeds, by its ending, perhaps with a label."""
     return _NAMED.fullmatch(text(word, "word")) is not None
-
-
-def _split(word: str) -> tuple[str, str | None]:
-    """Name of the file and label of ``FILE:LABEL``."""
-    named = _NAMED.fullmatch(word)
-    if named is None:
-        raise FileError(f"cannot read {word}: a file of seeds ends with {' '.join(SEED_SUFFIXES)}")
-    if named["label"] is None or Path(word).exists():
-        return word, None
-    return named["file"], named["label"]
 
 
 def _content(file: str) -> str:
@@ -313,13 +308,10 @@ def _content(file: str) -> str:
 
 
 def _triple(values: Any, what: str) -> Triple:
-    if isinstance(values, list | tuple) and len(values) == 3:
-        try:
-            if not any(isinstance(value, bool | None) for value in values):
-                x, y, z = (float(value) for value in values)
-                return x, y, z
-        except (TypeError, ValueError, OverflowError):
-            pass
+    if isinstance(values, list | tuple) and not any(isinstance(value, bool | None) for value in values):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            x, y, z = map(float, values)
+            return x, y, z
     raise _FormatError(f"{what} must be three numbers, got {_short(values)}")
 
 
@@ -642,10 +634,11 @@ def _table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _write_json(seeds: list[Seed], system: str) -> str:
-    entries = []
-    for seed in seeds:
-        entry: dict[str, Any] = {"label": seed.label, "position": _whole(seed.position, system)}
-        entries.append(entry if seed.time_step is None else {**entry, "time_step": seed.time_step})
+    entries: list[dict[str, Any]] = [
+        {"label": seed.label, "position": _whole(seed.position, system)}
+        | ({} if seed.time_step is None else {"time_step": seed.time_step})
+        for seed in seeds
+    ]
     content = {"format": "mitk_rs seeds", "version": 1, "coordinate_system": system, "seeds": entries}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
