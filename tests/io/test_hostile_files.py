@@ -616,6 +616,7 @@ def test_elements_that_a_surface_does_not_have_are_not_used(tmp_path, cell, mess
         ('NumberOfPolys="1"', 'NumberOfPolys="2"', "array 'offsets' has 1 numbers, 2 are needed"),
         ('"Float32"', '"String"', "has type 'String'; known are"),
         ('NumberOfComponents="3"', 'NumberOfComponents="-1"', "field NumberOfComponents is '-1'"),
+        ('<Piece NumberOfPoints="3" NumberOfPolys="1">', "<Group>", "a cell uses point 2 of 0"),
     ],
 )
 def test_numbers_of_a_vtp_that_do_not_fit_are_refused(tmp_path, old, new, message):
@@ -628,8 +629,10 @@ def test_numbers_of_a_vtp_that_do_not_fit_are_refused(tmp_path, old, new, messag
     text = f'<?xml version="1.0"?><VTKFile type="PolyData" version="0.1"><PolyData>{text}</PolyData></VTKFile>'
     assert mitk.read_surface(write_damaged(tmp_path, "whole.vtp", text)).GetNumberOfPolys() == 1
     assert old in text
+    broken = text.replace(old, new, 1)
+    broken = broken if "<Piece" in broken else broken.replace("</Piece>", "</Group>")
     with pytest.raises(mitk.FileError, match=re.escape(message)):
-        mitk.read_surface(write_damaged(tmp_path, "x.vtp", text.replace(old, new, 1)))
+        mitk.read_surface(write_damaged(tmp_path, "x.vtp", broken))
 
 
 def test_a_damaged_extension_of_a_nifti_pair_does_not_matter(tmp_path):

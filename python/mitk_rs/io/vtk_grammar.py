@@ -107,7 +107,7 @@ class _Xml:
             elif name == "Piece":
                 self.pieces.append(attributes)
             elif name in ("DataArray", "Array"):
-                self.arrays.append(_Array(attributes, tuple(stack[:-1]), self.pieces[-1] if self.pieces else {}))
+                self.arrays.append(_Array(attributes, tuple(stack[:-1]), self.pieces[-1] if self.pieces else self.data))
 
         def text(data: str) -> None:
             if stack and stack[-1] in ("DataArray", "Array"):
@@ -250,8 +250,8 @@ class _Xml:
         if self.compressor != "vtkZLibDataCompressor":
             raise self.bad(f"array {name} is packed by {self.compressor}, which surfaces and texts cannot be here")
         try:
-            blocks_of_it = [zlib.decompress(source.take(one), 15, size or 1) for one in packed]
-            return np.frombuffer(b"".join(blocks_of_it), dtype)
+            unpacked = b"".join(zlib.decompress(source.take(one), 15, size or 1) for one in packed)
+            return np.frombuffer(unpacked, dtype)
         except (zlib.error, ValueError) as error:
             raise self.bad(f"array {name} is damaged: {error}") from error
 
