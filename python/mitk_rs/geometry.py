@@ -44,6 +44,7 @@ Number: TypeAlias = float | np.integer[Any] | np.floating[Any]
 #: One place, and many: an array ``(N, 3)`` or a list of places.
 Position: TypeAlias = Point3D | Sequence[Number]
 Positions: TypeAlias = NDArray[Any] | Sequence[Point3D | Sequence[Number] | NDArray[Any]]
+AnyPlace: TypeAlias = Point2D | Vector2D | Vector3D | Position | Positions
 #: What a map fills in place.
 Target: TypeAlias = Point3D | Vector3D | NDArray[np.floating[Any]]
 #: For maps that give the class that they are given.
@@ -601,9 +602,7 @@ class PlaneGeometry(WithNew, BaseGeometry):
     @overload
     def index_to_world(self, index: Positions) -> FloatArray: ...
     @overload
-    def index_to_world(
-        self, index: Point2D | Vector2D | Vector3D | Position | Positions, world: Point2D | Vector2D | Target
-    ) -> None: ...
+    def index_to_world(self, index: AnyPlace, world: Point2D | Vector2D | Target) -> None: ...
     def index_to_world(self, index: Any, world: Any = None) -> Any:
         """As for every geometry; 2-D points and vectors are multiplied by the in-plane spacing."""
         if not _is_flat(index, world):
@@ -617,9 +616,7 @@ class PlaneGeometry(WithNew, BaseGeometry):
     @overload
     def world_to_index(self, world: Positions) -> FloatArray: ...
     @overload
-    def world_to_index(
-        self, world: Point2D | Vector2D | Vector3D | Position | Positions, index: Point2D | Vector2D | Target
-    ) -> None: ...
+    def world_to_index(self, world: AnyPlace, index: Point2D | Vector2D | Target) -> None: ...
     def world_to_index(self, world: Any, index: Any = None) -> Any:
         """As for every geometry; 2-D points and vectors are divided by the in-plane spacing."""
         if not _is_flat(world, index):

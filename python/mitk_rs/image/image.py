@@ -159,7 +159,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         return Image.__new__(cls)
 
     def like(self, array: Array, *, time_step: int = 0) -> Self:
-        """An image of other voxels at the place of this one, of the same class and with its properties.
+        """An image of one time step with other voxels at the place of this one, of its class and with its properties.
 
         Parameters
         ----------
@@ -168,11 +168,6 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
             axis more. The memory is taken over where possible.
         time_step
             Whose geometry the result gets.
-
-        Returns
-        -------
-        Image
-            One time step with spacing, origin and direction of this image.
 
         Raises
         ------
