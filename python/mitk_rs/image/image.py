@@ -22,7 +22,7 @@ from mitk_rs import _core
 from mitk_rs._validation import flag, not_negative, path_name, type_error, whole_number
 from mitk_rs.errors import Exception as MitkException
 from mitk_rs.errors import RequestError
-from mitk_rs.image import display, protocols
+from mitk_rs.image import protocols
 from mitk_rs.image.conversions import Conversions
 from mitk_rs.image.placement import Placement, fresh_time_geometry
 from mitk_rs.image.protocols import Accessor, Array, ParametersOfInit, checked_access, checked_array, place
@@ -712,12 +712,18 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         return protocols.pickled(self, operator.index(protocol))
 
     def __repr__(self) -> str:
+        from mitk_rs.image import display
+
         return display.line_of_text(self)
 
     def _repr_html_(self) -> str:
         """A table, and the middle slices across z, y and x of time step 0, turned for radiologists."""
+        from mitk_rs.image import display
+
         return display.table_with_slices(self)
 
     def _repr_png_(self) -> bytes | None:
         """The maximum intensity projection along z of time step 0, of a 2-D image itself; nothing for an empty one."""
+        from mitk_rs.image import display
+
         return display.picture_of(self)
