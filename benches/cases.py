@@ -142,7 +142,7 @@ def aorta() -> Problem:
 
     image = sitk.ReadImage(str(Path(os.environ["MITK_RS_TEST_DATA"]) / "aorta.mha"), sitk.sitkFloat32)
     x, y, z = (float(np.float32(h)) for h in image.GetSpacing())
-    speed = _core.speed_image(sitk.GetArrayFromImage(image), 700.0)
+    speed = _core.speed_image(sitk.GetArrayFromImage(image), (700.0, None, False, False))
     return Problem(speed, (x, y, z), [(71, 213, 16)], [(58, 78, 22)])
 
 

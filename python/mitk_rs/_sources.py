@@ -180,7 +180,8 @@ class Source:
         """What ``compute`` makes of the voxels, under a read accessor if they are an image's."""
         if not self.is_image:
             return compute(self._source[self.step] if self._takes_step else self._source)
-        voxels, lock = self._source._leased_read_view(self.step if self._takes_step else None, None, place())
+        step = self.step if self._takes_step else None
+        voxels, lock = self._source._leased_view(step, writeable=False, patience=None, place=place())
         try:
             return compute(voxels)
         finally:

@@ -395,10 +395,8 @@ class Job:
 
     def march(self, **request: Any) -> tuple[Floats, float]:
         """Arrival times of a front from the sources, and when it stopped."""
-        times, _, _, stop, _ = _core.march(
-            self.voxels, self.spacing, self.sources, speed_map=self.speed_map, **request, **self.run
-        )
-        return times, stop
+        found = _core.march(self.voxels, self.spacing, self.sources, speed_map=self.speed_map, **request, **self.run)
+        return found.arrival_time, found.stop
 
     def intensity(self, index: Index) -> float:
         """Value of a voxel, negated where the request says so."""

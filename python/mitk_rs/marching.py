@@ -283,13 +283,14 @@ def fast_marching(
         "precision": _precision(options.get("dtype", np.float32)),
     }
     found = volume.read(lambda voxels: _core.march(voxels, volume.spacing, starts, **march))
-    times, slopes, value, stop, counts = found
-    if sparse:
-        places, values = times
-        places = places if len(volume.shape) == 3 else places[:, :2].copy()
-        return Arrival(SparseTimes(places, values, volume.shape), None, value, stop, counts[0])
-    slopes = None if slopes is None else volume.wrap(slopes, components=True)
-    return Arrival(volume.wrap(times), slopes, value, stop, counts[0])
+    times: Any = found.arrival_time
+    if found.indices is not None:
+        places = found.indices if len(volume.shape) == 3 else found.indices[:, :2].copy()
+        times = SparseTimes(places, times, volume.shape)
+    else:
+        times = volume.wrap(times)
+    slopes = None if found.gradient is None else volume.wrap(found.gradient, components=True)
+    return Arrival(times, slopes, found.target_value, found.stop, found.accepted)
 
 
 @overload

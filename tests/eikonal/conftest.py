@@ -50,6 +50,6 @@ def aorta(test_data: Path) -> Scan:
     import SimpleITK as sitk
 
     image = sitk.ReadImage(str(test_data / "aorta.mha"), sitk.sitkFloat32)
-    speed = _core.speed_image(sitk.GetArrayFromImage(image), 700.0, vmtk=True)
+    speed = _core.speed_image(sitk.GetArrayFromImage(image), (700.0, None, False, True))
     x, y, z = (float(np.float32(h)) for h in image.GetSpacing())
     return Scan(speed, (x, y, z), (71, 213, 16), (58, 78, 22))

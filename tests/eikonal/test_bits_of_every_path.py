@@ -25,9 +25,9 @@ PATHS: list[dict[str, Any]] = [
 
 def march(speed: Any, spacing: Any, seeds: Any, **options: Any) -> tuple[Any, ...]:
     """Times and gradient as bytes, time of the target, stop."""
-    times, gradient, value, stop, _ = _core.march(speed, spacing, seeds, gradient=True, **options)
-    assert gradient is not None
-    return times.tobytes(), gradient.tobytes(), value, stop
+    found = _core.march(speed, spacing, seeds, gradient=True, **options)
+    assert found.gradient is not None
+    return found.arrival_time.tobytes(), found.gradient.tobytes(), found.target_value, found.stop
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -102,10 +102,12 @@ def test_sparse_goes_without_gradient_and_out(tube: np.ndarray) -> None:
 def test_two_fronts_share_one_scan_of_the_image() -> None:
     image = np.random.default_rng(3).integers(0, 1000, (12, 14, 16), np.int16)
     scanned = _core.scan_speed(image, (200.0, None, False, False))
-    once = _core.march(image, (1, 1, 1), [(3, 4, 5)], speed_map=scanned)[0]
-    again = _core.march(image, (1, 1, 1), [(3, 4, 5)], speed_map=(200.0, None, False, False))[0]
-    speed = _core.speed_image(image, 200.0)
-    assert once.tobytes() == again.tobytes() == _core.march(speed, (1, 1, 1), [(3, 4, 5)])[0].tobytes()
+    once = _core.march(image, (1, 1, 1), [(3, 4, 5)], speed_map=scanned).arrival_time
+    parameters = (200.0, None, False, False)
+    again = _core.march(image, (1, 1, 1), [(3, 4, 5)], speed_map=parameters).arrival_time
+    speed = _core.speed_image(image, parameters)
+    plain = _core.march(speed, (1, 1, 1), [(3, 4, 5)]).arrival_time
+    assert once.tobytes() == again.tobytes() == plain.tobytes()
 
 
 def test_an_unknown_solver_is_refused() -> None:

@@ -12,7 +12,7 @@ CALLS = {
     "march, gradient": "_core.march(ones(1, 6000, 20000), UNIT, SEED, gradient=True)",
     "march, heap": "_core.march(ones(20000, 20000, 20000), UNIT, SEED, solver='heap')",
     "colliding fronts": "_core.colliding_fronts(ones(20000, 20000, 20000), UNIT, SEED, [(5, 0, 0)])",
-    "speed": "_core.speed_image(ones(20000, 20000, 20000))",
+    "speed": "_core.speed_image(ones(20000, 20000, 20000), (None, None, False, False))",
     "isosurface": "_core.isosurface(ones(20000, 20000, 20000), 0.5)",
     "threshold": "_core.threshold(ones(20000, 20000, 20000), 0.5)",
     "seeds": "_core.seed_level_set((20000, 20000, 20000), SEED)",

@@ -199,7 +199,7 @@ def _check_computation() -> str:
 
     from mitk_rs import _core
 
-    times, *_ = _core.march(np.ones((1, 1, 9), np.float32), (0.5, 1.0, 1.0), [(0, 0, 0)])
+    times = _core.march(np.ones((1, 1, 9), np.float32), (0.5, 1.0, 1.0), [(0, 0, 0)]).arrival_time
     if not np.array_equal(times[0, 0], np.arange(9) * 0.5):
         raise MitkError(f"fast marching gave {times[0, 0].tolist()}")
     return "fast marching gives the known answer"

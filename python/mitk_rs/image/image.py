@@ -482,8 +482,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         step, patience = checked_access(time_step, timeout, block)
         if not flag(use_accessor, "use_accessor"):
             return self._write_view(step) if flag(writeable, "writeable") else self._read_view(step)
-        lease = self._leased_write_view if flag(writeable, "writeable") else self._leased_read_view
-        return lease(step, patience, place())[0]
+        return self._leased_view(step, flag(writeable, "writeable"), patience, place())[0]
 
     def read(
         self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
@@ -493,7 +492,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         Parameters and errors are those of :meth:`as_numpy`.
         """
         step, patience = checked_access(time_step, timeout, block)
-        return Accessor(lambda where: self._leased_read_view(step, patience, where))
+        return Accessor(lambda where: self._leased_view(step, writeable=False, patience=patience, place=where))
 
     def write(
         self, time_step: SupportsIndex | None = None, *, timeout: float | None = None, block: bool = True
@@ -512,7 +511,7 @@ class Image(PropertyOwner, Conversions, Placement, _core.ImageStore):
         20
         """
         step, patience = checked_access(time_step, timeout, block)
-        return Accessor(lambda where: self._leased_write_view(step, patience, where))
+        return Accessor(lambda where: self._leased_view(step, writeable=True, patience=patience, place=where))
 
     def _fill(self, array: Array) -> None:
         np.copyto(self._write_view(None), array)

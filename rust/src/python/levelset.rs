@@ -38,19 +38,15 @@ fn fill<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (image, lower=None, upper=None, *, negate=false, vmtk=false, **run))]
+#[pyo3(signature = (image, parameters, **run))]
 fn speed_image<'py>(
     py: Python<'py>,
     image: &Bound<'py, PyAny>,
-    lower: Option<f64>,
-    upper: Option<f64>,
-    negate: bool,
-    vmtk: bool,
+    parameters: SpeedParameters,
     run: Option<CallOptions<'py>>,
 ) -> PyResult<Floats<'py>> {
-    let options = run.unwrap_or_default();
-    fill(py, image, &options, |image, out, task| {
-        speed_map(image, (lower, upper, negate, vmtk), task)?.fill(image, out, task.control)
+    fill(py, image, &run.unwrap_or_default(), |image, out, task| {
+        speed_map(image, parameters, task)?.fill(image, out, task.control)
     })
 }
 

@@ -17,7 +17,7 @@ use crate::pixel::Pixel;
 use crate::voxels::Voxels;
 use crate::workers::MAX_THREADS;
 use ndarray::ArrayViewMut3;
-use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -193,12 +193,30 @@ impl<'a> Speeds<'a> {
 
 type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
 
-/// Times, gradient, time of the deciding target, stop, and counts: accepted voxels, solutions computed, windows.
-type Marched<'py> = (Bound<'py, PyAny>, Option<Floats<'py>>, Option<f64>, f64, (u64, u64, u32));
+/// What a march gives.
+#[pyclass(frozen, get_all, module = "mitk_rs._core")]
+struct MarchRecord {
+    /// Times, of the shape of the speeds; of a sparse march those of the accepted voxels, in memory order.
+    arrival_time: Py<PyAny>,
+    /// The accepted voxels `(x, y, z)` of a sparse march, a row each.
+    indices: Option<Py<PyArray2<i64>>>,
+    gradient: Option<Py<PyArrayDyn<f32>>>,
+    /// Time of the deciding target.
+    target_value: Option<f64>,
+    stop: f64,
+    /// Voxels.
+    accepted: u64,
+    /// Solutions computed.
+    evaluations: u64,
+    windows: u32,
+}
 
-fn marched<'py>(times: Bound<'py, PyAny>, gradient: Option<Floats<'py>>, summary: &Summary) -> Marched<'py> {
-    let counts = (summary.accepted, summary.evaluations, summary.windows);
-    (times, gradient, summary.target_value, summary.stop, counts)
+impl MarchRecord {
+    fn new(arrival_time: Bound<'_, PyAny>, summary: &Summary) -> Self {
+        let Summary { target_value, stop, accepted, evaluations, windows } = *summary;
+        let arrival_time = arrival_time.unbind();
+        Self { arrival_time, indices: None, gradient: None, target_value, stop, accepted, evaluations, windows }
+    }
 }
 
 /// A march through speeds that are yet to be read.
@@ -210,7 +228,7 @@ struct MarchCall<'py> {
 }
 
 impl<'py> MarchCall<'py> {
-    fn run<T: Time + Element>(self, py: Python<'py>) -> PyResult<Marched<'py>> {
+    fn run<T: Time + Element>(self, py: Python<'py>) -> PyResult<MarchRecord> {
         let Self { setup, seeds, stop, gradient } = self;
         let mut output = setup.output::<T>(py)?;
         let vectors = || OutputArray::<f32>::zeros(py, &[setup.input.shape(), &[3]].concat());
@@ -231,11 +249,11 @@ impl<'py> MarchCall<'py> {
             }
             Ok(summary)
         })?;
-        Ok(marched(output.into_array().into_any(), vectors.map(OutputArray::into_array), &summary))
+        let gradient = vectors.map(|vectors| vectors.into_array().unbind());
+        Ok(MarchRecord { gradient, ..MarchRecord::new(output.into_array().into_any(), &summary) })
     }
 
-    /// The accepted voxels `(x, y, z)`, a row each, and their times, in memory order.
-    fn run_sparse<T: Time + Element>(self, py: Python<'py>) -> PyResult<Marched<'py>> {
+    fn run_sparse<T: Time + Element>(self, py: Python<'py>) -> PyResult<MarchRecord> {
         let Self { setup, seeds, stop, gradient } = self;
         if gradient || setup.heap || setup.out.is_some() {
             return Err(request_error("a sparse result goes without gradient, out and the heap"));
@@ -246,8 +264,8 @@ impl<'py> MarchCall<'py> {
         })?;
         let n = found.indices.len();
         let indices = PyArray1::from_vec(py, found.indices.into_flattened()).reshape([n, 3])?;
-        let pair = (indices, PyArray1::from_vec(py, found.times)).into_pyobject(py)?;
-        Ok(marched(pair.into_any(), None, &summary))
+        let times = PyArray1::from_vec(py, found.times).into_any();
+        Ok(MarchRecord { indices: Some(indices.unbind()), ..MarchRecord::new(times, &summary) })
     }
 }
 
@@ -270,7 +288,7 @@ fn march<'py>(
     spacing: [f64; 3],
     seeds: Vec<Index3>,
     options: Option<Bound<'py, PyDict>>,
-) -> PyResult<Marched<'py>> {
+) -> PyResult<MarchRecord> {
     let given = Keywords::new(py, options);
     let mode = given.take::<Mode>("target_mode")?.map_or(Ok(TargetMode::None), |mode| mode.resolve())?;
     let targets = given.take("targets")?.unwrap_or_default();
@@ -356,6 +374,7 @@ fn fixed_point_defects<'py>(
 
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<ScannedSpeed>()?;
+    m.add_class::<MarchRecord>()?;
     m.add_function(wrap_pyfunction!(scan_speed, m)?)?;
     m.add_function(wrap_pyfunction!(march, m)?)?;
     m.add_function(wrap_pyfunction!(colliding_fronts, m)?)?;

@@ -161,34 +161,26 @@ impl ImageStore {
         new_array(py, self.writable(py, time_step.0, None)?)
     }
 
-    /// A read-only array that holds a read lease until it and every view of it are gone, and the lock that can end
-    /// the lease before.
+    /// An array that holds a lease, of one who writes if it is writeable, until it and every view of it are gone, and
+    /// the lock that can end the lease before.
     ///
     /// `patience` is the number of seconds to wait, `None` for as long as it takes; `place` says where in the
     /// source the lease was asked for, as file, line and name of the thread.
-    fn _leased_read_view<'py>(
+    fn _leased_view<'py>(
         &self,
         py: Python<'py>,
         time_step: Step,
+        writeable: bool,
         patience: Option<f64>,
         place: (String, u32, String),
     ) -> PyResult<(Bound<'py, PyAny>, ArrayLock)> {
-        let lease = self.lease(py, Asking { access: Access::Read, step: time_step.0, patience, place })?;
-        new_locked_array(py, self.image.read_view(time_step.0, Some(lease))?)
-    }
-
-    /// A writeable array that holds a write lease until it and every view of it are gone, and the lock that can end
-    /// the lease before.
-    fn _leased_write_view<'py>(
-        &self,
-        py: Python<'py>,
-        time_step: Step,
-        patience: Option<f64>,
-        place: (String, u32, String),
-    ) -> PyResult<(Bound<'py, PyAny>, ArrayLock)> {
-        self.image.check_not_frozen()?;
-        let lease = self.lease(py, Asking { access: Access::Write, step: time_step.0, patience, place })?;
-        new_locked_array(py, self.writable(py, time_step.0, Some(lease))?)
+        let (step, access) = (time_step.0, if writeable { Access::Write } else { Access::Read });
+        if writeable {
+            self.image.check_not_frozen()?;
+        }
+        let lease = Some(self.lease(py, Asking { access, step, patience, place })?);
+        let view = if writeable { self.writable(py, step, lease)? } else { self.image.read_view(step, lease)? };
+        new_locked_array(py, view)
     }
 
     /// A number that stays the same only as long as the voxels do; `None` while they may change unnoticed.
