@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitk_rs import _validation
-from mitk_rs._validation import brief, check_unmasked, existing_step, type_error, wrong_type
-from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs._validation import check_unmasked, existing_step, type_error, wrong_type
+from mitk_rs.errors import GeometryError, RequestError, brief
 from mitk_rs.errors import TimeoutError as TooSlow
 from mitk_rs.image.protocols import place
 from mitk_rs.interop import as_image

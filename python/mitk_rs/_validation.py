@@ -10,7 +10,6 @@ import itertools
 import math
 import operator
 import os
-import reprlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypedDict, 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mitk_rs.errors import GeometryError, RequestError, TimeStepError, one_line
+from mitk_rs.errors import GeometryError, RequestError, TimeStepError, brief, one_line
 
 if TYPE_CHECKING:
     from mitk_rs.marching import Cancel, Progress
@@ -116,15 +115,6 @@ def flag(value: bool, name: str) -> bool:  # noqa: FBT001
     """True or False; also 0, 1 and NumPy's booleans."""
     check_kind(value, (bool, int, np.bool_), name, "True or False")
     return bool(value)
-
-
-_brief = reprlib.Repr()
-_brief.maxstring = _brief.maxother = 100
-
-
-def brief(value: object) -> str:
-    """The ``repr`` of a value as messages show it: of a long one the beginning and the end, or the first entries."""
-    return _brief.repr(value)
 
 
 def public_function() -> str:

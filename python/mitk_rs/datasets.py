@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs import _validation
-from mitk_rs._validation import brief, not_negative, numbers, triple, whole_number, whole_or_none
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import not_negative, numbers, triple, whole_number, whole_or_none
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.image import Image
 from mitk_rs.seeds import Seed, Seeds
 

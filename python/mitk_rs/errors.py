@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import logging
 import re
+import reprlib
 
 __all__ = [
     "Cancelled",
@@ -44,6 +45,15 @@ def one_line(message: str) -> str:
         half = _LONGEST_MESSAGE // 2
         message = f"{message[:half]} ... {message[-half:]}"
     return re.sub(r"\s*\n\s*", " ", message)
+
+
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = 100
+
+
+def brief(value: object) -> str:
+    """The ``repr`` of a value as messages show it: of a long one the beginning and the end, or the first entries."""
+    return _brief.repr(value)
 
 
 def reason(error: OSError) -> str:

@@ -17,7 +17,6 @@ from mitk_rs._sources import AnyImage, Clock, Source, image_of, shows_progress
 from mitk_rs._validation import (
     RUN_OPTIONS,
     RunOptions,
-    brief,
     check_names,
     finite,
     flag,
@@ -28,7 +27,7 @@ from mitk_rs._validation import (
     run_options,
     whole_number,
 )
-from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.errors import GeometryError, RequestError, brief
 from mitk_rs.features import FEATURE_TYPES, feature_image
 from mitk_rs.image.display import fact_of_warnings, facts_of_inside
 from mitk_rs.interop import as_image

@@ -10,18 +10,8 @@ from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._sources import AnyImage, ImageT, Source, shows_progress
-from mitk_rs._validation import (
-    RunOptions,
-    brief,
-    check_names,
-    finite,
-    flag,
-    not_negative,
-    numbers,
-    one_of,
-    run_options,
-)
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import RunOptions, check_names, finite, flag, not_negative, numbers, one_of, run_options
+from mitk_rs.errors import RequestError, brief
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image

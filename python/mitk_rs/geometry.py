@@ -25,7 +25,6 @@ from mitk_rs import _validation
 from mitk_rs._validation import (
     FloatArray,
     Triple,
-    brief,
     check_kind,
     coordinates,
     flag,
@@ -35,7 +34,7 @@ from mitk_rs._validation import (
     whole_number,
     wrong_type,
 )
-from mitk_rs.errors import GeometryError, RequestError
+from mitk_rs.errors import GeometryError, RequestError, brief
 from mitk_rs.points import Point2D, Point3D, Vector2D, Vector3D
 
 __all__ = ["BaseGeometry", "Geometry3D", "PlaneGeometry", "SlicedGeometry3D"]

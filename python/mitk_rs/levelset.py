@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from mitk_rs import _core
 from mitk_rs._sources import AnyImage, Source, Triple, image_of, shows_progress
-from mitk_rs._validation import Run, RunOptions, brief, check_names, finite, flag, number, one_of, positive, run_options
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import Run, RunOptions, check_names, finite, flag, number, one_of, positive, run_options
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.image.display import ShownResult, fact_of_warnings, facts_of_inside, inside_of
 from mitk_rs.interop import as_image
 from mitk_rs.marching import FAR

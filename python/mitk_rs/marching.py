@@ -27,7 +27,6 @@ from mitk_rs import _core
 from mitk_rs._sources import ImageT, Source, shows_progress
 from mitk_rs._validation import (
     RunOptions,
-    brief,
     check_kind,
     check_names,
     flag,
@@ -38,7 +37,7 @@ from mitk_rs._validation import (
     whole_or_none,
     wrong_type,
 )
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.image.display import ShownResult
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, SupportsFloat, S
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mitk_rs._validation import brief, real_number, type_error
+from mitk_rs._validation import real_number, type_error
+from mitk_rs.errors import brief
 
 __all__ = ["Color", "Point2D", "Point3D", "Vector2D", "Vector3D"]
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from mitk_rs._platform import vtk
 from mitk_rs._sources import AnyImage, Source
-from mitk_rs._validation import brief, flag, path_name, real_number, text, whole_number, wrong_type
-from mitk_rs.errors import FileWriteError, RequestError
+from mitk_rs._validation import flag, path_name, real_number, text, whole_number, wrong_type
+from mitk_rs.errors import FileWriteError, RequestError, brief
 from mitk_rs.io import checks
 from mitk_rs.io.atomic import atomic_output
 

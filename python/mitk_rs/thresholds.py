@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs._sources import AnyImage, Source
-from mitk_rs._validation import brief, whole_number
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import whole_number
+from mitk_rs.errors import RequestError, brief
 
 __all__ = ["PERCENTILES", "Histogram", "ProposedThreshold", "histogram", "propose_lower_threshold"]
 

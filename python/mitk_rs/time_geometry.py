@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, Self, SupportsFloat, SupportsIndex, TypeAlia
 
 import numpy as np
 
-from mitk_rs._validation import brief, check_kind, not_negative, real_number, step_number, type_error, whole_number
-from mitk_rs.errors import RequestError, TimeStepError
+from mitk_rs._validation import check_kind, not_negative, real_number, step_number, type_error, whole_number
+from mitk_rs.errors import RequestError, TimeStepError, brief
 from mitk_rs.geometry import BaseGeometry, Geometry3D, SlicedGeometry3D, WithNew
 
 __all__ = [

@@ -30,6 +30,15 @@ def test_version_imports_nothing_it_does_not_need(succeed):
     assert done.stdout == f"mitk-rs {_core.version()}\n\n"
 
 
+def test_the_help_of_the_program_loads_neither_numpy_nor_a_library_of_files():
+    code = (
+        "import sys; from mitk_rs.cli.main import main; main(['--help'])\n"
+        "print(*sorted({'numpy', 'SimpleITK', 'vtkmodules', 'mitk_rs.seeds'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stderr, done.stdout[:15]) == ("\n", "usage: mitk-rs ")
+
+
 def test_a_command_imports_nothing_that_only_others_need(tmp_path):
     SimpleITK.WriteImage(SimpleITK.Image([4, 4, 4], SimpleITK.sitkFloat32), tmp_path / "in.mha")
     line = ["init", str(tmp_path / "in.mha"), "-o", str(tmp_path / "out.mha"), "--method", "threshold", "--lower", "0"]

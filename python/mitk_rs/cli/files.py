@@ -15,11 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mitk_rs._validation import brief
 from mitk_rs.cli.console import SPOKEN, Console, write_stdout_file
 from mitk_rs.cli.parser import Namespace, refuse
 from mitk_rs.cli.signals import at_the_end
-from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError, UsageError, reason
+from mitk_rs.errors import FileError, FileMissingError, FileWriteError, RequestError, UsageError, brief, reason
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image

@@ -91,11 +91,11 @@ def _dispatch(words: list[str]) -> int:
         from mitk_rs.cli.vmtk_names import run
 
         return run(words)
-    # The parsers of other commands import what this one does not need.
-    parser, commands = build_parsers([name] if name in COMMANDS else COMMANDS)
-    if name in commands:
-        _run(name, commands[name], words[1:])
+    if name in COMMANDS:
+        # The parsers of other commands import what this one does not need.
+        _run(name, build_parsers([name])[1][name], words[1:])
         return 0
+    parser, _ = build_parsers(options=False)
     rest = parser.parse_args([name] if name.startswith("-") else [])
     if rest.version:
         _print_version()
@@ -127,8 +127,10 @@ def _run(name: str, parser: CommandParser, words: list[str]) -> None:
         raise about(error, next(filter(None, names), None)) from None
 
 
-def build_parsers(names: Iterable[str] = COMMANDS) -> tuple[CommandParser, dict[str, CommandParser]]:
-    """The parser of the program, for its help and for completion, and the one of each command, or of some of them."""
+def build_parsers(
+    names: Iterable[str] = COMMANDS, *, options: bool = True
+) -> tuple[CommandParser, dict[str, CommandParser]]:
+    """The parser of the program, and that of each command, or of some of them; its own help needs no ``options``."""
     from importlib import import_module
 
     from mitk_rs.cli.parser import COMMANDS as FOUND
@@ -140,7 +142,8 @@ def build_parsers(names: Iterable[str] = COMMANDS) -> tuple[CommandParser, dict[
     for name in names:
         import_module(f"mitk_rs.cli.{COMMANDS[name]}")
         made = subparsers.add_parser(name, **FOUND[name].settings)
-        FOUND[name].add_options(made)
+        if options:
+            FOUND[name].add_options(made)
         made.set_defaults(run=FOUND[name].run)
     return parser, dict(subparsers.choices)
 

@@ -11,8 +11,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from mitk_rs._validation import brief, check_kind, flag
-from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError, reason
+from mitk_rs._validation import check_kind, flag
+from mitk_rs.errors import FileError, FileMissingError, RequestError, UsageError, brief, reason
 
 __all__ = ["COLUMNS", "READING", "SEGMENT_COLUMNS", "Case", "Rows", "read_cases"]
 

@@ -20,10 +20,10 @@ from typing import Any, Unpack
 from urllib.parse import quote
 
 from mitk_rs._sources import shows_progress
-from mitk_rs._validation import RunOptions, brief, check_names, flag, positive, run_options, whole_number
+from mitk_rs._validation import RunOptions, check_names, flag, positive, run_options, whole_number
 from mitk_rs.cohort.cases import Case, Rows, read_cases
 from mitk_rs.cohort.worker import Plan, Record, as_json, begin_worker, failed, run_case
-from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError, reason
+from mitk_rs.errors import Cancelled, FileWriteError, RequestError, UsageError, brief, reason
 
 __all__ = ["BatchResult", "batch"]
 

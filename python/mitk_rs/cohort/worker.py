@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mitk_rs import _platform
-from mitk_rs._validation import brief
 from mitk_rs.cohort.cases import READING, Case
 from mitk_rs.errors import Exception as MitkError
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, brief
 
 if TYPE_CHECKING:
     from mitk_rs.image import Image

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mitk_rs._core import ArrayLock
-from mitk_rs._validation import brief, check_kind, flag, is_masked, real_number, step_number, type_error
-from mitk_rs.errors import RequestError, TimeStepError
+from mitk_rs._validation import check_kind, flag, is_masked, real_number, step_number, type_error
+from mitk_rs.errors import RequestError, TimeStepError, brief
 from mitk_rs.image.placement import cropped_times
 from mitk_rs.pixel_type import PixelType, component_type
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mitk_rs._core import get_num_threads
-from mitk_rs._validation import Triple, brief, finite, flag, one_of, real_number, wrong_type
+from mitk_rs._validation import Triple, finite, flag, one_of, real_number, wrong_type
 from mitk_rs._validation import spacing as checked_spacing
-from mitk_rs.errors import MemoryLimitError, RequestError
+from mitk_rs.errors import MemoryLimitError, RequestError, brief
 from mitk_rs.geometry import BaseGeometry, SlicedGeometry3D
 from mitk_rs.interop import as_image
 from mitk_rs.io import checks

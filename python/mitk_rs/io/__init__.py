@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack
 
 from mitk_rs import errors
-from mitk_rs._validation import brief, check_kind, check_names, flag, path_name, text, type_error, wrong_type
-from mitk_rs.errors import FileError, FileWriteError, RequestError
+from mitk_rs._validation import check_kind, check_names, flag, path_name, text, type_error, wrong_type
+from mitk_rs.errors import FileError, FileWriteError, RequestError, brief
 from mitk_rs.image.image import Image
 from mitk_rs.io import checks, formats, isolation
 from mitk_rs.io.atomic import PathName

@@ -35,8 +35,8 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from mitk_rs import _platform
-from mitk_rs._validation import brief, path_name
-from mitk_rs.errors import FileError, FileWriteError
+from mitk_rs._validation import path_name
+from mitk_rs.errors import FileError, FileWriteError, brief
 
 PathName = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 

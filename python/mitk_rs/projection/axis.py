@@ -11,8 +11,8 @@ import numpy as np
 
 from mitk_rs import _core
 from mitk_rs._sources import Array, ImageT, Source, shows_progress
-from mitk_rs._validation import Run, RunOptions, brief, check_names, flag, one_of, run_options, whole_number
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import Run, RunOptions, check_names, flag, one_of, run_options, whole_number
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.projection.camera import plane_axes
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import brief, numbers, real_number
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import numbers, real_number
+from mitk_rs.errors import RequestError, brief
 
 __all__ = ["Gaze", "View", "aim", "angles_of", "gaze", "plane_axes", "view_along"]
 

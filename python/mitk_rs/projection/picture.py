@@ -18,18 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitk_rs._validation import (
-    brief,
-    check_kind,
-    not_negative,
-    numbers,
-    path_name,
-    positive,
-    real_number,
-    text,
-    wrong_type,
-)
-from mitk_rs.errors import FileWriteError, RequestError
+from mitk_rs._validation import check_kind, not_negative, numbers, path_name, positive, real_number, text, wrong_type
+from mitk_rs.errors import FileWriteError, RequestError, brief
 from mitk_rs.projection.camera import Array, Gaze, View, plane_axes
 
 __all__ = ["Picture", "Pixels", "Shades", "robust_range", "write_animation", "write_array", "write_picture"]

@@ -16,7 +16,6 @@ from mitk_rs._sources import Array, ImageT, Source, progress_bar, shows_progress
 from mitk_rs._validation import (
     Run,
     RunOptions,
-    brief,
     check_kind,
     check_names,
     flag,
@@ -26,7 +25,7 @@ from mitk_rs._validation import (
     whole_number,
     wrong_type,
 )
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.interop import as_image
 from mitk_rs.projection.camera import Gaze, aim, gaze
 from mitk_rs.projection.picture import Pixels, Shades, check_size

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Literal, Self, overload
 
-from mitk_rs._validation import brief, check_kind, flag, type_error
-from mitk_rs.errors import PropertyNotOwnedError, RequestError
+from mitk_rs._validation import check_kind, flag, type_error
+from mitk_rs.errors import PropertyNotOwnedError, RequestError, brief
 from mitk_rs.properties.paths import DICOMTag, DICOMTagPath, PropertyKeyPath, find_indexed_properties
 from mitk_rs.properties.values import (
     BaseProperty,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, SupportsIndex, TypeVar, overload
 
-from mitk_rs._validation import brief, check_kind, flag, text, type_error, whole_number, wrong_type
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import check_kind, flag, text, type_error, whole_number, wrong_type
+from mitk_rs.errors import RequestError, brief
 
 _SELECTION = re.compile(r"\[(\*|\d+)\]")
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Generic, Self, SupportsFloat, SupportsIndex, T
 
 import numpy as np
 
-from mitk_rs._validation import brief, check_kind, step_number, type_error
-from mitk_rs.errors import RequestError
+from mitk_rs._validation import check_kind, step_number, type_error
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.points import Color
 
 _INT_RANGE = range(-(2**31), 2**31)

@@ -17,8 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mitk_rs._validation import brief
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, brief
 
 __all__ = [
     "METHOD_DIGITS",

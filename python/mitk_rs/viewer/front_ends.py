@@ -20,8 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from mitk_rs._validation import brief
-from mitk_rs.errors import FileError, FileMissingError, UsageError
+from mitk_rs.errors import FileError, FileMissingError, UsageError, brief
 from mitk_rs.viewer.dialogue import AnyDialogue, DoubtError, Index, RefusalError, interval
 from mitk_rs.viewer.slices import PLANE_KEYS, ImagePlanes, SeedMarkers, SurfaceShape
 from mitk_rs.viewer.window import RETURN_KEYS, ViewerWindow, typed

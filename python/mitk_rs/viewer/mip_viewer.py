@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mitk_rs._platform import require_display, vtk
-from mitk_rs._validation import brief
-from mitk_rs.errors import RequestError
+from mitk_rs.errors import RequestError, brief
 from mitk_rs.interop import as_image
 
 if TYPE_CHECKING:

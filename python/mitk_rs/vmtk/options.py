@@ -20,9 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from mitk_rs._validation import brief
-from mitk_rs.errors import UsageError
-from mitk_rs.seeds import is_seed_file
+from mitk_rs.errors import UsageError, brief
 
 __all__ = [
     "Member",
@@ -248,8 +246,7 @@ class pypeMember:
         """The value that the words after the option stand for; a ``UsageError`` names the option and a wrong word."""
         values = list(words[0]) if len(words) == 1 and isinstance(words[0], list | tuple) else list(words)
         # In place of voxel indices in threes, files of points are taken.
-        points = self.MemberType == "int" and self.Multiple == 3
-        if points and values and all(isinstance(word, str) and is_seed_file(word) for word in values):
+        if self.MemberType == "int" and self.Multiple == 3 and values and all(map(_is_seed_file, values)):
             return values
         self._check_length(values)
         if self.MemberLength == 0:
@@ -284,6 +281,12 @@ class pypeMember:
             inside = False
         if not inside:
             raise UsageError(f"-{self.OptionName} must be {self.accepted_text()}, got {value}")
+
+
+def _is_seed_file(word: Any) -> bool:
+    from mitk_rs.seeds import is_seed_file  # with NumPy, which `mitk-rs --help` does without
+
+    return isinstance(word, str) and is_seed_file(word)
 
 
 def from_row(row: Sequence[Any] | pypeMember | Member) -> pypeMember:
