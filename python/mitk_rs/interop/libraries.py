@@ -224,12 +224,12 @@ class _Pin:
 
 
 def _shared(scalars: Any) -> NDArray[Any] | None:
-    """The numbers as a flat array that keeps their memory alive, whatever VTK does; ``None`` where there is no way.
+    """The numbers as a flat array that keeps their memory alive, whatever VTK does; ``None`` where VTK hides it.
 
     A ``vtkDataArray`` gives its memory up when it is resized, although arrays of NumPy show it. So it gets another
     ``vtkBuffer``, which borrows the same memory and does not free it; the first one belongs to the arrays that show it.
     """
-    # VTK before 9.7 hides its buffers; bits, computed values and separate components have not got one such.
+    # VTK before 9.7 hides its buffers; bits, computed values and separate components do not have one buffer.
     if not (hasattr(scalars, "GetBuffer") and hasattr(scalars, "SetBuffer")):
         return None
     dtype = np.dtype(vtk("util.numpy_support").get_numpy_array_type(scalars.GetDataType()))

@@ -420,7 +420,7 @@ def _loses_axes(image: ImageHeader, format_: Format) -> bool:
 
 _UID, _GEOMETRY, _PROPERTIES = "org_mitk_uid", "mitk_rs_geometry", "mitk_rs_properties"
 _OWN = {TYPE_KEY, POINTS_KEY, _UID, _GEOMETRY, _PROPERTIES}
-# A name that survives the change of "." to "_" and back, and that is no field of a MetaImage header.
+# A name that survives the change of "." to "_" and back, and that is not a field of a MetaImage header.
 _PLAIN_NAME = re.compile(r"(?=.{1,200}$)[A-Za-z0-9\-\[\]]+(\.[A-Za-z0-9\-\[\]]+)+")
 _PLAIN_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 # What describes the file that was read and would be wrong in the next one.

@@ -334,8 +334,8 @@ class _Annotations:
     """What is written over a window: keys, status, question, sides of the patient, angles and a scale bar.
 
     Everything is placed anew for every picture, so it fits windows of any size and screenshots of any magnification.
-    ``axes`` are the patient directions (LPS) of the axes of the scene, as columns; without them there are no letters,
-    angles and scale bar. ``quiet`` hides status, letters and scale bar.
+    ``axes`` are the patient directions (LPS) of the axes of the scene, as columns; without them letters,
+    angles and scale bar are left out. ``quiet`` hides status, letters and scale bar.
     """
 
     def __init__(self, renderer: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -64,6 +64,8 @@ class _Writer(_FileScript):
     OutputFileName: str
     Input: Any = None
     _member: ClassVar[str]
+    _check_name: Callable[[], None]  # refuses a name under which nothing can be written
+    _write: Callable[[Any], None]
 
     def Execute(self) -> None:
         """Write the image or surface.
@@ -86,12 +88,6 @@ class _Writer(_FileScript):
 
     def _path(self) -> str:
         return self.OutputFileName
-
-    def _check_name(self) -> None:
-        raise NotImplementedError
-
-    def _write(self, given: Any) -> None:
-        raise NotImplementedError
 
     def _say_format(self, chosen: str) -> None:
         if chosen in self._titles:
